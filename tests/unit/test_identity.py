@@ -18,7 +18,13 @@ SHAPE = re.compile(r"u_[0-9a-f]{4}_[0-9a-f]{20}")
 
 @pytest.mark.parametrize(
     "written",
-    ["ada@example.com", " Ada@Example.com\n", "mailto:ADA@example.com", "MAILTO: ada@example.com", "ａｄａ@example.com"],
+    [
+        "ada@example.com",
+        " Ada@Example.com\n",
+        "mailto:ADA@example.com",
+        "MAILTO: ada@example.com",
+        "ａｄａ@example.com",
+    ],
 )
 def test_spellings_of_one_person_meet(written: str) -> None:
     assert normalise_identifier(written) == "ada@example.com"
