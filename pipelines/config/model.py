@@ -1,0 +1,110 @@
+"""The config as one typed object: every key, its type, its default and its meaning.
+
+What belongs here: pydantic models of the file's keys; each field's description is its documentation, from
+which the table in docs/config.md is made. What must not: reading the file (`load.py`) or any rule of a
+connector (each connector's own `settings.py`).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from connectors.common.settings import SourceSettings
+from pipelines.config.fields import ConfigPath, Currency, MemorySize, Rate, Section, Text
+from pipelines.config.rows import BudgetRow, ClassificationRule, FxRate, ModelAlias, PriceOverride
+
+
+class IdentitySettings(Section):
+    """How user ids are made unreadable before they enter the lake."""
+
+    pseudonymise: bool = Field(
+        True, description="Replace user ids by a keyed hash. `false` keeps them readable, and then needs no key."
+    )
+    key_env: str = Field(
+        "EVERYCENT_IDENTITY_KEY", description="The environment variable that holds the key.", min_length=1
+    )
+    key: SecretStr | None = Field(
+        None,
+        description="The key itself, best as `${VARIABLE}`; wins over `key_env`. In clear only for demo data.",
+    )
+
+    def key_bytes(self) -> bytes | None:
+        """Return the key, or None when pseudonymising is off. `load_config` has filled `key` from the environment."""
+        if not self.pseudonymise or self.key is None:
+            return None
+        return self.key.get_secret_value().encode()
+
+
+TagKeys = tuple[Text, ...]
+
+
+class TagSettings(Section):
+    """Which tag keys of the bills mean which attribution key; the first key that a line carries wins."""
+
+    user_id: TagKeys = Field((), description="Tag keys that hold a user; hashed like any other user id.")
+    tenant: TagKeys = Field((), description="Tag keys that hold a tenant.")
+    customer: TagKeys = Field((), description="Tag keys that hold a customer.")
+    team: TagKeys = Field((), description="Tag keys that hold a team.")
+    feature: TagKeys = Field((), description="Tag keys that hold a feature.")
+    endpoint: TagKeys = Field((), description="Tag keys that hold an endpoint.")
+    workflow: TagKeys = Field((), description="Tag keys that hold a workflow.")
+    environment: TagKeys = Field((), description="Tag keys that hold an environment.")
+
+    def by_attribution_key(self) -> dict[str, tuple[str, ...]]:
+        """Return attribution key → tag keys, only where some are configured: what connectors are told."""
+        return {key: keys for key in type(self).model_fields if (keys := getattr(self, key))}
+
+
+class PriceSettings(Section):
+    """Prices that replace those of the shipped price book."""
+
+    overrides: tuple[PriceOverride, ...] = Field((), description="Your own prices, see below.")
+
+
+class ReportSettings(Section):
+    """The weekly report."""
+
+    title: str = Field("Weekly cost report", description="The headline.", min_length=1)
+    label_file: ConfigPath | None = Field(
+        None, description="CSV of `user_id,label` that names hashed users when the report is rendered; never stored."
+    )
+    week_start: Literal["monday", "sunday", "saturday"] = Field("monday", description="The first day of a week.")
+
+
+class EngineSettings(Section):
+    """How much of the machine the embedded engine may use."""
+
+    memory_limit: MemorySize | None = Field(
+        None, description="Most memory, such as `2GB`. Default: the engine's own, 80 % of the machine."
+    )
+    threads: int | None = Field(None, description="Most threads. Default: one per core.", ge=1, le=1024)
+
+
+class Config(Section):
+    """Everything that a run is told. Built by `load_config`, never changed."""
+
+    home: ConfigPath = Field(
+        Path("home"), description="The folder of `lake/` and `warehouse/`; `--home` wins.", validate_default=True
+    )
+    reporting_currency: Currency = Field("USD", description="The currency of all `_reporting` columns.")
+    identity: IdentitySettings = Field(IdentitySettings(), description="How user ids are made unreadable.")
+    sources: tuple[SourceSettings, ...] = Field(
+        (), description="Where bills, requests and weights come from, see below. The first feed of a bill carries cost."
+    )
+    tags: TagSettings = Field(TagSettings(), description="Which bill tags mean which attribution key.")
+    budgets: tuple[BudgetRow, ...] = Field((), description="Budgets, same columns as a `budget_files` source.")
+    prices: PriceSettings = Field(PriceSettings(), description="Your own prices.")
+    fx_rates: tuple[FxRate, ...] = Field((), description="Exchange rates per day.")
+    model_aliases: tuple[ModelAlias, ...] = Field((), description="Names that bills or logs use for a model.")
+    classification: tuple[ClassificationRule, ...] = Field(
+        (), description="Your own rules for what a bill line pays for; they come before the shipped ones."
+    )
+    report: ReportSettings = Field(ReportSettings(), description="The weekly report.")
+    engine: EngineSettings = Field(EngineSettings(), description="Limits of the embedded engine.")
+    coverage_epsilon: Annotated[Rate, Field(lt=1)] = Field(
+        Decimal("0.0005"), description="How far logged ÷ billed quantity may be from 1 and still count as complete."
+    )

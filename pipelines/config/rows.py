@@ -1,0 +1,104 @@
+"""The tables that may stand inside the config: one model a row.
+
+What belongs here: budgets, prices, rates, aliases and classification rules, typed, with the checks that a
+single row allows. What must not: reading files of such rows (a connector does that).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipelines.config.fields import Currency, FxRateNumber, Moment, Money, Rate, Section, Text
+
+TokenClass = Literal[
+    "uncached_input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens"
+]
+CostDriver = Literal[
+    "inference",
+    "training",
+    "egress",
+    "monitoring",
+    "retrieval",
+    "storage",
+    "database",
+    "compute",
+    "networking",
+    "security",
+    "platform",
+    "support",
+    "other",
+]
+
+
+class BudgetRow(Section):
+    """What may be spent in a period by whatever the row names; a key left out means any."""
+
+    budget_id: Text = Field(description="Name of the budget.")
+    parent_id: Text | None = Field(None, description="The budget that this one is part of.")
+    owner: Text | None = Field(None, description="Who answers for it.")
+    feature: Text | None = Field(None, description="Only this feature.")
+    team: Text | None = Field(None, description="Only this team.")
+    environment: Text | None = Field(None, description="Only this environment.")
+    cost_driver: CostDriver | None = Field(None, description="Only this cost driver.")
+    period_start: date = Field(description="First day.")
+    period_end: date = Field(description="The day after the last day.")
+    amount: Money = Field(ge=0, description="The amount.")
+    currency: Currency = Field(description="Its currency.")
+    measure: Literal["effective_cost", "billed_cost", "list_cost"] = Field(
+        "effective_cost", description="Which cost counts against it."
+    )
+
+    @model_validator(mode="after")
+    def _check_period(self) -> Self:
+        if self.period_end <= self.period_start:
+            raise ValueError("period_end is the day after the last day, so it must be later than period_start")
+        return self
+
+
+class PriceOverride(Section):
+    """A price that holds for you instead of the price book's."""
+
+    provider: Text = Field(description="Provider as OpenTelemetry names it, such as `openai` or `aws.bedrock`.")
+    model: Text = Field(description="Model as the price book names it.")
+    token_class: TokenClass = Field(description="The token class that it prices.")
+    service_tier: Text = Field("standard", description="The tier that it prices.")
+    valid_from: Moment | None = Field(None, description="From this moment (UTC); left out: always.")
+    valid_to: Moment | None = Field(None, description="Before this moment (UTC); left out: still.")
+    price_per_mtok: Rate = Field(description="Price of a million tokens.")
+    currency: Currency = Field("USD", description="Its currency.")
+    wrong_from_start: bool = Field(
+        False, description="The price known before was never right: past requests are priced again, visibly."
+    )
+
+    @model_validator(mode="after")
+    def _check_validity(self) -> Self:
+        if self.valid_from and self.valid_to and self.valid_to <= self.valid_from:
+            raise ValueError("valid_to must be later than valid_from")
+        return self
+
+
+class FxRate(Section):
+    """The exchange rate of one day."""
+
+    from_currency: Currency = Field(description="The currency of the bill.")
+    to_currency: Currency = Field(description="The reporting currency.")
+    rate_date: date = Field(description="The day.")
+    rate: FxRateNumber = Field(description="Units of `to_currency` for one of `from_currency`.")
+
+
+class ModelAlias(Section):
+    """Another name of a model."""
+
+    alias: Text = Field(description="The name as a bill, gateway or log writes it.")
+    provider: Text = Field(description="The provider of the model, as the price book names it.")
+    model: Text = Field(description="The model's name in the price book.")
+
+
+class ClassificationRule(Section):
+    """What a bill line pays for; a condition left out holds for every line, and all given ones must hold."""
+
+    rule_id: Text = Field(description="Name of the rule; `core.charges.rule_id` shows it.")
+    cost_driver: CostDriver = Field(description="What such lines pay for.")
