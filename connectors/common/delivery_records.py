@@ -1,0 +1,184 @@
+"""The record of a delivery: a JSON manifest in `lake/raw/<source>/deliveries/`, and which delivery is current.
+
+What belongs here: writing, reading and ordering records. What must not: reading the delivered content.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from connectors.common.contract import Delivery, Finding, Severity, TypedFile
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One delivered file: its path relative to the source's folder, its content's digest and size."""
+
+    relative: str
+    sha256: str
+    bytes: int
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class DeliveryRecord:
+    """A delivery with what its manifest knows beyond the contract: artifacts, schema seen, typed variants.
+
+    `typed` maps a typing digest to the files written under those settings; `delivery.typed_files` is the
+    variant that was asked for when the record was read.
+    """
+
+    delivery: Delivery
+    artifacts: tuple[Artifact, ...] = ()
+    schema_seen: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    typed: Mapping[str, tuple[TypedFile, ...]] = field(default_factory=dict)
+
+    @property
+    def file_name(self) -> str:
+        """Name of the manifest: delivery time, then snapshot."""
+        return f"{self.delivery.delivered_at:%Y%m%dT%H%M%S.%fZ}-{self.delivery.snapshot_id}.json"
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON as a whole or not at all, readable by the owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"_tmp-{uuid.uuid4().hex}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+    os.replace(temporary, path)
+
+
+def write_record(folder: Path, record: DeliveryRecord, lake: Path) -> None:
+    """Write the manifest of a delivery; an existing one of the same name is replaced as a whole."""
+    delivery = record.delivery
+    content = {
+        "source": delivery.source,
+        "dataset": delivery.dataset,
+        "scope": delivery.scope,
+        "period": delivery.period,
+        "snapshot_id": delivery.snapshot_id,
+        "delivered_at": delivery.delivered_at.isoformat(),
+        "fetched_at": delivery.fetched_at.isoformat(),
+        "rows": delivery.rows,
+        "billed_totals": {currency: str(total) for currency, total in delivery.billed_totals.items()},
+        "invoice_issuers": list(delivery.invoice_issuers),
+        "billing_account_id": delivery.billing_account_id,
+        "artifacts": [
+            {"relative": a.relative, "sha256": a.sha256, "bytes": a.bytes, "rows": a.rows} for a in record.artifacts
+        ],
+        "schema_seen": list(record.schema_seen),
+        "findings": [finding_to_json(finding) for finding in record.findings],
+        "typed": [
+            {"typing": typing, "files": [_typed_file_to_json(file, lake) for file in files]}
+            for typing, files in record.typed.items()
+        ],
+    }
+    write_json(folder / record.file_name, content)
+
+
+def read_records(folder: Path, lake: Path, typing_digest: str) -> list[DeliveryRecord]:
+    """Read all manifests of a source, oldest first; typed files of the wanted typing, else the newest typed."""
+    if not folder.is_dir():
+        return []
+    names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".json"))
+    return [_build_record(orjson.loads((folder / name).read_bytes()), lake, typing_digest) for name in names]
+
+
+def mark_current(records: Iterable[DeliveryRecord], as_of: datetime | None = None) -> list[DeliveryRecord]:
+    """Return the records known by `as_of`, each told whether it is the current one of its dataset and scope.
+
+    Within a scope the newest delivery is current; a tie goes to the larger digest.
+    """
+    known = [r for r in records if as_of is None or r.delivery.delivered_at <= as_of]
+    newest: dict[tuple[str, str], tuple[datetime, str]] = {}
+    for record in known:
+        d = record.delivery
+        rank = (d.delivered_at, d.snapshot_id)
+        newest[d.dataset, d.scope] = max(rank, newest.get((d.dataset, d.scope), rank))
+    return [
+        replace(r, delivery=replace(r.delivery, is_current=_rank(r) == newest[r.delivery.dataset, r.delivery.scope]))
+        for r in known
+    ]
+
+
+def finding_to_json(finding: Finding) -> dict[str, Any]:
+    """Return a finding as plain JSON values."""
+    return {
+        "source": finding.source,
+        "dataset": finding.dataset,
+        "kind": finding.kind,
+        "message": finding.message,
+        "severity": finding.severity.value,
+        "count": finding.count,
+        "file": finding.file,
+        "date": finding.date.isoformat() if finding.date else None,
+    }
+
+
+def finding_from_json(content: Mapping[str, Any]) -> Finding:
+    """Return the finding that `finding_to_json` wrote."""
+    day = content["date"]
+    return Finding(
+        **{key: content[key] for key in ("source", "dataset", "kind", "message", "count", "file")},
+        severity=Severity(content["severity"]),
+        date=date.fromisoformat(day) if day else None,
+    )
+
+
+def _rank(record: DeliveryRecord) -> tuple[datetime, str]:
+    return record.delivery.delivered_at, record.delivery.snapshot_id
+
+
+def _typed_file_to_json(file: TypedFile, lake: Path) -> dict[str, Any]:
+    return {
+        "dataset": file.dataset,
+        "partition": file.partition,
+        "rows": file.rows,
+        "digest": file.digest,
+        "path": str(file.path.relative_to(lake)),
+    }
+
+
+def _build_record(content: dict[str, Any], lake: Path, typing_digest: str) -> DeliveryRecord:
+    typed = {
+        variant["typing"]: tuple(
+            TypedFile(f["dataset"], f["partition"], lake / f["path"], f["rows"], f["digest"])
+            for f in variant["files"]
+        )
+        for variant in content["typed"]
+    }
+    chosen = typed.get(typing_digest)
+    if chosen is None:
+        chosen = next(reversed(typed.values()), ())
+    delivery = Delivery(
+        source=content["source"],
+        dataset=content["dataset"],
+        scope=content["scope"],
+        period=content["period"],
+        snapshot_id=content["snapshot_id"],
+        delivered_at=datetime.fromisoformat(content["delivered_at"]),
+        fetched_at=datetime.fromisoformat(content["fetched_at"]),
+        rows=content["rows"],
+        typed_files=chosen,
+        billed_totals={currency: Decimal(total) for currency, total in content["billed_totals"].items()},
+        invoice_issuers=tuple(content["invoice_issuers"]),
+        billing_account_id=content["billing_account_id"],
+    )
+    return DeliveryRecord(
+        delivery=delivery,
+        artifacts=tuple(Artifact(**a) for a in content["artifacts"]),
+        schema_seen=tuple(content["schema_seen"]),
+        findings=tuple(finding_from_json(f) for f in content["findings"]),
+        typed=typed,
+    )

@@ -1,0 +1,40 @@
+"""Which connectors exist, and how to call one by the name that the config uses.
+
+What belongs here: names, and lazy imports so that `everycent --help` stays fast. What must not: connector logic.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from connectors.common.contract import LandingContext, SourceReport
+
+CONNECTORS: dict[str, str] = {
+    name: f"connectors.{name}"
+    for name in (
+        "focus_files",
+        "otlp_files",
+        "request_files",
+        "transfer_files",
+        "telemetry_files",
+        "workload_files",
+        "zone_files",
+        "budget_files",
+    )
+}
+"""Connector name → package."""
+
+
+def load_settings_class(connector: str) -> type[BaseModel]:
+    """Return the `Settings` model of a connector; KeyError when there is no such connector."""
+    return import_module(f"{CONNECTORS[connector]}.settings").Settings
+
+
+def land(settings: BaseModel, context: LandingContext) -> SourceReport:
+    """Land one source: call the client of the connector that its settings name."""
+    connector: str = settings.connector  # type: ignore[attr-defined]
+    return import_module(f"{CONNECTORS[connector]}.client").land(settings, context)
