@@ -1,0 +1,48 @@
+"""What the warehouse's code words mean, in plain words for a reader who never saw a table.
+
+What belongs here: fixed texts by code word. What must not: numbers, HTML.
+"""
+
+from __future__ import annotations
+
+RESIDUAL_REASONS = {
+    "unlogged_usage": "The provider billed more usage than your request logs hold. Some caller is not logged.",
+    "idle_capacity": "Reserved or provisioned capacity was paid for while no request was running on it.",
+    "unused_commitment": "A commitment (reservation, savings plan) was paid for and not used.",
+    "unknown_workload": "The cost belongs to a resource or address that no workload list names.",
+    "no_owner": "The charge carries no tag and matches no log, so nothing says whose it is.",
+    "unpriced": "Usage with no known price: its model or meter is not in the price book.",
+    "credit": "A credit or refund that names no charge it belongs to. It lowers the total.",
+    "over_logged": "The logs hold more usage than was billed.",
+    "no_logs": "No request, transfer or telemetry log covers this charge on this day.",
+    "no_transfers": "Network traffic was billed, but no transfer record says from where to where.",
+    "no_telemetry": "Monitoring was billed, but no record says which workload sent the data.",
+    "unknown_model": "The bill names a model that no alias maps to a known one.",
+    "negative_pool": "Credits exceed the charges they would be shared with, so nothing was shared.",
+    "shared_cost": "Support, platform fees and the like: no rule says how to share them.",
+    "rounding": "What is left by rounding at the twelfth decimal.",
+}
+UNKNOWN_REASON = "The release gives this reason; the report has no longer description for it."
+
+EVIDENCE = {
+    "billed": "stands on the bill for this owner (tag or resource)",
+    "allocated": "a bill line split by logged use",
+    "priced": "logged use at list price, until the bill arrives",
+    "assumed": "split without a log that proves it",
+}
+
+RECONCILIATION_CAUSES = {
+    "unlogged_usage": "billed, but not in the logs",
+    "over_logged": "in the logs, but not billed",
+    "price_difference": "billed at another price than the price book's",
+    "unpriced": "no known price",
+    "timing": "billed on another day than logged",
+    "rounding": "the vendor's rounding",
+}
+
+CATEGORY_OTHERS = "All others"
+
+
+def explain_residual(reason: str | None) -> str:
+    """Return one or two plain sentences on why money has no owner."""
+    return RESIDUAL_REASONS.get(reason or "", UNKNOWN_REASON)

@@ -1,0 +1,111 @@
+"""Anomalies, agent cascades, reconciliation and completeness of one week, as released in their marts.
+
+What belongs here: choosing, counting and adding up released rows. What must not: detecting or explaining.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import duckdb
+
+from reports.weekly.records import Anomaly, ReconciliationCause, SourceState, Trace, TraceSummary, Week
+
+TOP_TRACES = 8
+TOP_FINDINGS = 40
+
+
+def read_anomalies(connection: duckdb.DuckDBPyConnection, week: Week, as_of: datetime) -> tuple[Anomaly, ...]:
+    """Return the anomalies that were open on any day of the week, the largest impact first."""
+    rows = connection.execute(
+        """
+        select
+            anomaly_id, cast(detected_at as date), cast(started_date as date), cast(ended_date as date),
+            scope, metric, cast(expected as decimal(38, 12)), cast(actual as decimal(38, 12)),
+            cast(impact_cost as decimal(38, 12)), currency, state, cause
+        from marts.anomalies
+        where coalesce(started_date, cast(detected_at as date)) < $end
+            and (ended_date is null or ended_date >= $start)
+            and cast(detected_at as date) <= $today
+        order by abs(impact_cost) desc nulls last, anomaly_id
+        """,
+        {"start": week.start, "end": week.end, "today": as_of.date()},
+    ).fetchall()
+    return tuple(Anomaly(*row) for row in rows)
+
+
+def read_dearest_traces(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[Trace, ...]:
+    """Return the week's dearest root actions with what they set off."""
+    rows = connection.execute(
+        """
+        select
+            trace_id, feature, endpoint, user_id, calls, attempts, depth, cast(agents as varchar),
+            cast(duration_seconds as decimal(18, 3)), inference_cost, egress_cost, monitoring_cost, total_cost,
+            coalesce(is_loop, false), status
+        from marts.traces
+        where root_started_at >= $start and root_started_at < $end and total_cost is not null
+        order by total_cost desc, trace_id
+        limit $top
+        """,
+        {"start": week.start, "end": week.end, "top": TOP_TRACES},
+    ).fetchall()
+    return tuple(Trace(*row) for row in rows)
+
+
+def read_trace_summaries(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[TraceSummary, ...]:
+    """Return how many root actions started in the week and what they cost, loops apart."""
+    rows = connection.execute(
+        """
+        select
+            reporting_currency,
+            count(*),
+            cast(coalesce(sum(calls), 0) as bigint),
+            count(*) filter (coalesce(is_loop, false)),
+            sum(total_cost),
+            sum(total_cost) filter (coalesce(is_loop, false))
+        from marts.traces
+        where root_started_at >= $start and root_started_at < $end
+        group by reporting_currency
+        order by reporting_currency nulls last
+        """,
+        {"start": week.start, "end": week.end},
+    ).fetchall()
+    return tuple(TraceSummary(*row) for row in rows)
+
+
+def read_reconciliation(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[ReconciliationCause, ...]:
+    """Return the week's differences between bill and logs, added up by cause and currency."""
+    rows = connection.execute(
+        """
+        select cause, currency, count(*), sum(billed_cost), sum(priced_cost), sum(difference_cost)
+        from marts.reconciliation
+        where charge_date >= $start and charge_date < $end
+        group by cause, currency
+        order by currency nulls last, abs(coalesce(sum(difference_cost), 0)) desc, cause nulls last
+        """,
+        {"start": week.start, "end": week.end},
+    ).fetchall()
+    return tuple(ReconciliationCause(*row) for row in rows)
+
+
+def read_sources(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[SourceState, ...]:
+    """Return one row a source, dataset, state and finding: those of the week, undated ones, and the newest known."""
+    rows = connection.execute(
+        """
+        with dated as (
+            select *, max(date) over (partition by source, dataset) as newest_date
+            from marts.data_completeness
+        )
+        select
+            source, dataset, max(date), state, cast(min(age_hours) as decimal(18, 2)),
+            cast(min(expected_share) as decimal(18, 12)), nullif(finding, ''),
+            cast(sum(finding_count) as bigint)
+        from dated
+        where date is null or (date >= $start and date < $end) or (date = newest_date and newest_date < $end)
+        group by source, dataset, state, nullif(finding, '')
+        order by source, dataset nulls last, max(date) desc nulls last, state, nullif(finding, '') nulls first
+        limit $top
+        """,
+        {"start": week.start, "end": week.end, "top": TOP_FINDINGS},
+    ).fetchall()
+    return tuple(SourceState(*row) for row in rows)
