@@ -1,0 +1,61 @@
+"""The schema contract of a delivered file: what must be there, what is new, what is gone.
+
+What belongs here: comparing column names, in words for the source's owner. What must not: reading files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from connectors.common.source_files import FileFault
+
+_NAMES_SHOWN = 8
+
+
+def check_required_columns(present: Iterable[str], required: Iterable[str | tuple[str, ...]]) -> None:
+    """Raise FileFault `missing_column` for the first required column that is absent.
+
+    An entry that is a tuple is met by any of its names. The message names a column that looks like a renamed one.
+    """
+    names = list(present)
+    for entry in required:
+        choices = (entry,) if isinstance(entry, str) else entry
+        if any(choice in names for choice in choices):
+            continue
+        wanted = " or ".join(choices)
+        near = _closest(choices[0], names)
+        hint = f" ({near!r} looks like it: was it renamed?)" if near else ""
+        message = f"the required column {wanted} is missing{hint}; deliver it again with this column"
+        raise FileFault("missing_column", message, line=1, column=choices[0])
+
+
+def check_type(column: str, expected: str, bad_rows: tuple[int, ...], *, present_count: int, first_line: int = 2) -> None:
+    """Raise FileFault when text stands where a number or time must be; `type_flip` when no value fits at all."""
+    if not bad_rows:
+        return
+    line = bad_rows[0] + first_line
+    if len(bad_rows) >= present_count:
+        message = f"column {column} changed its type: no value is {expected}; deliver it again as {expected}"
+        raise FileFault("type_flip", message, line=line, column=column)
+    message = f"line {line}, column {column}: not {expected} ({len(bad_rows)} such values); correct and deliver again"
+    raise FileFault("unparsable_value", message, line=line, column=column)
+
+
+def describe_columns(columns: Iterable[str]) -> str:
+    """Return column names for a message: neutralised, and not more than a few."""
+    listed = sorted(columns)
+    shown = ", ".join(repr(name[:60]) for name in listed[:_NAMES_SHOWN])
+    return shown if len(listed) <= _NAMES_SHOWN else f"{shown} and {len(listed) - _NAMES_SHOWN} more"
+
+
+def _closest(wanted: str, names: list[str]) -> str | None:
+    plain = {_plain(name): name for name in names}
+    if _plain(wanted) in plain:
+        return plain[_plain(wanted)]
+    near = get_close_matches(_plain(wanted), plain, n=1, cutoff=0.8)
+    return plain[near[0]] if near else None
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
