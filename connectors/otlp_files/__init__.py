@@ -1,0 +1,1 @@
+"""OTLP trace files (JSON lines of the OpenTelemetry collector) → the datasets `requests` and `spans`."""

@@ -1,0 +1,237 @@
+"""One line of OTLP JSON → one row a span, by allow-list: what is not named in `schema.py` never leaves this module.
+
+What belongs here: reading OTLP's JSON shapes defensively, choosing attributes, telling kinds of spans apart.
+What must not: files, inheritance between spans, token arithmetic, messages that quote content.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import polars as pl
+
+from connectors.common.request_rows import build_provider_name
+from connectors.common.token_usage import MAX_TOKENS_PER_REQUEST
+from connectors.otlp_files import schema
+from connectors.otlp_files.settings import Settings
+
+Row = dict[str, Any]
+Scalar = str | int | float | bool
+_LARGEST_TIME_NANOSECONDS = 2**63 - 1
+
+
+class MalformedLineError(ValueError):
+    """A line that is not an OTLP trace export; the message never quotes the line."""
+
+
+@dataclass
+class SpanReader:
+    """Turns lines into rows and counts what it had to leave out; one reader a file."""
+
+    settings: Settings
+    ignored_signals: int = 0
+    refused: list[tuple[int, str, str | None]] = field(default_factory=list)
+    oversized: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        attributes = self.settings.attributes
+        self._identity: dict[str, tuple[str, ...]] = {
+            key: getattr(attributes, key) for key in (*schema.INHERITED_KEYS, "sub_account_id")
+        }
+        span_lists = (schema.COUNT_ATTRIBUTES, schema.SIZE_ATTRIBUTES, schema.TEXT_ATTRIBUTES, self._identity)
+        self._span_keys = frozenset(key for names in span_lists for keys in names.values() for key in keys)
+        resource_lists = (schema.RESOURCE_ATTRIBUTES, self._identity)
+        self._resource_keys = frozenset(
+            key for names in resource_lists for keys in names.values() for key in keys
+        )
+        semantics = self.settings.semantics
+        self._exclusive = frozenset(name.lower() for name in semantics.exclusive_emitters)
+
+    def read_line(self, number: int, line: bytes) -> Iterator[Row]:
+        """Yield the rows of one line; raises MalformedLineError when it is not OTLP JSON."""
+        try:
+            content = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            raise MalformedLineError("not a JSON object") from None
+        if not isinstance(content, dict):
+            raise MalformedLineError("not a JSON object")
+        if "resourceSpans" not in content:
+            if "resourceLogs" in content or "resourceMetrics" in content or not content:
+                self.ignored_signals += 1
+                return
+            raise MalformedLineError("no resourceSpans: not an OTLP trace export")
+        for group in _dicts(content["resourceSpans"]):
+            resource = _attributes(_dict(group.get("resource")).get("attributes"), self._resource_keys)
+            for scoped in _dicts(group.get("scopeSpans") or group.get("instrumentationLibrarySpans")):
+                scope = str(_dict(scoped.get("scope")).get("name") or "").lower()
+                for span in _dicts(scoped.get("spans")):
+                    row = self._read_span(number, span, resource, scope)
+                    if row is not None:
+                        yield row
+
+    def _read_span(
+        self, number: int, span: Mapping[str, Any], resource: Mapping[str, Scalar], scope: str
+    ) -> Row | None:
+        start = _microseconds(span.get("startTimeUnixNano"))
+        if start is None:
+            self.refused.append((number, "a span without a start time", "startTimeUnixNano"))
+            return None
+        attributes = _attributes(span.get("attributes"), self._span_keys)
+        row: Row = {"line": number, "start_us": start, "end_us": _microseconds(span.get("endTimeUnixNano"))}
+        for column, name in (
+            ("trace_id", "traceId"),
+            ("span_id", "spanId"),
+            ("parent_span_id", "parentSpanId"),
+        ):
+            row[column] = self._text(column, span.get(name), str.lower)
+        for key, names in self._identity.items():
+            row[key] = self._first(key, names, attributes, resource)
+        for key, names in schema.RESOURCE_ATTRIBUTES.items():
+            row[key] = self._first(key, names, resource)
+        texts = {key: self._first(key, names, attributes) for key, names in schema.TEXT_ATTRIBUTES.items()}
+        row["status"] = _status(span.get("status"), texts["error_type"])
+        row["is_call"] = _is_call(span, texts)
+        row["region_id"], row["to_zone"] = texts["region_id"], texts["to_zone"]
+        row["span_kind"] = _span_kind(span, texts)
+        row["tool_name"] = texts["tool_name"]
+        if row["is_call"]:
+            self._read_call(row, span, texts, attributes, scope)
+        return row
+
+    def _read_call(
+        self, row: Row, span: Mapping[str, Any], texts: Row, attributes: Mapping[str, Scalar], scope: str
+    ) -> None:
+        for key in ("provider_request_id", "request_model", "error_type"):
+            row[key] = texts[key]
+        row["model"] = texts["response_model"] or texts["request_model"]
+        row["service_tier"] = texts["service_tier"]
+        named = texts["provider"] or (
+            schema.VLLM_PROVIDER if span.get("name") == schema.VLLM_SPAN_NAME else None
+        )
+        row["provider"] = build_provider_name(named)
+        is_exclusive = scope in self._exclusive or row["provider"] in self._exclusive
+        row["input_includes_cached"] = self.settings.semantics.input_includes_cached and not is_exclusive
+        for column, names in schema.COUNT_ATTRIBUTES.items():
+            row[column], problem = _count(names, attributes)
+            row["usage_problem"] = row.get("usage_problem") or problem
+        for column, names in schema.SIZE_ATTRIBUTES.items():
+            size, problem = _count(names, attributes)
+            row[column] = size if problem is None and (size is None or size >= 0) else None
+
+    def _first(self, column: str, names: tuple[str, ...], *places: Mapping[str, Scalar]) -> str | None:
+        for place in places:
+            for name in names:
+                if name in place:
+                    text = self._text(column, place[name])
+                    if text is not None:
+                        return text
+        return None
+
+    def _text(self, column: str, value: object, convert: Callable[[str], str] = str.strip) -> str | None:
+        if value is None or isinstance(value, dict | list):
+            return None
+        text = convert(value if isinstance(value, str) else str(value)).strip()
+        if len(text) > schema.MAX_TEXT_CHARACTERS:
+            self.oversized[column] += 1
+            return None
+        return text or None
+
+
+def build_frame(rows: list[Row]) -> pl.DataFrame:
+    """Return parsed rows as a frame with ROW_COLUMNS."""
+    columns = {name: [row.get(name) for row in rows] for name in schema.ROW_COLUMNS}
+    return pl.DataFrame(columns, schema=schema.ROW_COLUMNS)
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: object) -> Iterator[dict[str, Any]]:
+    if isinstance(value, list):
+        yield from (item for item in value if isinstance(item, dict))
+
+
+def _attributes(value: object, allowed: frozenset[str]) -> dict[str, Scalar]:
+    """Return the allowed attributes that hold a scalar; the first of several with one key."""
+    found: dict[str, Scalar] = {}
+    for item in _dicts(value):
+        key = item.get("key")
+        if isinstance(key, str) and key in allowed and key not in found:
+            scalar = _scalar(item.get("value"))
+            if scalar is not None:
+                found[key] = scalar
+    return found
+
+
+def _scalar(value: object) -> Scalar | None:
+    any_value = _dict(value)
+    if isinstance(any_value.get("stringValue"), str):
+        return any_value["stringValue"]
+    for name in ("intValue", "doubleValue", "boolValue"):
+        scalar = any_value.get(name)
+        if isinstance(scalar, str | int | float):
+            return scalar
+    return None
+
+
+def _microseconds(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    try:
+        nanoseconds = int(value)
+    except ValueError:
+        return None
+    return nanoseconds // 1000 if 0 < nanoseconds <= _LARGEST_TIME_NANOSECONDS else None
+
+
+def _count(names: tuple[str, ...], attributes: Mapping[str, Scalar]) -> tuple[int | None, str | None]:
+    """Return the first count present and, where it is none, the problem's name."""
+    value = next((attributes[name] for name in names if name in attributes), None)
+    if value is None:
+        return None, None
+    try:
+        if isinstance(value, bool):
+            return None, "not_a_count"
+        number = int(value)
+    except (ValueError, OverflowError):
+        return None, "not_a_count"
+    if isinstance(value, float) and number != value:
+        return None, "not_a_count"
+    if number > MAX_TOKENS_PER_REQUEST:
+        return None, "absurd_tokens"
+    return (number, None) if number >= 0 else (None, "negative_tokens")
+
+
+def _is_call(span: Mapping[str, Any], texts: Row) -> bool:
+    if texts["operation"]:
+        return texts["operation"].lower() in schema.CALL_OPERATIONS
+    if texts["openinference_kind"]:
+        return texts["openinference_kind"].lower() in schema.CALL_OPENINFERENCE_KINDS
+    if texts["openllmetry_request"]:
+        return texts["openllmetry_request"].lower() in schema.CALL_OPENLLMETRY_REQUESTS
+    return span.get("name") == schema.VLLM_SPAN_NAME
+
+
+def _span_kind(span: Mapping[str, Any], texts: Row) -> str:
+    kinds = (
+        schema.SPAN_KIND_OF_OPERATION.get((texts["operation"] or "").lower()),
+        schema.SPAN_KIND_OF_OPENINFERENCE.get((texts["openinference_kind"] or "").lower()),
+        schema.SPAN_KIND_OF_OPENLLMETRY.get((texts["openllmetry_kind"] or "").lower()),
+    )
+    named = next((kind for kind in kinds if kind), None)
+    kind = span.get("kind")
+    is_server = isinstance(kind, int | str) and kind in schema.SERVER_KINDS
+    return named or ("server" if is_server else "other")
+
+
+def _status(status: object, error_type: str | None) -> str:
+    if error_type in schema.ABORTED_ERRORS:
+        return "aborted"
+    code = _dict(status).get("code")
+    is_error = isinstance(code, int | str) and code in schema.ERROR_CODES
+    return "error" if is_error or error_type else "ok"
