@@ -1,0 +1,177 @@
+"""The one place that talks to DuckDB: settings, named relations over files, writing Parquet.
+
+What belongs here: engine-specific I/O (read_parquet, COPY, SET). What must not: which files a model reads or
+which partitions are stale (`selection`, `runner`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+
+from pipelines.warehouse.errors import BuildError
+from pipelines.warehouse.relations import DataFile, Relation
+
+IDIV_MACRO = "create or replace macro idiv(a, b) as cast(a as hugeint) // cast(b as hugeint)"
+"""Integer division truncating toward zero, so that a credit mirrors a charge; NULL when b is 0."""
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """How much of the machine a build may use. `threads` None means all; `temp_directory` None means the home's.
+
+    A query covers at most `max_days` days (`max_months` months) and about `max_rows` input rows, whichever is less.
+    """
+
+    memory_limit: str = "4GB"
+    threads: int | None = None
+    temp_directory: Path | None = None
+    max_days: int = 31
+    max_months: int = 12
+    max_rows: int = 30_000_000
+
+
+def quote(name: str) -> str:
+    """A column or table name as an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_relation(name: str) -> str:
+    """`layer.table` as two identifiers."""
+    return ".".join(quote(part) for part in name.split(".", 1))
+
+
+def quote_text(text: str) -> str:
+    """A text as a literal: only for paths and comments, where the engine binds no parameter."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def open_connection(path: str, settings: EngineSettings) -> duckdb.DuckDBPyConnection:
+    """A connection with our settings: UTC, no extension from the network, spilling into the home, macro idiv."""
+    connection = duckdb.connect(
+        path,
+        config={
+            "memory_limit": settings.memory_limit,
+            "threads": settings.threads or os.cpu_count() or 1,
+            "temp_directory": str(settings.temp_directory or ""),
+            "preserve_insertion_order": "true",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        },
+    )
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")
+    connection.execute(IDIV_MACRO)
+    return connection
+
+
+def render_scan(relation: Relation, files: Sequence[DataFile]) -> str:
+    """A SELECT over exactly these files, or a typed empty one; columns in the relation's order."""
+    names = ", ".join(quote(column) for column in relation.columns)
+    if not files:
+        return render_empty(relation.columns)
+    paths = ", ".join(quote_text(str(file.path)) for file in files)
+    if relation.is_by_name:
+        scan = f"select * from read_parquet([{paths}], union_by_name = true)"
+        return f"select {names} from ({render_empty(relation.columns)} union all by name {scan})"
+    return f"select {names} from read_parquet([{paths}])"
+
+
+def render_empty(columns: Mapping[str, str]) -> str:
+    """A SELECT of no rows with these columns and types."""
+    typed = ", ".join(f"cast(null as {kind}) as {quote(name)}" for name, kind in columns.items())
+    return f"select {typed} where false"
+
+
+def render_typed(sql: str, columns: Mapping[str, str]) -> str:
+    """A model's SELECT with every column cast to its declared type, in the declared order."""
+    typed = ", ".join(f"cast({quote(name)} as {kind}) as {quote(name)}" for name, kind in columns.items())
+    return f"select {typed} from (\n{sql}\n) as model"
+
+
+class Engine:
+    """A DuckDB in memory in which the relations of one build are named views over files."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._registered: dict[str, str] = {}
+        self._schemas: set[str] = set()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """Opened at first use: a build with nothing to do opens none."""
+        if self._connection is None:
+            if self._settings.temp_directory:
+                self._settings.temp_directory.mkdir(parents=True, exist_ok=True)
+            self._connection = open_connection(":memory:", self._settings)
+        return self._connection
+
+    def close(self) -> None:
+        """Frees memory and spill files."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+            self._registered.clear()
+            self._schemas.clear()
+
+    def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Runs one statement with bound parameters and gives its rows."""
+        return self.connection.execute(sql, dict(parameters) if parameters else None).fetchall()
+
+    def register(self, relation: Relation, files: Sequence[DataFile]) -> None:
+        """Names these files of the relation; a column of another type than declared is an error."""
+        if self._create_view(relation.name, render_scan(relation, files)) and files:
+            found = self.describe(f"from {quote_relation(relation.name)}")
+            self.expect_columns(relation.name, found, relation.columns)
+
+    def register_view(self, name: str, sql: str, columns: Mapping[str, str]) -> None:
+        """Names a view model; what it reads is registered before."""
+        self._create_view(name, render_typed(sql, columns))
+
+    def describe(self, query: str, parameters: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """Column name → type of a query, without running it."""
+        return {row[0]: row[1] for row in self.execute(f"describe {query}", parameters)}
+
+    @staticmethod
+    def expect_columns(name: str, found: Mapping[str, str], declared: Mapping[str, str]) -> None:
+        """Raises BuildError naming the first column whose type is not the declared one."""
+        for column, kind in declared.items():
+            if found.get(column) != kind:
+                raise BuildError(
+                    f"{name}: column {column} is {found.get(column)} in its files, declared {kind}; rebuild them"
+                )
+
+    def copy(self, query: str, target: Path, parameters: Mapping[str, Any] | None = None) -> int:
+        """Writes the rows of a query, in its order, as one Parquet file; returns how many."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        options = "(format parquet, compression zstd)"
+        return self.execute(f"copy ({query}) to {quote_text(str(target))} {options}", parameters)[0][0]
+
+    def _create_view(self, name: str, sql: str) -> bool:
+        if self._registered.get(name) == sql:
+            return False
+        schema = name.split(".", 1)[0]
+        if schema not in self._schemas:
+            self.execute(f"create schema if not exists {quote(schema)}")
+            self._schemas.add(schema)
+        self.execute(f"create or replace view {quote_relation(name)} as {sql}")
+        self._registered[name] = sql
+        return True
+
+
+def render_order(columns: Iterable[str]) -> str:
+    """An ORDER BY list of column names."""
+    return ", ".join(quote(column) for column in columns)
