@@ -22,9 +22,7 @@ def write_sample(out: Path, period: Period, requests: int, seed: int) -> None:
     actions = build_actions(period, requests, seed, build_users(seed))
     flows = build_flows(period, actions, seed)
     emissions = build_emissions(period, actions, seed)
-    calls = [call for action in actions for call in action.calls] + build_batch_calls(
-        period, requests, seed
-    )
+    calls = [call for action in actions for call in action.calls] + build_batch_calls(period, requests, seed)
 
     usage = Usage(period, calls, flows, emissions)
     bills_aws.write_bills(out / "bills" / "aws", usage.of_cloud("aws"))
@@ -38,25 +36,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument(
-        "--end",
-        type=date.fromisoformat,
-        default=date(2026, 11, 20),
-        help="last day, YYYY-MM-DD",
+        "--end", type=date.fromisoformat, default=date(2026, 11, 20), help="last day, YYYY-MM-DD"
     )
+    parser.add_argument("--days", type=int, default=60, help="how many days up to the last one")
+    parser.add_argument("--requests", type=int, default=20_000, help="about how many model calls in total")
     parser.add_argument(
-        "--days", type=int, default=60, help="how many days up to the last one"
-    )
-    parser.add_argument(
-        "--requests",
-        type=int,
-        default=20_000,
-        help="about how many model calls in total",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=7,
-        help="another seed is another history of the same company",
+        "--seed", type=int, default=7, help="another seed is another history of the same company"
     )
     arguments = parser.parse_args()
     if arguments.days < 1 or arguments.requests < 1:

@@ -28,32 +28,7 @@ from simulator.company import (
 
 WEEKDAY_FACTORS = (1.12, 1.2, 1.18, 1.14, 1.0, 0.34, 0.28)
 GROWTH_PER_DAY = 0.004
-HOUR_WEIGHTS = (
-    2,
-    1,
-    1,
-    1,
-    1,
-    2,
-    4,
-    8,
-    12,
-    15,
-    16,
-    15,
-    13,
-    15,
-    17,
-    17,
-    15,
-    12,
-    9,
-    7,
-    6,
-    5,
-    4,
-    3,
-)
+HOUR_WEIGHTS = (2, 1, 1, 1, 1, 2, 4, 8, 12, 15, 16, 15, 13, 15, 17, 17, 15, 12, 9, 7, 6, 5, 4, 3)
 BATCH_JOB_SHARE = 0.03
 ABORTED_SHARE = 0.008
 ERROR_SHARE = 0.006
@@ -128,20 +103,12 @@ def walk(step: Step) -> Iterator[Step]:
 class Script:
     """Writes one action step by step; a clock moves forward with each step."""
 
-    def __init__(
-        self,
-        rng: random.Random,
-        feature: Feature,
-        account: Account,
-        started_at: datetime,
-    ) -> None:
+    def __init__(self, rng: random.Random, feature: Feature, account: Account, started_at: datetime) -> None:
         self.rng = rng
         self.account = account
         self.now = started_at
         self.service = feature.agents_service
-        self.root = self._step(
-            "server", f"POST {feature.endpoint}", company.EDGE_SERVICE
-        )
+        self.root = self._step("server", f"POST {feature.endpoint}", company.EDGE_SERVICE)
         self._open = [self.root]
 
     def _step(self, kind: str, name: str, service: str) -> Step:
@@ -174,12 +141,7 @@ class Script:
         parent.children.append(step)
 
     def chat(
-        self,
-        model: Model,
-        fresh: tuple[int, int],
-        output: tuple[int, int],
-        read: int = 0,
-        write: int = 0,
+        self, model: Model, fresh: tuple[int, int], output: tuple[int, int], read: int = 0, write: int = 0
     ) -> None:
         """One model call: `fresh` uncached input and `output` tokens by range; cached tokens as given."""
         if self.rng.random() < ERROR_SHARE:
@@ -194,9 +156,7 @@ class Script:
         low, high = bounds
         return int(self.rng.triangular(low, high, low + (high - low) * 0.35))
 
-    def _attempt(
-        self, model: Model, tokens: tuple[int, int, int, int], outcome: str
-    ) -> None:
+    def _attempt(self, model: Model, tokens: tuple[int, int, int, int], outcome: str) -> None:
         parent = self._open[-1]
         step = self._step("chat", model.request_model, parent.service)
         step.zone = parent.zone
@@ -204,9 +164,7 @@ class Script:
         step.ended_at = self.now
         step.is_error = outcome == "error"
         account = company.AZURE_SUBSCRIPTION if model is GPT_MINI else self.account
-        step.call = Call(
-            model, account, step.started_at, step.ended_at, *tokens, outcome
-        )
+        step.call = Call(model, account, step.started_at, step.ended_at, *tokens, outcome)
         parent.children.append(step)
 
     def close(self) -> Step:
@@ -219,18 +177,12 @@ class Script:
 def _support_chat(script: Script) -> None:
     rng = script.rng
     with script.agent("router", company.AZURE_SERVICE):
-        script.chat(
-            GPT_MINI, (1_400, 5_000), (20, 120), read=rng.choice((0, 1_100, 2_300))
-        )
+        script.chat(GPT_MINI, (9_000, 40_000), (60, 400), read=rng.choice((0, 6_400, 14_000)))
     prefix = rng.randrange(6_000, 16_000)
     with script.agent("support_agent"):
         is_warm = rng.random() < 0.7
         script.chat(
-            HAIKU,
-            (900, 4_000),
-            (150, 700),
-            read=prefix if is_warm else 0,
-            write=0 if is_warm else prefix,
+            HAIKU, (900, 4_000), (150, 700), read=prefix if is_warm else 0, write=0 if is_warm else prefix
         )
         for turn in range(rng.choice((0, 1, 1, 2, 3))):
             script.tool(("lookup_order", "search_kb", "lookup_order")[turn])
@@ -243,12 +195,12 @@ def _support_chat(script: Script) -> None:
 def _doc_search(script: Script) -> None:
     rng = script.rng
     with script.agent("query_rewriter", company.AZURE_SERVICE):
-        script.chat(GPT_MINI, (2_000, 6_000), (40, 200), read=rng.choice((0, 1_900)))
+        script.chat(GPT_MINI, (8_000, 30_000), (80, 500), read=rng.choice((0, 4_900)))
     with script.agent("answer_writer"):
         for _hop in range(rng.choice((1, 1, 2))):
             script.tool("vector_search")
             with script.agent("reranker"):
-                script.chat(HAIKU, (9_000, 30_000), (60, 240), read=1_300)
+                script.chat(HAIKU, (18_000, 52_000), (80, 400), read=1_300)
         script.chat(SONNET, (30_000, 60_000), (900, 3_200), read=2_600)
         if rng.random() < 0.05:
             script.chat(SONNET, (24_000, 57_000), (600, 2_200), read=2_600)
@@ -263,12 +215,12 @@ def _code_review(script: Script, repeats: int) -> None:
         for _file in range(rng.choice((2, 3, 3, 4))):
             with script.agent("file_reviewer"):
                 for _round in range(repeats):
-                    script.chat(SONNET, (14_000, 40_000), (1_600, 5_200), read=prefix)
+                    script.chat(SONNET, (24_000, 58_000), (2_000, 6_200), read=prefix)
                     script.tool("run_tests", is_error=repeats > 1)
-                    script.chat(SONNET, (16_000, 42_000), (1_000, 3_200), read=prefix)
+                    script.chat(SONNET, (26_000, 60_000), (1_400, 4_200), read=prefix)
         with script.agent("test_writer"):
             for _round in range(repeats):
-                script.chat(HAIKU, (8_000, 30_000), (900, 3_000))
+                script.chat(HAIKU, (16_000, 50_000), (1_200, 4_200))
         for _round in range(repeats):
             script.chat(SONNET, (10_000, 28_000), (800, 2_600), read=prefix)
         for _round in range(repeats):
@@ -279,13 +231,9 @@ def _code_review(script: Script, repeats: int) -> None:
 def _start_of_action(rng: random.Random, day: date, feature: Feature) -> datetime:
     """A time of day; some reviews are queued by the merge train just before midnight."""
     if feature.name == "code_review" and rng.random() < 0.04:
-        return company.midnight(day) + timedelta(
-            hours=23, minutes=57, milliseconds=rng.randrange(180_000)
-        )
+        return company.midnight(day) + timedelta(hours=23, minutes=57, milliseconds=rng.randrange(180_000))
     hour = rng.choices(range(24), HOUR_WEIGHTS)[0]
-    return company.midnight(day) + timedelta(
-        hours=hour, milliseconds=rng.randrange(3_600_000)
-    )
+    return company.midnight(day) + timedelta(hours=hour, milliseconds=rng.randrange(3_600_000))
 
 
 def _user_id_as_logged(rng: random.Random, user: User) -> str | None:
@@ -303,11 +251,7 @@ def build_action(
 ) -> Action:
     """One action of `feature` that starts on `day`."""
     user = rng.choices(users, [user.weight for user in users])[0]
-    account = (
-        STAGING
-        if feature.name == "code_review" and rng.random() < STAGING_SHARE
-        else PRODUCTION
-    )
+    account = STAGING if feature.name == "code_review" and rng.random() < STAGING_SHARE else PRODUCTION
     script = Script(rng, feature, account, _start_of_action(rng, day, feature))
     if feature.name == "support_chat":
         _support_chat(script)
@@ -335,35 +279,24 @@ def _day_weights(period: Period) -> dict[date, float]:
     }
 
 
-def build_actions(
-    period: Period, requests: int, seed: int, users: list[User]
-) -> list[Action]:
+def build_actions(period: Period, requests: int, seed: int, users: list[User]) -> list[Action]:
     """All actions of the run, about `requests` model calls in total, ordered by start.
 
     The retry loop multiplies the calls of an action, not the actions, so its days stand out.
     """
     weights = _day_weights(period)
-    loop_days = sum(
-        weight for day, weight in weights.items() if day >= period.spike_start
-    )
+    loop_days = sum(weight for day, weight in weights.items() if day >= period.spike_start)
     total = (
         sum(weights.values())
-        + 2
-        * next(f for f in company.FEATURES if f.name == "code_review").share_of_calls
-        * loop_days
+        + 2 * next(f for f in company.FEATURES if f.name == "code_review").share_of_calls * loop_days
     )
     actions: list[Action] = []
     for day, weight in weights.items():
         for feature in company.FEATURES:
             rng = random.Random(f"{seed}:{day}:{feature.name}")
             calls = requests * weight / total * feature.share_of_calls
-            count = int(
-                calls / feature.calls_per_action * rng.uniform(0.92, 1.08)
-                + rng.random()
-            )
-            actions.extend(
-                build_action(rng, feature, day, period, users) for _ in range(count)
-            )
+            count = int(calls / feature.calls_per_action * rng.uniform(0.92, 1.08) + rng.random())
+            actions.extend(build_action(rng, feature, day, period, users) for _ in range(count))
     return sorted(actions, key=lambda action: (action.root.started_at, action.session))
 
 
@@ -376,18 +309,8 @@ def build_batch_calls(period: Period, requests: int, seed: int) -> list[Call]:
         at = company.midnight(day) + timedelta(hours=2, minutes=10)
         for _ in range(int(per_day + rng.random())):
             at += timedelta(seconds=rng.randrange(4, 20))
-            fresh, output = rng.randrange(12_000, 40_000), rng.randrange(400, 1_500)
+            fresh, output = rng.randrange(20_000, 60_000), rng.randrange(400, 1_500)
             calls.append(
-                Call(
-                    HAIKU,
-                    PRODUCTION,
-                    at,
-                    at + timedelta(seconds=9),
-                    fresh,
-                    0,
-                    0,
-                    output,
-                    "bypass",
-                )
+                Call(HAIKU, PRODUCTION, at, at + timedelta(seconds=9), fresh, 0, 0, output, "bypass")
             )
     return calls

@@ -8,11 +8,40 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from simulator.aws_catalogue import (
+    BEDROCK,
+    CLOUDWATCH,
+    COVERED_HOURLY,
+    EC2,
+    EKS,
+    INTERNET,
+    LOGS_INGEST,
+    MODEL_NAMES,
+    NAT_BYTES,
+    OPENSEARCH,
+    RDS,
+    REGIONAL_IN,
+    REGIONAL_OUT,
+    RESOURCES,
+    S3,
+    S3_REQUESTS,
+    SAGEMAKER,
+    SAVINGS_PLAN_HOURLY,
+    SAVINGS_PLANS,
+    SEARCH_NODE,
+    SUPPORT,
+    TOKEN_METERS,
+    TOKEN_PRICES,
+    TRAINING,
+    Meter,
+    Service,
+    app_tags,
+)
 from simulator.behaviour import Call
 from simulator.company import (
     AWS_REGION,
@@ -44,235 +73,9 @@ COLUMNS = (*FOCUS_1_2_COLUMNS, "x_Discounts", "x_Operation", "x_ServiceCode")
 DISCOUNT = Decimal("0.95")
 GIGABYTE = Decimal(1_073_741_824)
 FLOW_OVERHEAD = Decimal("1.021")  # packet headers that hosts do not count
-LAST_DAY_METERED = Decimal(
-    "0.75"
-)  # of the open month's last day, usage until 18:00 has reached the bill
+LAST_DAY_METERED = Decimal("0.75")  # of the open month's last day, usage until 18:00 has reached the bill
 TAX_RATE = Decimal("0.06")
 SAVINGS_PLAN = f"arn:aws:savingsplans::{BILLING_ACCOUNT}:savingsplan/5d0f3c1e-9a44-4b1f-8c51-2f6a7cbe0d18"
-SAVINGS_PLAN_HOURLY = Decimal("0.95")
-COVERED_HOURLY = Decimal("0.1462")
-
-
-@dataclass(frozen=True)
-class Service:
-    """A service as the FOCUS columns name it."""
-
-    name: str
-    code: str
-    category: str
-    subcategory: str
-
-
-BEDROCK = Service(
-    "Amazon Bedrock", "AmazonBedrock", "AI and Machine Learning", "Generative AI"
-)
-SAGEMAKER = Service(
-    "Amazon SageMaker", "AmazonSageMaker", "AI and Machine Learning", "Machine Learning"
-)
-EC2 = Service(
-    "Amazon Elastic Compute Cloud", "AmazonEC2", "Compute", "Virtual Machines"
-)
-EKS = Service(
-    "Amazon Elastic Container Service for Kubernetes",
-    "AmazonEKS",
-    "Compute",
-    "Containers",
-)
-S3 = Service("Amazon Simple Storage Service", "AmazonS3", "Storage", "Object Storage")
-OPENSEARCH = Service("Amazon OpenSearch Service", "AmazonES", "Analytics", "Search")
-RDS = Service(
-    "Amazon Relational Database Service",
-    "AmazonRDS",
-    "Databases",
-    "Relational Databases",
-)
-CLOUDWATCH = Service(
-    "AmazonCloudWatch", "AmazonCloudWatch", "Management and Governance", "Observability"
-)
-SUPPORT = Service(
-    "AWS Support (Business)",
-    "AWSSupportBusiness",
-    "Management and Governance",
-    "Support",
-)
-SAVINGS_PLANS = Service(
-    "AWS Savings Plans", "ComputeSavingsPlans", "Compute", "Virtual Machines"
-)
-
-MODEL_NAMES = {"sonnet": "Claude4.5Sonnet", "haiku": "Claude4.5Haiku"}
-TOKEN_METERS = (
-    ("input-tokens", "uncached_tokens"),
-    ("cache-read-input-token-count", "cache_read_tokens"),
-    ("cache-write-input-token-count", "cache_write_tokens"),
-    ("output-tokens", "output_tokens"),
-)
-TOKEN_PRICES = {  # USD per 1K tokens, in-region inference
-    "sonnet": ("0.0033", "0.00033", "0.004125", "0.0165"),
-    "haiku": ("0.0011", "0.00011", "0.001375", "0.0055"),
-}
-
-
-@dataclass(frozen=True)
-class Meter:
-    """A usage type: what is counted, its list price and the sentence that AWS prints."""
-
-    service: Service
-    usage_type: str
-    list_price: str
-    unit: str
-    description: str
-    operation: str = ""
-
-
-@dataclass(frozen=True)
-class Resource:
-    """A resource that uses a fixed quantity of a meter each day; `is_office_hours` ones rest on weekends."""
-
-    meter: Meter
-    name: str
-    kind: str
-    daily_quantity: str
-    account: Account = PRODUCTION
-    zone: str = ""
-    tags: tuple[tuple[str, str], ...] = ()
-    is_office_hours: bool = False
-    is_covered: bool = False
-
-
-M7I = Meter(
-    EC2,
-    "BoxUsage:m7i.xlarge",
-    "0.2016",
-    "Hrs",
-    "$0.2016 per On Demand Linux m7i.xlarge Instance Hour",
-    "RunInstances",
-)
-G6 = Meter(
-    EC2,
-    "BoxUsage:g6.xlarge",
-    "0.8048",
-    "Hrs",
-    "$0.8048 per On Demand Linux g6.xlarge Instance Hour",
-    "RunInstances",
-)
-EBS = Meter(
-    EC2,
-    "EBS:VolumeUsage.gp3",
-    "0.08",
-    "GB-Mo",
-    "$0.08 per GB-month of General Purpose (gp3) storage",
-    "CreateVolume-Gp3",
-)
-NAT_HOURS = Meter(
-    EC2, "NatGateway-Hours", "0.045", "Hrs", "$0.045 per NAT Gateway Hour", "NatGateway"
-)
-NAT_BYTES = Meter(
-    EC2,
-    "NatGateway-Bytes",
-    "0.045",
-    "GB",
-    "$0.045 per GB Data Processed by NAT Gateways",
-    "NatGateway",
-)
-REGIONAL = "$0.010 per GB - regional data transfer - in/out/between EC2 AZs or using elastic IPs or ELB"
-REGIONAL_IN = Meter(
-    EC2, "DataTransfer-Regional-Bytes", "0.01", "GB", REGIONAL, "InterZone-In"
-)
-REGIONAL_OUT = Meter(
-    EC2, "DataTransfer-Regional-Bytes", "0.01", "GB", REGIONAL, "InterZone-Out"
-)
-INTERNET = Meter(
-    EC2,
-    "DataTransfer-Out-Bytes",
-    "0.09",
-    "GB",
-    "$0.090 per GB - first 10 TB / month data transfer out",
-    "RunInstances",
-)
-EKS_HOURS = Meter(
-    EKS,
-    "USE1-AmazonEKS-Hours:perCluster",
-    "0.10",
-    "Hours",
-    "Amazon EKS cluster usage in US East (N. Virginia)",
-    "CreateOperation",
-)
-SEARCH_NODE = Meter(
-    OPENSEARCH, "ESInstance:r6g.xlarge.search", "0.335", "Hrs", "$0.335 per r6g.xlarge.search hour in US East (N. Virginia)",
-    "ESDomain",
-)  # fmt: skip
-DATABASE = Meter(
-    RDS, "InstanceUsage:db.r6g.large", "0.225", "Hrs", "$0.225 per db.r6g.large Single-AZ instance hour running PostgreSQL",
-    "CreateDBInstance:0014",
-)  # fmt: skip
-S3_STORAGE = Meter(
-    S3,
-    "TimedStorage-ByteHrs",
-    "0.023",
-    "GB-Mo",
-    "$0.023 per GB - first 50 TB / month of storage used",
-    "StandardStorage",
-)
-S3_REQUESTS = Meter(
-    S3,
-    "Requests-Tier1",
-    "0.000005",
-    "Requests",
-    "$0.005 per 1,000 PUT, COPY, POST, or LIST requests",
-    "PutObject",
-)
-LOGS_INGEST = Meter(
-    CLOUDWATCH, "USE1-DataProcessing-Bytes", "0.50", "GB", "$0.50 per GB custom log data ingested in Standard log class",
-    "PutLogEvents",
-)  # fmt: skip
-LOGS_STORE = Meter(
-    CLOUDWATCH,
-    "USE1-TimedStorage-ByteHrs",
-    "0.03",
-    "GB-Mo",
-    "$0.03 per GB-mo of log storage",
-    "HourlyStorageMetering",
-)
-METRICS = Meter(
-    CLOUDWATCH,
-    "CW:MetricMonitorUsage",
-    "0.30",
-    "Metrics",
-    "$0.30 per metric-month for the first 10,000 metrics",
-    "MetricStorage",
-)
-TRAINING = Meter(
-    SAGEMAKER, "USE1-Train:ml.g5.2xlarge", "1.515", "Hrs", "$1.515 per Train ml.g5.2xlarge hour in US East (N. Virginia)",
-    "RunInstance",
-)  # fmt: skip
-
-PLATFORM = (("env", "prod"), ("team", "platform"))
-
-
-def _app(feature: str, team: str) -> tuple[tuple[str, str], ...]:
-    return (("app", feature), ("env", "prod"), ("team", team))
-
-
-RESOURCES = (
-    *(
-        Resource(M7I, f"i-0e5{index}a7c41d90b6f2{index}", "Instance", "24", zone=f"us-east-1{'abc'[index % 3]}",
-                 tags=PLATFORM, is_office_hours=index >= 4, is_covered=True)
-        for index in range(6)
-    ),
-    Resource(M7I, "i-0b91c3d7e2f4a6580", "Instance", "24", zone="us-east-1c", tags=_app("code_review", "developer-tools")),
-    Resource(M7I, "i-0a27f4e8815cd3b96", "Instance", "24", zone="us-east-1b"),
-    Resource(M7I, "i-03d8b5c1fa6e94270", "Instance", "10", STAGING, "us-east-1a", (("env", "staging"),), is_office_hours=True),
-    Resource(G6, "i-0f63a9d20b8c7e415", "Instance", "24", zone="us-east-1b", tags=_app("doc_search", "knowledge")),
-    Resource(EBS, "vol-09c4e2f7b1d8a3560", "Volume", "41.6666666667", zone="us-east-1a", tags=PLATFORM),
-    Resource(NAT_HOURS, "natgateway/nat-05b7d1e93ac2f8604", "NAT Gateway", "24"),
-    Resource(EKS_HOURS, "cluster/quillworks", "Cluster", "24", tags=PLATFORM),
-    Resource(SEARCH_NODE, "domain/quillworks-docs", "Domain", "48", tags=_app("doc_search", "knowledge")),
-    Resource(DATABASE, "db:conversations-db", "Database", "24", zone="us-east-1a", tags=_app("support_chat", "customer-care")),
-    Resource(S3_STORAGE, "quillworks-documents", "Bucket", "68.4193548387", tags=_app("doc_search", "knowledge")),
-    Resource(S3_STORAGE, "quillworks-archive", "Bucket", "31.2258064516"),
-    Resource(LOGS_STORE, "log-group:/ecs/public-api", "Log Group", "9.7741935484"),
-    Resource(METRICS, "", "", "11.3333333333"),
-)  # fmt: skip
 
 
 def _contracted(list_price: str) -> Price:
@@ -284,22 +87,15 @@ def _arn(service: Service, account: Account, name: str) -> str:
         return ""
     if service is S3:
         return f"arn:aws:s3:::{name}"
-    stem = {
-        EC2: "ec2",
-        EKS: "eks",
-        OPENSEARCH: "es",
-        RDS: "rds",
-        CLOUDWATCH: "logs",
-        SAGEMAKER: "sagemaker",
-    }[service]
+    stem = {EC2: "ec2", EKS: "eks", OPENSEARCH: "es", RDS: "rds", CLOUDWATCH: "logs", SAGEMAKER: "sagemaker"}[
+        service
+    ]
     if service is EC2 and "/" not in name:
         name = f"{'volume' if name.startswith('vol-') else 'instance'}/{name}"
     return f"arn:aws:{stem}:{AWS_REGION}:{account.account_id}:{name}"
 
 
-def _frame(
-    service: Service, account: Account | None, month: date, day: date, days: int = 1
-) -> Line:
+def _frame(service: Service, account: Account | None, month: date, day: date, days: int = 1) -> Line:
     """Columns that every line of the bill has."""
     return {
         **period_columns(month, day, days),
@@ -325,11 +121,7 @@ def _frame(
 
 
 def _usage(
-    meter: Meter,
-    account: Account,
-    day: date,
-    quantity: Decimal,
-    tags: tuple[tuple[str, str], ...] = (),
+    meter: Meter, account: Account, day: date, quantity: Decimal, tags: tuple[tuple[str, str], ...] = ()
 ) -> Line:
     """One day of usage of a meter at the contracted price."""
     line = _frame(meter.service, account, day.replace(day=1), day)
@@ -354,9 +146,7 @@ def _usage(
     return line
 
 
-def _at(
-    line: Line, account: Account, service: Service, name: str, kind: str, zone: str = ""
-) -> Line:
+def _at(line: Line, account: Account, service: Service, name: str, kind: str, zone: str = "") -> Line:
     """The same line, with the resource and zone that it is for."""
     return line | {
         "ResourceId": _arn(service, account, name),
@@ -371,26 +161,18 @@ def build_token_lines(calls: list[Call]) -> Iterator[Line]:
     tokens: Counter[tuple[date, str, str, int]] = Counter()
     for call in calls:
         for index, (_, attribute) in enumerate(TOKEN_METERS):
-            tokens[
-                (call.started_at.date(), call.account.account_id, call.model.key, index)
-            ] += getattr(call, attribute)
+            tokens[(call.started_at.date(), call.account.account_id, call.model.key, index)] += getattr(
+                call, attribute
+            )
     accounts = {account.account_id: account for account in (PRODUCTION, STAGING)}
     for (day, account_id, model, index), count in sorted(tokens.items()):
         if count == 0:
             continue
-        account, suffix, price = (
-            accounts[account_id],
-            TOKEN_METERS[index][0],
-            TOKEN_PRICES[model][index],
-        )
+        account, suffix, price = (accounts[account_id], TOKEN_METERS[index][0], TOKEN_PRICES[model][index])
         usage_type = f"USE1-{MODEL_NAMES[model]}-{suffix}"
         words = suffix.replace("-", " ").removesuffix(" count")
-        description = (
-            f"${price} per 1K {words} for {MODEL_NAMES[model]} in US East (N. Virginia)"
-        )
-        meter = Meter(
-            BEDROCK, usage_type, price, "1K tokens", description, "InvokeModelInference"
-        )
+        description = f"${price} per 1K {words} for {MODEL_NAMES[model]} in US East (N. Virginia)"
+        meter = Meter(BEDROCK, usage_type, price, "1K tokens", description, "InvokeModelInference")
         line = _usage(
             meter,
             account,
@@ -409,8 +191,8 @@ def _covered(line: Line, hours: Decimal) -> Line:
     """A line that the Savings Plan pays for."""
     return line | {
         "BilledCost": "0",
-        "EffectiveCost": text(cost(COVERED_HOURLY * hours)),
-        "PricingCurrencyEffectiveCost": text(cost(COVERED_HOURLY * hours)),
+        "EffectiveCost": text(cost(Decimal(COVERED_HOURLY) * hours)),
+        "PricingCurrencyEffectiveCost": text(cost(Decimal(COVERED_HOURLY) * hours)),
         "PricingCategory": "Committed",
         **_savings_plan_columns("Used"),
     }
@@ -429,7 +211,7 @@ def _savings_plan_columns(status: str) -> Line:
 
 def _savings_plan_lines(day: date, share: Decimal, used: Decimal) -> Iterator[Line]:
     """The day's commitment: what is paid (no effective cost) and what nothing used (no billed cost)."""
-    committed = SAVINGS_PLAN_HOURLY * 24 * share
+    committed = Decimal(SAVINGS_PLAN_HOURLY) * 24 * share
     frame = _frame(SAVINGS_PLANS, PRODUCTION, day.replace(day=1), day) | {
         "SkuMeter": "ComputeSP:1yrNoUpfront",
         "SkuId": code("ComputeSP:1yrNoUpfront"),
@@ -472,16 +254,11 @@ def _resource_lines(day: date, share: Decimal) -> Iterator[Line]:
         quantity = cost(Decimal(resource.daily_quantity) * share)
         line = _usage(resource.meter, resource.account, day, quantity, resource.tags)
         line = _at(
-            line,
-            resource.account,
-            resource.meter.service,
-            resource.name,
-            resource.kind,
-            resource.zone,
+            line, resource.account, resource.meter.service, resource.name, resource.kind, resource.zone
         )
         if resource.is_covered:
             line = _covered(line, quantity)
-            used += COVERED_HOURLY * quantity
+            used += Decimal(COVERED_HOURLY) * quantity
         yield line
     yield from _savings_plan_lines(day, share, used)
     for _ in range(2):  # two identical lines: AWS does not merge them
@@ -489,19 +266,9 @@ def _resource_lines(day: date, share: Decimal) -> Iterator[Line]:
         yield _at(line, PRODUCTION, S3, "quillworks-documents", "Bucket")
     if day.weekday() == 1:
         line = _usage(
-            TRAINING,
-            PRODUCTION,
-            day,
-            Decimal("6.25") * share,
-            _app("support_chat", "customer-care"),
+            TRAINING, PRODUCTION, day, Decimal("6.25") * share, app_tags("support_chat", "customer-care")
         )
-        yield _at(
-            line,
-            PRODUCTION,
-            SAGEMAKER,
-            f"training-job/router-finetune-{day:%Y%m%d}",
-            "Training Job",
-        )
+        yield _at(line, PRODUCTION, SAGEMAKER, f"training-job/router-finetune-{day:%Y%m%d}", "Training Job")
 
 
 def _egress_lines(flows: list[Flow], share: Decimal) -> Iterator[Line]:
@@ -510,10 +277,7 @@ def _egress_lines(flows: list[Flow], share: Decimal) -> Iterator[Line]:
     meters = (REGIONAL_OUT, REGIONAL_IN, INTERNET, NAT_BYTES)
     accounts = {PRODUCTION.account_id: PRODUCTION, STAGING.account_id: STAGING}
     for flow in flows:
-        route, billed = (
-            flow.route,
-            Decimal(flow.bytes) * FLOW_OVERHEAD * share / GIGABYTE,
-        )
+        route, billed = (flow.route, Decimal(flow.bytes) * FLOW_OVERHEAD * share / GIGABYTE)
         account_id = route.account.account_id
         if route.traffic_kind == "inter_az":
             gigabytes[(0, account_id, route.from_zone)] += billed
@@ -524,15 +288,9 @@ def _egress_lines(flows: list[Flow], share: Decimal) -> Iterator[Line]:
             gigabytes[(3, account_id, "")] += billed
     for (index, account_id, zone), quantity in sorted(gigabytes.items()):
         account, meter = accounts[account_id], meters[index]
-        line = _usage(meter, account, flows[0].day, cost(quantity)) | {
-            "AvailabilityZone": zone
-        }
+        line = _usage(meter, account, flows[0].day, cost(quantity)) | {"AvailabilityZone": zone}
         is_nat = meter is NAT_BYTES
-        yield (
-            _at(line, account, EC2, "natgateway/nat-05b7d1e93ac2f8604", "NAT Gateway")
-            if is_nat
-            else line
-        )
+        yield (_at(line, account, EC2, "natgateway/nat-05b7d1e93ac2f8604", "NAT Gateway") if is_nat else line)
 
 
 def _log_lines(emissions: list[Emission], share: Decimal) -> Iterator[Line]:
@@ -540,13 +298,7 @@ def _log_lines(emissions: list[Emission], share: Decimal) -> Iterator[Line]:
         emitter = emission.emitter
         quantity = cost(Decimal(emission.bytes) * share / GIGABYTE)
         line = _usage(LOGS_INGEST, emitter.account, emission.day, quantity)
-        yield _at(
-            line,
-            emitter.account,
-            CLOUDWATCH,
-            f"log-group:{emitter.workload_ref}",
-            "Log Group",
-        )
+        yield _at(line, emitter.account, CLOUDWATCH, f"log-group:{emitter.workload_ref}", "Log Group")
 
 
 def _monthly_lines(month: date) -> Iterator[Line]:
@@ -564,27 +316,18 @@ def _monthly_lines(month: date) -> Iterator[Line]:
             "RegionName": "",
         }
     )
-    credit = {
-        "ChargeCategory": "Credit",
-        "ChargeFrequency": "One-Time",
-        "RegionId": "",
-        "RegionName": "",
-    }
+    credit = {"ChargeCategory": "Credit", "ChargeFrequency": "One-Time", "RegionId": "", "RegionName": ""}
     yield (
         _frame(BEDROCK, PRODUCTION, month, month, days)
         | flat_costs(Decimal(-60))
         | credit
-        | {
-            "ChargeDescription": "AWS Promotional Credits: Bedrock Builder Programme QW-2026-14",
-        }
+        | {"ChargeDescription": "AWS Promotional Credits: Bedrock Builder Programme QW-2026-14"}
     )
     yield (
         _frame(EC2, None, month, month, days)
         | flat_costs(Decimal("-37.5"))
         | credit
-        | {
-            "ChargeDescription": "AWS Promotional Credits: Activate Portfolio",
-        }
+        | {"ChargeDescription": "AWS Promotional Credits: Activate Portfolio"}
     )
 
 
@@ -601,9 +344,7 @@ def _refund_line(month: date) -> Line:
             "ChargeFrequency": "One-Time",
             "ChargeDescription": "Refund: Amazon OpenSearch Service SLA credit",
             "SkuMeter": SEARCH_NODE.usage_type,
-            "SkuId": code(
-                OPENSEARCH.code, SEARCH_NODE.usage_type, SEARCH_NODE.operation
-            ),
+            "SkuId": code(OPENSEARCH.code, SEARCH_NODE.usage_type, SEARCH_NODE.operation),
         }
     )
 
@@ -636,9 +377,7 @@ def _tax_lines(month: date, lines: list[Line]) -> Iterator[Line]:
             for name, value in frames[key].items()
             if name.startswith((*kept, "SubAccount", "x_Service"))
         }
-        source |= dict.fromkeys(
-            [name for name in source if name.startswith("Pricing")], ""
-        )
+        source |= dict.fromkeys([name for name in source if name.startswith("Pricing")], "")
         yield (
             source
             | period_columns(month, month, (next_month(month) - month).days)
@@ -646,8 +385,7 @@ def _tax_lines(month: date, lines: list[Line]) -> Iterator[Line]:
             | {
                 "ChargeCategory": "Tax",
                 "ChargeFrequency": "One-Time",
-                "ChargeDescription": "Tax for product code "
-                + frames[key]["x_ServiceCode"],
+                "ChargeDescription": "Tax for product code " + frames[key]["x_ServiceCode"],
                 "PricingCurrency": "USD",
                 "x_Discounts": "{}",
             }
@@ -656,34 +394,25 @@ def _tax_lines(month: date, lines: list[Line]) -> Iterator[Line]:
 
 def _scaled(call: Call, share: Decimal) -> Call:
     """The part of a call's tokens that had reached the bill."""
-    names = [attribute for _, attribute in TOKEN_METERS]
-    return Call(
-        **(vars(call) | {name: int(getattr(call, name) * share) for name in names})
+    return replace(
+        call,
+        uncached_tokens=int(call.uncached_tokens * share),
+        cache_read_tokens=int(call.cache_read_tokens * share),
+        cache_write_tokens=int(call.cache_write_tokens * share),
+        output_tokens=int(call.output_tokens * share),
     )
 
 
-def build_month(
-    usage: Usage, month: date, day_shares: dict[date, Decimal], invoice: str
-) -> list[Line]:
+def build_month(usage: Usage, month: date, day_shares: dict[date, Decimal], invoice: str) -> list[Line]:
     """The bill of one month; `day_shares` says how much of a day's usage had reached the bill."""
     lines: list[Line] = []
     for day in (day for day in usage.period.days if day.replace(day=1) == month):
         share = day_shares.get(day, Decimal(1))
         calls = [call for call in usage.calls if call.started_at.date() == day]
-        lines.extend(
-            build_token_lines(
-                calls if share == 1 else [_scaled(call, share) for call in calls]
-            )
-        )
+        lines.extend(build_token_lines(calls if share == 1 else [_scaled(call, share) for call in calls]))
         lines.extend(_resource_lines(day, share))
-        lines.extend(
-            _egress_lines([flow for flow in usage.flows if flow.day == day], share)
-        )
-        lines.extend(
-            _log_lines(
-                [emission for emission in usage.emissions if emission.day == day], share
-            )
-        )
+        lines.extend(_egress_lines([flow for flow in usage.flows if flow.day == day], share))
+        lines.extend(_log_lines([emission for emission in usage.emissions if emission.day == day], share))
     lines.extend(_monthly_lines(month))
     if month == usage.period.months[-1] and month != usage.period.months[0]:
         lines.append(_refund_line(month))
@@ -701,9 +430,7 @@ def build_deliveries(usage: Usage) -> list[Delivery]:
 
     The first delivery of a closed month lacks a part of its last two days, which came late.
     """
-    now = midnight(usage.period.end + timedelta(days=1)) + timedelta(
-        hours=6, minutes=20
-    )
+    now = midnight(usage.period.end + timedelta(days=1)) + timedelta(hours=6, minutes=20)
     deliveries = []
     for month in usage.period.months:
         closed, last_day = next_month(month), next_month(month) - timedelta(days=1)
@@ -712,26 +439,16 @@ def build_deliveries(usage: Usage) -> list[Delivery]:
         invoice = f"{month:%y%m}{int(code(str(month)), 36) % 10**7:07d}"
         if first > now:
             deliveries.append(
-                _delivery(
-                    month,
-                    now,
-                    build_month(usage, month, {usage.period.end: LAST_DAY_METERED}, ""),
-                )
+                _delivery(month, now, build_month(usage, month, {usage.period.end: LAST_DAY_METERED}, ""))
             )
             continue
         is_restated = next_month(closed) > usage.period.end and restated <= now
         late = (
-            {last_day: Decimal("0.82"), last_day - timedelta(days=1): Decimal("0.97")}
-            if is_restated
-            else {}
+            {last_day: Decimal("0.82"), last_day - timedelta(days=1): Decimal("0.97")} if is_restated else {}
         )
-        deliveries.append(
-            _delivery(month, first, build_month(usage, month, late, invoice))
-        )
+        deliveries.append(_delivery(month, first, build_month(usage, month, late, invoice)))
         if is_restated:
-            deliveries.append(
-                _delivery(month, restated, build_month(usage, month, {}, invoice))
-            )
+            deliveries.append(_delivery(month, restated, build_month(usage, month, {}, invoice)))
     return deliveries
 
 

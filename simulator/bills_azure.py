@@ -47,11 +47,7 @@ COLUMNS = (*FOCUS_1_0_COLUMNS, *OWN_COLUMNS)
 DISCOUNT = Decimal("0.95")
 GIGABYTE = Decimal(1_073_741_824)
 FLOW_OVERHEAD = Decimal("1.017")
-EURO_PER_DOLLAR = {
-    "2026-09": Decimal("0.8613"),
-    "2026-10": Decimal("0.8631"),
-    "2026-11": Decimal("0.8596"),
-}
+EURO_PER_DOLLAR = {"2026-09": Decimal("0.8613"), "2026-10": Decimal("0.8631"), "2026-11": Decimal("0.8596")}
 EURO_PER_DOLLAR_ELSE = Decimal("0.86")
 UNIT_PRICE_DIGITS = Decimal("0.000000000001")
 
@@ -127,18 +123,11 @@ def _resource(provider_path: str, group: str = "rg-triage") -> str:
     return f"/subscriptions/{AZURE_SUBSCRIPTION.account_id}/resourcegroups/{group}/providers/{provider_path}"
 
 
-OPENAI_ACCOUNT = _resource(
-    "microsoft.cognitiveservices/accounts/qw-openai-weu", "rg-ai"
-)
+OPENAI_ACCOUNT = _resource("microsoft.cognitiveservices/accounts/qw-openai-weu", "rg-ai")
 WORKSPACE = _resource("microsoft.operationalinsights/workspaces/triage-app-logs")
 INSIGHTS = _resource("microsoft.insights/components/triage-app-traces")
-MACHINES = tuple(
-    _resource(f"microsoft.compute/virtualmachines/vm-triage-{index}")
-    for index in (1, 2)
-)
-DISKS = tuple(
-    _resource(f"microsoft.compute/disks/disk-triage-{index}") for index in (1, 2)
-)
+MACHINES = tuple(_resource(f"microsoft.compute/virtualmachines/vm-triage-{index}") for index in (1, 2))
+DISKS = tuple(_resource(f"microsoft.compute/disks/disk-triage-{index}") for index in (1, 2))
 TRIAGE_TAGS = {"app": "support_chat", "env": "prod", "team": "customer-care"}
 
 
@@ -155,11 +144,7 @@ def _price(meter: Meter, month: date) -> Price:
 
 
 def _usage(
-    meter: Meter,
-    day: date,
-    consumed: Decimal,
-    resource_id: str,
-    tags: dict[str, str] | None = None,
+    meter: Meter, day: date, consumed: Decimal, resource_id: str, tags: dict[str, str] | None = None
 ) -> Line:
     """One day of usage of a meter by one resource."""
     month = day.replace(day=1)
@@ -233,49 +218,33 @@ def _volume_lines(flows: list[Flow], emissions: list[Emission]) -> Iterator[Line
         yield _usage(meter, flow.day, gigabytes, MACHINES[0], TRIAGE_TAGS)
     for emission in emissions:
         resource_id = WORKSPACE if emission.emitter.signal == "log" else INSIGHTS
-        yield _usage(
-            LOGS, emission.day, cost(Decimal(emission.bytes) / GIGABYTE), resource_id
-        )
+        yield _usage(LOGS, emission.day, cost(Decimal(emission.bytes) / GIGABYTE), resource_id)
 
 
 def build_month(usage: Usage, month: date) -> list[Line]:
     """The bill of one month, with an invoice id only when the month was closed in the run."""
     lines: list[Line] = []
     for day in (day for day in usage.period.days if day.replace(day=1) == month):
-        lines.extend(
-            _token_lines(
-                day, [call for call in usage.calls if call.started_at.date() == day]
-            )
-        )
+        lines.extend(_token_lines(day, [call for call in usage.calls if call.started_at.date() == day]))
         lines.extend(_fixed_lines(day))
         flows = [flow for flow in usage.flows if flow.day == day]
-        lines.extend(
-            _volume_lines(
-                flows, [emission for emission in usage.emissions if emission.day == day]
-            )
-        )
+        lines.extend(_volume_lines(flows, [emission for emission in usage.emissions if emission.day == day]))
     return lines
 
 
 def build_deliveries(usage: Usage) -> list[Delivery]:
     """One run per month: four days after a month closes, and the open month on the morning after the end."""
-    now = midnight(usage.period.end + timedelta(days=1)) + timedelta(
-        hours=5, minutes=45
-    )
+    now = midnight(usage.period.end + timedelta(days=1)) + timedelta(hours=5, minutes=45)
     deliveries = []
     for month in usage.period.months:
         closed = next_month(month)
         last = midnight(closed) + timedelta(days=3, hours=9, minutes=30)
         is_closed = last <= now
-        invoice = (
-            f"G{int(code('azure', str(month)), 36) % 10**9:09d}" if is_closed else ""
-        )
+        invoice = f"G{int(code('azure', str(month)), 36) % 10**9:09d}" if is_closed else ""
         lines = [line | {"x_InvoiceId": invoice} for line in build_month(usage, month)]
         run = uuid.uuid5(uuid.NAMESPACE_URL, f"{month}:{usage.period.end}")
         folder = f"{month:%Y%m%d}-{closed - timedelta(days=1):%Y%m%d}/{run}"
-        deliveries.append(
-            Delivery(folder, "part_0_0001", last if is_closed else now, lines)
-        )
+        deliveries.append(Delivery(folder, "part_0_0001", last if is_closed else now, lines))
     return deliveries
 
 

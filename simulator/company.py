@@ -84,10 +84,7 @@ class Period:
     @property
     def days(self) -> list[date]:
         """Every day of the run in order."""
-        return [
-            self.start + timedelta(days=offset)
-            for offset in range((self.end - self.start).days + 1)
-        ]
+        return [self.start + timedelta(days=offset) for offset in range((self.end - self.start).days + 1)]
 
     @property
     def months(self) -> list[date]:
@@ -113,10 +110,10 @@ def midnight(day: date) -> datetime:
 BILLING_ACCOUNT = "614205530871"
 PRODUCTION = Account("480917223654", "quillworks-production", "production")
 STAGING = Account("903318476120", "quillworks-staging", "staging")
-AZURE_BILLING_ACCOUNT = "/providers/microsoft.billing/billingaccounts/7d1c40f2-quillworks/billingprofiles/qw-eu"
-AZURE_SUBSCRIPTION = Account(
-    "b2f0a4c6-51d3-4f0e-9a7e-3c8d6e1f2a90", "quillworks-eu-production", "production"
+AZURE_BILLING_ACCOUNT = (
+    "/providers/microsoft.billing/billingaccounts/7d1c40f2-quillworks/billingprofiles/qw-eu"
 )
+AZURE_SUBSCRIPTION = Account("b2f0a4c6-51d3-4f0e-9a7e-3c8d6e1f2a90", "quillworks-eu-production", "production")
 
 AWS_REGION = "us-east-1"
 AZURE_REGION = "westeurope"
@@ -151,9 +148,7 @@ HAIKU = Model(
     "us.anthropic.claude-haiku-4-5-20251001-v1:0",
     True,
 )
-GPT_MINI = Model(
-    "gpt_mini", "azure.ai.openai", "gpt-4.1-mini-2025-04-14", "gpt-4.1-mini", False
-)
+GPT_MINI = Model("gpt_mini", "azure.ai.openai", "gpt-4.1-mini-2025-04-14", "gpt-4.1-mini", False)
 MODELS = {model.key: model for model in (SONNET, HAIKU, GPT_MINI)}
 
 
@@ -172,31 +167,11 @@ class Feature:
 
 FEATURES = (
     Feature(
-        "support_chat",
-        "/v1/support/chat",
-        "support-agents",
-        "customer-care",
-        0.28,
-        3.96,
-        "answer_ticket",
+        "support_chat", "/v1/support/chat", "support-agents", "customer-care", 0.28, 3.96, "answer_ticket"
     ),
+    Feature("doc_search", "/v1/docs/search", "search-agents", "knowledge", 0.28, 3.42, "retrieve_and_answer"),
     Feature(
-        "doc_search",
-        "/v1/docs/search",
-        "search-agents",
-        "knowledge",
-        0.28,
-        3.42,
-        "retrieve_and_answer",
-    ),
-    Feature(
-        "code_review",
-        "/v1/reviews",
-        "review-agents",
-        "developer-tools",
-        0.44,
-        9.9,
-        "review_pull_request",
+        "code_review", "/v1/reviews", "review-agents", "developer-tools", 0.44, 9.9, "review_pull_request"
     ),
 )
 

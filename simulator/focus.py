@@ -115,15 +115,10 @@ def price_columns(price: Price, quantity: Decimal, unit: str) -> Line:
 
 def flat_costs(amount: Decimal) -> Line:
     """The four costs of a line that has no price: they are all `amount`."""
-    return dict.fromkeys(
-        ("BilledCost", "EffectiveCost", "ContractedCost", "ListCost"),
-        text(cost(amount)),
-    )
+    return dict.fromkeys(("BilledCost", "EffectiveCost", "ContractedCost", "ListCost"), text(cost(amount)))
 
 
-def write_delivery(
-    root: Path, delivery: Delivery, columns: tuple[str, ...], suffix: str
-) -> None:
+def write_delivery(root: Path, delivery: Delivery, columns: tuple[str, ...], suffix: str) -> None:
     """Write the lines and, after them, the manifest that says they are complete."""
     folder = root / delivery.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,10 +128,6 @@ def write_delivery(
     writer.writerows(delivery.lines)
     content = body.getvalue().encode()
     name = f"{delivery.stem}{suffix}"
-    (folder / name).write_bytes(
-        gzip.compress(content, mtime=0) if suffix.endswith(".gz") else content
-    )
+    (folder / name).write_bytes(gzip.compress(content, mtime=0) if suffix.endswith(".gz") else content)
     manifest = {"delivered_at": instant(delivery.delivered_at), "files": [name]}
-    (folder / f"{delivery.stem}.manifest.json").write_text(
-        json.dumps(manifest, indent=2) + "\n"
-    )
+    (folder / f"{delivery.stem}.manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")

@@ -34,66 +34,16 @@ BUDGET_COLUMNS = (
 )  # fmt: skip
 MONTHLY_BUDGETS = (
     ("company", "", "head-of-engineering@quillworks.example", "", "", "", "7400"),
-    (
-        "support-chat",
-        "company",
-        "care-lead@quillworks.example",
-        "support_chat",
-        "",
-        "",
-        "1500",
-    ),
-    (
-        "doc-search",
-        "company",
-        "knowledge-lead@quillworks.example",
-        "doc_search",
-        "",
-        "",
-        "2600",
-    ),
-    (
-        "code-review",
-        "company",
-        "devtools-lead@quillworks.example",
-        "code_review",
-        "",
-        "",
-        "1250",
-    ),
-    (
-        "inference",
-        "company",
-        "head-of-engineering@quillworks.example",
-        "",
-        "",
-        "inference",
-        "1400",
-    ),
-    (
-        "monitoring",
-        "company",
-        "platform-lead@quillworks.example",
-        "",
-        "",
-        "monitoring",
-        "900",
-    ),
-    (
-        "customer-care",
-        "company",
-        "care-lead@quillworks.example",
-        "",
-        "customer-care",
-        "",
-        "1600",
-    ),
+    ("support-chat", "company", "care-lead@quillworks.example", "support_chat", "", "", "1500"),
+    ("doc-search", "company", "knowledge-lead@quillworks.example", "doc_search", "", "", "2600"),
+    ("code-review", "company", "devtools-lead@quillworks.example", "code_review", "", "", "1250"),
+    ("inference", "company", "head-of-engineering@quillworks.example", "", "", "inference", "1400"),
+    ("monitoring", "company", "platform-lead@quillworks.example", "", "", "monitoring", "900"),
+    ("customer-care", "company", "care-lead@quillworks.example", "", "customer-care", "", "1600"),
 )
 
 
-def _write_csv(
-    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]
-) -> None:
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -115,13 +65,7 @@ def write_flows(root: Path, flows: list[Flow]) -> None:
             for name in (route.from_zone, route.to_zone)
         ]
         trips = flow.bytes // 64_000 if route.traffic_kind == "inter_az" else ""
-        row = (
-            *_window(flow.day),
-            route.provider,
-            route.account.account_id,
-            route.traffic_kind,
-            *zones,
-        )
+        row = (*_window(flow.day), route.provider, route.account.account_id, route.traffic_kind, *zones)
         by_day[flow.day].append((*row, route.from_ref, route.to_ref, flow.bytes, trips))
     for day, rows in by_day.items():
         _write_csv(root / f"{day}.csv", FLOW_COLUMNS, rows)
@@ -132,19 +76,9 @@ def write_telemetry(root: Path, emissions: list[Emission]) -> None:
     by_day: defaultdict[date, list[Sequence[object]]] = defaultdict(list)
     for emission in emissions:
         emitter = emission.emitter
-        row = (
-            *_window(emission.day),
-            emitter.provider,
-            emitter.account.account_id,
-            emitter.signal,
-        )
+        row = (*_window(emission.day), emitter.provider, emitter.account.account_id, emitter.signal)
         by_day[emission.day].append(
-            (
-                *row,
-                emitter.workload_ref,
-                emission.bytes,
-                emission.bytes // BYTES_PER_RECORD,
-            )
+            (*row, emitter.workload_ref, emission.bytes, emission.bytes // BYTES_PER_RECORD)
         )
     for day, rows in by_day.items():
         _write_csv(root / f"{day}.csv", TELEMETRY_COLUMNS, rows)
@@ -153,30 +87,8 @@ def write_telemetry(root: Path, emissions: list[Emission]) -> None:
 def _workload_rows(period: Period) -> list[Sequence[str]]:
     """Every reference that flows and telemetry use, but one that nobody registered."""
     rows: list[Sequence[str]] = [
-        (
-            "public-api",
-            "service",
-            "public-api",
-            "",
-            "",
-            "platform",
-            "production",
-            "",
-            "",
-            "",
-        ),
-        (
-            "/ecs/public-api",
-            "log_group",
-            "public-api",
-            "",
-            "",
-            "platform",
-            "production",
-            "",
-            "",
-            "",
-        ),
+        ("public-api", "service", "public-api", "", "", "platform", "production", "", "", ""),
+        ("/ecs/public-api", "log_group", "public-api", "", "", "platform", "production", "", "", ""),
         (
             "/aws/eks/quillworks/cluster",
             "log_group",
@@ -193,95 +105,23 @@ def _workload_rows(period: Period) -> list[Sequence[str]]:
     for feature in FEATURES:
         owner = (feature.name, feature.endpoint, feature.team, "production", "", "", "")
         rows.append((feature.agents_service, "service", feature.agents_service, *owner))
-        rows.append(
-            (
-                f"/ecs/{feature.agents_service}",
-                "log_group",
-                feature.agents_service,
-                *owner,
-            )
-        )
-    support, search, review = (
-        (feature.name, feature.endpoint, feature.team) for feature in FEATURES
-    )
+        rows.append((f"/ecs/{feature.agents_service}", "log_group", feature.agents_service, *owner))
+    support, search, review = ((feature.name, feature.endpoint, feature.team) for feature in FEATURES)
     moved_at = instant(midnight(period.start + timedelta(days=len(period.days) // 2)))
     staging = "review-agents-staging"
     return [
         *rows,
         (DOMAIN, "index", DOMAIN, *search, "production", "us-east-1a", "", ""),
-        (
-            f"/aws/opensearch/{DOMAIN}",
-            "log_group",
-            DOMAIN,
-            *search,
-            "production",
-            "",
-            "",
-            "",
-        ),
-        (
-            "conversations-db",
-            "resource",
-            "conversations-db",
-            *support,
-            "production",
-            "us-east-1a",
-            "",
-            "",
-        ),
-        (
-            "review-sandbox",
-            "pod",
-            "review-sandbox",
-            *review,
-            "production",
-            "us-east-1c",
-            "",
-            "",
-        ),
-        (
-            MOVED_REF,
-            "eni",
-            "history-loader",
-            *support,
-            "production",
-            "us-east-1b",
-            "",
-            moved_at,
-        ),
-        (
-            MOVED_REF,
-            "eni",
-            "history-loader",
-            *search,
-            "production",
-            "us-east-1b",
-            moved_at,
-            "",
-        ),
+        (f"/aws/opensearch/{DOMAIN}", "log_group", DOMAIN, *search, "production", "", "", ""),
+        ("conversations-db", "resource", "conversations-db", *support, "production", "us-east-1a", "", ""),
+        ("review-sandbox", "pod", "review-sandbox", *review, "production", "us-east-1c", "", ""),
+        (MOVED_REF, "eni", "history-loader", *support, "production", "us-east-1b", "", moved_at),
+        (MOVED_REF, "eni", "history-loader", *search, "production", "us-east-1b", moved_at, ""),
         (staging, "service", staging, *review, "staging", "", "", ""),
-        (
-            "review-sandbox-staging",
-            "pod",
-            "review-sandbox-staging",
-            *review,
-            "staging",
-            "",
-            "",
-            "",
-        ),
+        ("review-sandbox-staging", "pod", "review-sandbox-staging", *review, "staging", "", "", ""),
         (f"/ecs/{staging}", "log_group", staging, *review, "staging", "", "", ""),
         ("triage", "service", "triage", *support, "production", "", "", ""),
-        (
-            "triage-cache",
-            "service",
-            "triage-cache",
-            *support,
-            "production",
-            "westeurope-2",
-            "",
-            "",
-        ),
+        ("triage-cache", "service", "triage-cache", *support, "production", "westeurope-2", "", ""),
         ("triage-app-logs", "log_group", "triage", *support, "production", "", "", ""),
         ("triage-app-traces", "service", "triage", *support, "production", "", "", ""),
     ]
@@ -294,33 +134,15 @@ def _budget_rows(period: Period) -> list[Sequence[str]]:
         for name, parent, owner, feature, team, driver, amount in MONTHLY_BUDGETS:
             ids = (f"{name}-{suffix}", f"{parent}-{suffix}" if parent else "")
             dates = (str(month), str(next_month(month)))
-            rows.append(
-                (
-                    *ids,
-                    owner,
-                    feature,
-                    team,
-                    "",
-                    driver,
-                    *dates,
-                    amount,
-                    "USD",
-                    "effective_cost",
-                )
-            )
+            rows.append((*ids, owner, feature, team, "", driver, *dates, amount, "USD", "effective_cost"))
     return rows
 
 
-def write_side_files(
-    root: Path, period: Period, flows: list[Flow], emissions: list[Emission]
-) -> None:
+def write_side_files(root: Path, period: Period, flows: list[Flow], emissions: list[Emission]) -> None:
     """Write everything that is neither a bill nor a span."""
     write_flows(root / "flows", flows)
     write_telemetry(root / "telemetry", emissions)
     _write_csv(root / "workloads.csv", WORKLOAD_COLUMNS, _workload_rows(period))
-    zones = [
-        (zone.provider, zone.account.account_id, zone.name, zone.zone_id, zone.region)
-        for zone in ZONES
-    ]
+    zones = [(zone.provider, zone.account.account_id, zone.name, zone.zone_id, zone.region) for zone in ZONES]
     _write_csv(root / "zones.csv", ZONE_COLUMNS, zones)
     _write_csv(root / "budgets.csv", BUDGET_COLUMNS, _budget_rows(period))

@@ -36,14 +36,7 @@ def _attributes(values: dict[str, str | int | list[str] | None]) -> list[Json]:
             pairs.append({"key": key, "value": {"intValue": str(value)}})
         elif isinstance(value, list):
             pairs.append(
-                {
-                    "key": key,
-                    "value": {
-                        "arrayValue": {
-                            "values": [{"stringValue": item} for item in value]
-                        }
-                    },
-                }
+                {"key": key, "value": {"arrayValue": {"values": [{"stringValue": item} for item in value]}}}
             )
         else:
             pairs.append({"key": key, "value": {"stringValue": value}})
@@ -52,9 +45,7 @@ def _attributes(values: dict[str, str | int | list[str] | None]) -> list[Json]:
 
 def _nanoseconds(value: datetime) -> str:
     delta = value - EPOCH
-    return str(
-        (delta.days * 86_400 + delta.seconds) * 10**9 + delta.microseconds * 1000
-    )
+    return str((delta.days * 86_400 + delta.seconds) * 10**9 + delta.microseconds * 1000)
 
 
 def _resource(key: ResourceKey) -> Json:
@@ -105,11 +96,7 @@ def _chat_attributes(
         "gen_ai.conversation.id": action.session,
     }
     if call.outcome == "error":
-        return values | {
-            "error.type": "ThrottlingException"
-            if call.model.has_cache_writes
-            else "429"
-        }
+        return values | {"error.type": "ThrottlingException" if call.model.has_cache_writes else "429"}
     prefix = "msg_bdrk_" if call.model.has_cache_writes else "chatcmpl-"
     return values | {
         "gen_ai.response.model": call.model.response_model,
@@ -132,11 +119,7 @@ def _step_attributes(
     if step.call is not None:
         values = _chat_attributes(step.call, action, rng)
     elif step.kind == "agent":
-        calls = [
-            below.call
-            for below in walk(step)
-            if below.call is not None and below.call.outcome == "ok"
-        ]
+        calls = [below.call for below in walk(step) if below.call is not None and below.call.outcome == "ok"]
         values = {
             "gen_ai.operation.name": "invoke_agent",
             "gen_ai.agent.name": step.name,
@@ -153,27 +136,12 @@ def _step_attributes(
     return values | (_identity(action) if action.has_identity_everywhere else {})
 
 
-SPAN_NAMES = {
-    "server": "{}",
-    "agent": "invoke_agent {}",
-    "tool": "execute_tool {}",
-    "chat": "chat {}",
-}
-SPAN_KINDS = {
-    "server": KIND_SERVER,
-    "agent": KIND_INTERNAL,
-    "tool": KIND_INTERNAL,
-    "chat": KIND_CLIENT,
-}
+SPAN_NAMES = {"server": "{}", "agent": "invoke_agent {}", "tool": "execute_tool {}", "chat": "chat {}"}
+SPAN_KINDS = {"server": KIND_SERVER, "agent": KIND_INTERNAL, "tool": KIND_INTERNAL, "chat": KIND_CLIENT}
 
 
 def _span(
-    step: Step,
-    action: Action,
-    trace_id: str,
-    span_id: str,
-    parent_id: str,
-    rng: random.Random,
+    step: Step, action: Action, trace_id: str, span_id: str, parent_id: str, rng: random.Random
 ) -> Json:
     span: Json = {"traceId": trace_id, "spanId": span_id}
     if parent_id:
@@ -200,9 +168,7 @@ def build_spans(action: Action, rng: random.Random) -> list[Exported]:
         span_id = f"{rng.getrandbits(64):016x}"
         is_seen = step.call is None or step.call.outcome != "aborted"
         if is_seen and not (step is action.root and action.is_root_lost):
-            environment = (
-                "staging" if action.account is company.STAGING else "production"
-            )
+            environment = "staging" if action.account is company.STAGING else "production"
             span = _span(step, action, trace_id, span_id, parent_id, rng)
             spans.append((step.ended_at, (step.service, step.zone, environment), span))
         for child in step.children:
@@ -237,7 +203,5 @@ def write_traces(root: Path, actions: list[Action], seed: int) -> None:
     for day, spans in sorted(by_day.items()):
         spans.sort(key=lambda exported: (exported[0], exported[2]["spanId"]))
         starts = range(0, len(spans), SPANS_PER_BATCH)
-        lines = [
-            _batch_line(spans[start : start + SPANS_PER_BATCH]) for start in starts
-        ]
+        lines = [_batch_line(spans[start : start + SPANS_PER_BATCH]) for start in starts]
         (root / f"{day}.jsonl").write_text("\n".join(lines) + "\n")
