@@ -24,9 +24,11 @@ IDIV_MACRO = "create or replace macro idiv(a, b) as cast(a as hugeint) // cast(b
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """How much of the machine a build may use. `threads` None means all; `temp_directory` None means the home's.
+    """How much of the machine a build may use. `threads` None means all; `temp_directory` None means the
+    home's.
 
-    A query covers at most `max_days` days (`max_months` months) and about `max_rows` input rows, whichever is less.
+    A query covers at most `max_days` days (`max_months` months) and about `max_rows` input rows, whichever
+    is less.
     """
 
     memory_limit: str = "4GB"
@@ -53,7 +55,8 @@ def quote_text(text: str) -> str:
 
 
 def open_connection(path: str, settings: EngineSettings) -> duckdb.DuckDBPyConnection:
-    """A connection with our settings: UTC, no extension from the network, spilling into the home, macro idiv."""
+    """A connection with our settings: UTC, no extension from the network, spilling into the home, macro
+    idiv."""
     connection = duckdb.connect(
         path,
         config={

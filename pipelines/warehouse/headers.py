@@ -35,8 +35,9 @@ class PartitionBy:
 class Reading:
     """Which partitions of an input a partition of the model reads.
 
-    `same`: those of the same time (a month holds its days); `all`: every one; `overlap`: the files whose rows'
-    intervals touch the partition; `days`: from `days_before` days before it to `days_after` days after it.
+    `same`: those of the same time (a month holds its days); `all`: every one; `overlap`: the files whose
+    rows' intervals touch the partition; `days`: from `days_before` days before it to `days_after` days
+    after it.
     """
 
     mode: str = "same"

@@ -20,7 +20,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How one check of a model went. `sample` holds up to five violating rows as text; `fingerprint` is of its inputs."""
+    """How one check of a model went. `sample` holds up to five violating rows as text."""
 
     name: str
     severity: str
@@ -38,7 +38,8 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class RelationRecord:
-    """One relation of a release. `kind` is `table`, `view` (no files) or `input`; fingerprints are by partition."""
+    """One relation of a release. `kind` is `table`, `view` (no files) or `input`; fingerprints are by
+    partition."""
 
     relation: Relation
     kind: str
@@ -110,6 +111,17 @@ def read_manifest(path: Path, home: Path) -> ReleaseManifest:
         raise PublishError(
             f"{path}: not a readable release manifest ({error!r}); roll back or rebuild"
         ) from error
+
+
+def read_file_paths(path: Path, home: Path) -> set[str]:
+    """Absolute paths of all files that a manifest lists."""
+    document = orjson.loads(path.read_bytes())
+    return {
+        str(home / file["path"])
+        for relation in document["relations"].values()
+        for partition in relation["partitions"].values()
+        for file in partition["files"]
+    }
 
 
 def _record_json(record: RelationRecord, home: Path) -> dict[str, Any]:

@@ -4,8 +4,8 @@ What belongs here: everything that can be known of a model without running it. W
 partitions, files of the warehouse (those are `relations` and `runner`).
 
 A file `models_sql/<layer>/<name>.sql` is the table `<layer>.<name>`: a `/* YAML */` header, then one SELECT.
-DuckDB runs the SELECT as written; sqlglot only reads it. As parsing costs milliseconds a file, what it finds can
-be kept in a cache folder under the digest of the text.
+DuckDB runs the SELECT as written; sqlglot only reads it. As parsing costs milliseconds a file, what it
+finds can be kept in a cache folder under the digest of the text.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ class Model:
 
     @cached_property
     def code_digest(self) -> str:
-        """Changes when the result could change: SELECT, column types, order, partitions, mapping of inputs."""
+        """Changes when the result could change: SELECT, column types, order, partitions, mapping of
+        inputs."""
         header = self.header
         parts = (
             self.sql,
@@ -153,7 +154,8 @@ class ModelSet:
 
 
 def read_dictionary(path: Path) -> dict[str, Column]:
-    """Reads `name: {type, unit, meaning}` entries; an unknown key or a missing type or meaning is an error."""
+    """Reads `name: {type, unit, meaning}` entries; an unknown key or a missing type or meaning is an
+    error."""
     columns = {}
     for name, entry in load_yaml(path.read_text(), str(path)).items():
         unknown = set(entry) - {"type", "unit", "meaning"} if isinstance(entry, dict) else {"not a mapping"}
@@ -173,7 +175,8 @@ def normalise_type(text: str) -> str:
 
 
 def read_model(path: Path, dictionary: Mapping[str, Column], reader: _StatementReader | None = None) -> Model:
-    """Reads one file of models_sql/ and checks it against the dictionary; raises ModelError naming the file."""
+    """Reads one file of models_sql/ and checks it against the dictionary; raises ModelError naming the
+    file."""
     reader = reader or _StatementReader(None)
     name = f"{path.parent.name}.{path.stem}"
     header_text, sql = split_header(path.read_text(), path)

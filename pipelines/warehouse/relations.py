@@ -37,8 +37,8 @@ class DataFile:
 class Relation:
     """A named table: column name → DuckDB type, and its files by partition key.
 
-    `unit` is `day` ('YYYY-MM-DD'), `month` ('YYYY-MM') or None (the one key 'all'). With `is_by_name` files may
-    lack columns that came later; these read as NULL.
+    `unit` is `day` ('YYYY-MM-DD'), `month` ('YYYY-MM') or None (the one key 'all'). With `is_by_name`
+    files may lack columns that came later; these read as NULL.
     """
 
     name: str
@@ -75,7 +75,8 @@ def read_digest(path: Path) -> str:
 
 
 def write_table(folder: Path, name: str, table: pa.Table) -> Relation:
-    """Writes an Arrow table as the one file of an unpartitioned relation, named by content; empty means no file.
+    """Writes an Arrow table as the one file of an unpartitioned relation, named by content; empty means no
+    file.
 
     `folder` is `<home>/warehouse/tables`. Rows are kept in the order given, so give them in a stable one.
     """
@@ -103,7 +104,8 @@ def keep_file(temporary: Path, rows: int, partition: str, stats: Mapping[str, st
 
 
 def duckdb_columns(schema: pa.Schema) -> dict[str, str]:
-    """Column name → DuckDB type of an Arrow schema; raises TypeError naming a column that has no such type."""
+    """Column name → DuckDB type of an Arrow schema; raises TypeError naming a column that has no such
+    type."""
     return {column.name: _duckdb_type(column) for column in schema}
 
 

@@ -1,7 +1,7 @@
 """Builds the models of one run: decides per partition what can be reused, has the rest written and checked.
 
-What belongs here: the state of one build and the order of its steps. What must not: dagster, connectors, a clock,
-publishing.
+What belongs here: the state of one build and the order of its steps. What must not: dagster, connectors, a
+clock, publishing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -26,7 +25,8 @@ from pipelines.warehouse.selection import Selection
 from pipelines.warehouse.writer import Writer
 
 RUNNER_VERSION = 1
-"""Raise it when the same model and files would give other bytes than before: everything is then rebuilt once."""
+"""Raise it when the same model and files would give other bytes than before: everything is then rebuilt
+once."""
 
 Progress = Callable[[str, int, int], None]
 """Told (model name, partitions done, partitions to do)."""
@@ -53,8 +53,8 @@ class ModelResult:
 class Build:
     """One build in one home: inputs go in, models run in order, `records` is what a release would hold.
 
-    `home` holds `warehouse/`. `previous` is the current release's manifest, for reuse. Use it as a context manager
-    or call `close`, which frees the engine's memory.
+    `home` holds `warehouse/`. `previous` is the current release's manifest, for reuse. Use it as a context
+    manager or call `close`, which frees the engine's memory.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Build:
         settings = engine or EngineSettings()
         if settings.temp_directory is None:
             settings = replace(settings, temp_directory=home.resolve() / "warehouse" / "tmp")
+        self.started = time.time()  # files older than this are no part of this build, for the sweep
         self.home = home.resolve()
         self.models = models
         self.parameters = dict(parameters)

@@ -1,7 +1,7 @@
 """Which files of its inputs a partition of a model reads, and the fingerprint that follows from them.
 
-What belongs here: mapping partitions to partitions and files (same, all, overlap, days). What must not: DuckDB,
-writing. A partition is a pure function of what is selected here, the model's code and its parameters.
+What belongs here: mapping partitions to partitions and files (same, all, overlap, days). What must not:
+DuckDB, writing. A partition is a pure function of what is selected here, the model's code and its parameters.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ class Selection:
         return name in self._models and self._models[name].is_view
 
     def partition_keys(self, model: Model) -> list[str]:
-        """The partitions that the model has now, as its inputs dictate; raises BuildError when none can dictate."""
+        """The partitions that the model has now, as its inputs dictate; raises BuildError when none can
+        dictate."""
         if model.unit is None:
             return [ALL]
         leading = [ref for ref in model.refs if self._leads(model, ref, ("same", "overlap"))]
@@ -153,7 +154,8 @@ class Selection:
     def expand(
         self, model: Model, refs: Iterable[str], keys: Iterable[str]
     ) -> dict[str, tuple[DataFile, ...]]:
-        """Files by relation that these partitions need for these refs; views lead to what they read, themselves last.
+        """Files by relation that these partitions need for these refs; views lead to what they read,
+        themselves last.
 
         A view stands in the answer with no files, after everything it reads.
         """

@@ -1,6 +1,7 @@
 """Runs the SELECT of a model over windows of partitions and writes one immutable file per partition.
 
-What belongs here: execution and writing. What must not: deciding which partitions are stale (`runner`), checks.
+What belongs here: execution and writing. What must not: deciding which partitions are stale (`runner`),
+checks.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ class Writer:
         return values | {p: bounds[p] for p in statement.parameters & WINDOW_PARAMETERS}
 
     def check_types(self, model: Model, parameters: Mapping[str, Any]) -> None:
-        """Binds the SELECT and compares what comes out with the header; raises BuildError naming the column."""
+        """Binds the SELECT and compares what comes out with the header; raises BuildError naming the
+        column."""
         found = self._engine.describe(f"select * from (\n{model.sql}\n) as model", parameters)
         if list(found) != list(model.columns):
             odd = sorted(set(found) ^ set(model.columns)) or "their order"
