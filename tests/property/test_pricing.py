@@ -1,0 +1,137 @@
+"""Prices found by our rule equal the package's for any request, and order or age of rows changes nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from genai_prices import Usage
+from genai_prices.data import providers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.common.datasets import TOKEN_CLASSES
+from connectors.price_book.build import TIER_CONTEXTS
+from connectors.price_book.client import read_price_book
+from connectors.price_book.schema import round_rate
+from connectors.price_book.settings import Settings
+from pipelines.domain.pricing import PricedUse, PriceRow, build_list_cost, find_price
+
+BOOKS = Path(__file__).parents[2] / "models_sql" / "reference" / "price_books"
+BY_MODEL: dict[tuple[str, str], list[PriceRow]] = defaultdict(list)
+for _row in read_price_book(Settings(path=BOOKS)).to_pylist():
+    BY_MODEL[_row["provider"], _row["model"]].append(PriceRow(**_row))
+
+MODELS = [
+    (provider, model)
+    for provider in providers
+    for model in provider.models
+    if (provider.id, model.id) in BY_MODEL and "reasoning" not in str(model.prices)
+]
+DATED = [pair for pair in MODELS if isinstance(pair[1].prices, list) or pair[1].price_variants]
+assert len(DATED) > 200
+
+moments = st.datetimes(datetime(2025, 1, 1), datetime(2027, 6, 1))
+counts = st.one_of(st.integers(0, 5_000), st.integers(95_000, 600_000))
+
+
+@given(
+    st.sampled_from(DATED) | st.sampled_from(MODELS),
+    st.sampled_from(sorted(TIER_CONTEXTS)),
+    moments,
+    st.tuples(*[counts for _ in TOKEN_CLASSES]),
+)
+@settings(max_examples=400, deadline=None)
+def test_every_priced_request_costs_what_the_package_says(pair, tier: str, moment: datetime, tokens) -> None:
+    provider, model = pair
+    uncached, cached, five_minutes, one_hour, output = tokens
+    total = uncached + cached + five_minutes + one_hour
+    rows = BY_MODEL[provider.id, model.id]
+    found = {
+        name: find_price(rows, PricedUse(moment, provider.id, model.id, name, tier, total))
+        for name in TOKEN_CLASSES
+    }
+    if found["uncached_input_tokens"] is None:
+        return
+    usage = Usage(
+        input_tokens=total,
+        cache_read_tokens=cached,
+        cache_write_tokens=five_minutes + one_hour,
+        cache_write_5m_tokens=five_minutes,
+        cache_write_1h_tokens=one_hour,
+        output_tokens=output if found["output_tokens"] else 0,
+    )
+    expected = model.get_prices(moment.replace(tzinfo=UTC), TIER_CONTEXTS[tier]).calc_price(usage)
+    cost = sum(
+        (
+            build_list_cost(n, row.price_per_mtok)
+            for n, row in zip(tokens, found.values(), strict=True)
+            if row
+        ),
+        Decimal(0),
+    )
+    requests = getattr(model.get_prices(moment.replace(tzinfo=UTC)), "requests_kcount", None)
+    exact = expected["total_price"] - (requests / 1000 if isinstance(requests, Decimal) else 0)
+    assert abs(cost - exact) <= Decimal("0.000000000005") * (1 + sum(tokens) // 1_000_000)
+
+
+def _row(
+    published: int, price: int, *, is_override: bool = False, is_wrong_from_start: bool = False
+) -> PriceRow:
+    return PriceRow(
+        price_id=f"{published}-{price}-{is_override}-{is_wrong_from_start}",
+        snapshot_id=str(published),
+        published_at=datetime(2026, 1, 1) + timedelta(days=published),
+        valid_from=None,
+        valid_to=None,
+        provider="p",
+        model="m",
+        token_class="output_tokens",  # noqa: S106 (a token class, not a secret)
+        service_tier="standard",
+        context_min_tokens=0,
+        region_id=None,
+        time_of_day_start=None,
+        time_of_day_end=None,
+        price_per_mtok=round_rate(Decimal(price)),
+        currency="USD",
+        is_override=is_override,
+        is_wrong_from_start=is_wrong_from_start,
+        price_source="test",
+    )
+
+
+@given(st.sets(st.integers(0, 60), min_size=1, max_size=6), st.integers(-5, 70), st.randoms())
+def test_a_later_snapshot_never_changes_an_earlier_request(published: set[int], day: int, random) -> None:
+    use = PricedUse(datetime(2026, 1, 1) + timedelta(days=day), "p", "m", "output_tokens", "standard", 10)
+    rows = [_row(number, number) for number in sorted(published)]
+    known = [number for number in published if number <= day]
+    expected = max(known) if known else min(published)
+    random.shuffle(rows)
+    found = find_price(rows, use)
+    assert found is not None and found.price_per_mtok == expected
+    later = _row(max(*published, day) + 1, 999)
+    assert find_price([*rows, later], use) == found
+    corrected = find_price([*rows, replace(later, is_wrong_from_start=True)], use)
+    assert corrected is not None and corrected.price_per_mtok == 999
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.booleans())
+def test_an_override_wins_from_its_day_on_or_from_the_start(
+    published: int, day: int, is_wrong_from_start: bool
+) -> None:
+    use = PricedUse(datetime(2026, 1, 1) + timedelta(days=day), "p", "m", "output_tokens", "standard", 10)
+    override = _row(published, 7, is_override=True, is_wrong_from_start=is_wrong_from_start)
+    found = find_price([_row(0, 5), override], use)
+    assert found is not None
+    assert found.price_per_mtok == (7 if is_wrong_from_start or published <= day else 5)
+
+
+def test_an_unknown_model_or_tier_has_no_price() -> None:
+    use = PricedUse(datetime(2026, 2, 1), "p", "m", "output_tokens", "standard", 10)
+    assert find_price([_row(0, 5)], use) is not None
+    assert find_price([_row(0, 5)], replace(use, model="other")) is None
+    assert find_price([_row(0, 5)], replace(use, service_tier="batch")) is None
+    assert find_price([], use) is None
