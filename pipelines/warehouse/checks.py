@@ -119,10 +119,9 @@ class Checker:
         self._register_self(model, keys)
         table, columns = quote_relation(model.name), render_order(grain)
         some_null = " or ".join(f"{quote(column)} is null" for column in grain)
-        # Equal keys have equal hashes, so as many hashes as rows proves the grain; only otherwise is it
-        counted out. rows, hashes, nulls = self._engine.execute(
-            f"select count(*), count(distinct hash({columns})), count(*) filter (where {some_null}) from {table}"
-        )[0]
+        # Equal keys have equal hashes: as many hashes as rows proves the grain; only otherwise is it counted.
+        measured = f"count(*), count(distinct hash({columns})), count(*) filter (where {some_null})"
+        rows, hashes, nulls = self._engine.execute(f"select {measured} from {table}")[0]
         doubles = (
             f"select {columns}, count(*) as rows_count from {table} group by {columns} having count(*) > 1"
         )

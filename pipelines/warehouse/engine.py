@@ -153,9 +153,8 @@ class Engine:
         """Raises BuildError naming the first column whose type is not the declared one."""
         for column, kind in declared.items():
             if found.get(column) != kind:
-                raise BuildError(
-                    f"{name}: column {column} is {found.get(column)} in its files, declared {kind}; rebuild them"
-                )
+                was = f"is {found[column]}" if column in found else "is missing"
+                raise BuildError(f"{name}: column {column} {was} in its files, declared {kind}; rebuild them")
 
     def copy(self, query: str, target: Path, parameters: Mapping[str, Any] | None = None) -> int:
         """Writes the rows of a query, in its order, as one Parquet file; returns how many."""
