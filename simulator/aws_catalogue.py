@@ -123,13 +123,21 @@ EKS_HOURS = Meter(
     "CreateOperation",
 )
 SEARCH_NODE = Meter(
-    OPENSEARCH, "ESInstance:r6g.xlarge.search", "0.335", "Hrs", "$0.335 per r6g.xlarge.search hour in US East (N. Virginia)",
+    OPENSEARCH,
+    "ESInstance:r6g.xlarge.search",
+    "0.335",
+    "Hrs",
+    "$0.335 per r6g.xlarge.search hour in US East (N. Virginia)",
     "ESDomain",
-)  # fmt: skip
+)
 DATABASE = Meter(
-    RDS, "InstanceUsage:db.r6g.large", "0.225", "Hrs", "$0.225 per db.r6g.large Single-AZ instance hour running PostgreSQL",
+    RDS,
+    "InstanceUsage:db.r6g.large",
+    "0.225",
+    "Hrs",
+    "$0.225 per db.r6g.large Single-AZ instance hour running PostgreSQL",
     "CreateDBInstance:0014",
-)  # fmt: skip
+)
 S3_STORAGE = Meter(
     S3,
     "TimedStorage-ByteHrs",
@@ -147,9 +155,13 @@ S3_REQUESTS = Meter(
     "PutObject",
 )
 LOGS_INGEST = Meter(
-    CLOUDWATCH, "USE1-DataProcessing-Bytes", "0.50", "GB", "$0.50 per GB custom log data ingested in Standard log class",
+    CLOUDWATCH,
+    "USE1-DataProcessing-Bytes",
+    "0.50",
+    "GB",
+    "$0.50 per GB custom log data ingested in Standard log class",
     "PutLogEvents",
-)  # fmt: skip
+)
 LOGS_STORE = Meter(
     CLOUDWATCH,
     "USE1-TimedStorage-ByteHrs",
@@ -167,9 +179,13 @@ METRICS = Meter(
     "MetricStorage",
 )
 TRAINING = Meter(
-    SAGEMAKER, "USE1-Train:ml.g5.2xlarge", "1.515", "Hrs", "$1.515 per Train ml.g5.2xlarge hour in US East (N. Virginia)",
+    SAGEMAKER,
+    "USE1-Train:ml.g5.2xlarge",
+    "1.515",
+    "Hrs",
+    "$1.515 per Train ml.g5.2xlarge hour in US East (N. Virginia)",
     "RunInstance",
-)  # fmt: skip
+)
 
 PLATFORM = (("env", "prod"), ("team", "platform"))
 
@@ -181,21 +197,65 @@ def app_tags(feature: str, team: str) -> tuple[tuple[str, str], ...]:
 
 RESOURCES = (
     *(
-        Resource(M7I, f"i-0e5{index}a7c41d90b6f2{index}", "Instance", "24", zone=f"us-east-1{'abc'[index % 3]}",
-                 tags=PLATFORM, is_office_hours=index >= 4, is_covered=True)
+        Resource(
+            M7I,
+            f"i-0e5{index}a7c41d90b6f2{index}",
+            "Instance",
+            "24",
+            zone=f"us-east-1{'abc'[index % 3]}",
+            tags=PLATFORM,
+            is_office_hours=index >= 4,
+            is_covered=True,
+        )
         for index in range(6)
     ),
-    Resource(M7I, "i-0b91c3d7e2f4a6580", "Instance", "24", zone="us-east-1c", tags=app_tags("code_review", "developer-tools")),
+    Resource(
+        M7I,
+        "i-0b91c3d7e2f4a6580",
+        "Instance",
+        "24",
+        zone="us-east-1c",
+        tags=app_tags("code_review", "developer-tools"),
+    ),
     Resource(M7I, "i-0a27f4e8815cd3b96", "Instance", "24", zone="us-east-1b"),
-    Resource(M7I, "i-03d8b5c1fa6e94270", "Instance", "10", STAGING, "us-east-1a", (("env", "staging"),), is_office_hours=True),
-    Resource(G6, "i-0f63a9d20b8c7e415", "Instance", "24", zone="us-east-1b", tags=app_tags("doc_search", "knowledge")),
+    Resource(
+        M7I,
+        "i-03d8b5c1fa6e94270",
+        "Instance",
+        "10",
+        STAGING,
+        "us-east-1a",
+        (("env", "staging"),),
+        is_office_hours=True,
+    ),
+    Resource(
+        G6,
+        "i-0f63a9d20b8c7e415",
+        "Instance",
+        "24",
+        zone="us-east-1b",
+        tags=app_tags("doc_search", "knowledge"),
+    ),
     Resource(EBS, "vol-09c4e2f7b1d8a3560", "Volume", "41.6666666667", zone="us-east-1a", tags=PLATFORM),
     Resource(NAT_HOURS, "natgateway/nat-05b7d1e93ac2f8604", "NAT Gateway", "24"),
     Resource(EKS_HOURS, "cluster/quillworks", "Cluster", "24", tags=PLATFORM),
     Resource(SEARCH_NODE, "domain/quillworks-docs", "Domain", "48", tags=app_tags("doc_search", "knowledge")),
-    Resource(DATABASE, "db:conversations-db", "Database", "24", zone="us-east-1a", tags=app_tags("support_chat", "customer-care")),
-    Resource(S3_STORAGE, "quillworks-documents", "Bucket", "68.4193548387", tags=app_tags("doc_search", "knowledge")),
+    Resource(
+        DATABASE,
+        "db:conversations-db",
+        "Database",
+        "24",
+        zone="us-east-1a",
+        tags=app_tags("support_chat", "customer-care"),
+    ),
+    Resource(
+        S3_STORAGE,
+        "quillworks-documents",
+        "Bucket",
+        "68.4193548387",
+        tags=app_tags("doc_search", "knowledge"),
+    ),
     Resource(S3_STORAGE, "quillworks-archive", "Bucket", "31.2258064516"),
     Resource(LOGS_STORE, "log-group:/ecs/public-api", "Log Group", "9.7741935484"),
     Resource(METRICS, "", "", "11.3333333333"),
-)  # fmt: skip
+)

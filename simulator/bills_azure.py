@@ -38,11 +38,13 @@ from simulator.focus import (
 )
 from simulator.volumes import Emission, Flow, Usage
 
-OWN_COLUMNS = (
-    "x_BillingExchangeRate", "x_BillingExchangeRateDate", "x_BillingProfileId", "x_InvoiceId", "x_PricingBlockSize",
-    "x_PricingCurrency", "x_PricingUnitDescription", "x_ResourceGroupName", "x_SkuMeterCategory", "x_SkuMeterId",
-    "x_SkuMeterName", "x_SkuMeterSubcategory", "x_SkuRegion", "x_SkuServiceFamily",
-)  # fmt: skip
+OWN_COLUMNS = tuple(
+    """
+    x_BillingExchangeRate x_BillingExchangeRateDate x_BillingProfileId x_InvoiceId x_PricingBlockSize
+    x_PricingCurrency x_PricingUnitDescription x_ResourceGroupName x_SkuMeterCategory x_SkuMeterId
+    x_SkuMeterName x_SkuMeterSubcategory x_SkuRegion x_SkuServiceFamily
+    """.split()
+)
 COLUMNS = (*FOCUS_1_0_COLUMNS, *OWN_COLUMNS)
 DISCOUNT = Decimal("0.95")
 GIGABYTE = Decimal(1_073_741_824)
@@ -70,9 +72,17 @@ class Meter:
 
 def _openai(name: str, price: str) -> Meter:
     return Meter(
-        "Azure AI Services", "AI and Machine Learning", "Foundry Models", "Azure OpenAI", name, price, "1K", "Units", 1000,
+        "Azure AI Services",
+        "AI and Machine Learning",
+        "Foundry Models",
+        "Azure OpenAI",
+        name,
+        price,
+        "1K",
+        "Units",
+        1000,
         "AI + Machine Learning",
-    )  # fmt: skip
+    )
 
 
 def _bandwidth(name: str, price: str) -> Meter:
@@ -98,13 +108,29 @@ TOKEN_METERS = (
 INTER_ZONE = _bandwidth("Standard Inter-Availability Zone Data Transfer Out", "0.01")
 INTERNET = _bandwidth("Standard Data Transfer Out", "0.08")
 LOGS = Meter(
-    "Azure Monitor", "Management and Governance", "Log Analytics", "Log Analytics", "Analytics Logs Data Ingestion", "2.76",
-    "1 GB", "GB", 1, "Management and Governance",
-)  # fmt: skip
+    "Azure Monitor",
+    "Management and Governance",
+    "Log Analytics",
+    "Log Analytics",
+    "Analytics Logs Data Ingestion",
+    "2.76",
+    "1 GB",
+    "GB",
+    1,
+    "Management and Governance",
+)
 MACHINE = Meter(
-    "Virtual Machines", "Compute", "Virtual Machines", "Virtual Machines Dsv5 Series", "D4s v5", "0.23", "1 Hour", "Hours", 1,
+    "Virtual Machines",
     "Compute",
-)  # fmt: skip
+    "Virtual Machines",
+    "Virtual Machines Dsv5 Series",
+    "D4s v5",
+    "0.23",
+    "1 Hour",
+    "Hours",
+    1,
+    "Compute",
+)
 DISK = Meter(
     "Storage Accounts",
     "Storage",

@@ -24,14 +24,18 @@ TENANTS = (
 )
 TENANT_WEIGHTS = (30, 22, 18, 14, 10, 6)
 
-GIVEN_NAMES = (
-    "mara", "jonas", "aisha", "tomas", "ingrid", "kofi", "yuki", "elena", "samir", "greta", "noah", "priya",
-    "luca", "hanna", "omar", "clara", "ivan", "zoe", "pablo", "nadia", "felix", "amara", "emil", "sofia", "dario",
-)  # fmt: skip
-FAMILY_NAMES = (
-    "lindqvist", "okafor", "moreau", "tanaka", "novak", "haddad", "berger", "silva", "kowalski", "iyer",
-    "jensen", "marino", "petrov", "diallo", "walsh",
-)  # fmt: skip
+GIVEN_NAMES = tuple(
+    """
+    mara jonas aisha tomas ingrid kofi yuki elena samir greta noah priya luca hanna omar clara ivan zoe
+    pablo nadia felix amara emil sofia dario
+    """.split()
+)
+FAMILY_NAMES = tuple(
+    """
+    lindqvist okafor moreau tanaka novak haddad berger silva kowalski iyer jensen marino petrov diallo
+    walsh
+    """.split()
+)
 
 
 @dataclass(frozen=True)

@@ -17,23 +17,31 @@ from simulator.focus import instant
 from simulator.volumes import DOMAIN, MOVED_REF, Emission, Flow
 
 BYTES_PER_RECORD = 420
-FLOW_COLUMNS = (
-    "window_start", "window_end", "provider", "account_id", "traffic_kind", "from_zone", "to_zone",
-    "from_workload_ref", "to_workload_ref", "bytes", "round_trips_count",
-)  # fmt: skip
-TELEMETRY_COLUMNS = (
-    "window_start", "window_end", "provider", "account_id", "signal", "workload_ref", "volume_bytes", "volume_count",
-)  # fmt: skip
-WORKLOAD_COLUMNS = (
-    "workload_ref", "ref_kind", "service", "feature", "endpoint", "team", "environment", "zone", "valid_from", "valid_to",
-)  # fmt: skip
+FLOW_COLUMNS = tuple(
+    """
+    window_start window_end provider account_id traffic_kind from_zone to_zone from_workload_ref
+    to_workload_ref bytes round_trips_count
+    """.split()
+)
+TELEMETRY_COLUMNS = tuple(
+    """
+    window_start window_end provider account_id signal workload_ref volume_bytes volume_count
+    """.split()
+)
+WORKLOAD_COLUMNS = tuple(
+    """
+    workload_ref ref_kind service feature endpoint team environment zone valid_from valid_to
+    """.split()
+)
 ZONE_COLUMNS = ("provider", "account_id", "zone_name", "zone_id", "region_id")
-BUDGET_COLUMNS = (
-    "budget_id", "parent_id", "owner", "feature", "team", "environment", "cost_driver", "period_start", "period_end",
-    "amount", "currency", "measure",
-)  # fmt: skip
+BUDGET_COLUMNS = tuple(
+    """
+    budget_id parent_id owner feature team environment cost_driver period_start period_end amount
+    currency measure
+    """.split()
+)
 MONTHLY_BUDGETS = (
-    ("company", "", "head-of-engineering@quillworks.example", "", "", "", "7400"),
+    ("company", "", "head-of-engineering@quillworks.example", "", "", "", "5600"),
     ("support-chat", "company", "care-lead@quillworks.example", "support_chat", "", "", "1500"),
     ("doc-search", "company", "knowledge-lead@quillworks.example", "doc_search", "", "", "2600"),
     ("code-review", "company", "devtools-lead@quillworks.example", "code_review", "", "", "1250"),
@@ -128,8 +136,10 @@ def _workload_rows(period: Period) -> list[Sequence[str]]:
 
 
 def _budget_rows(period: Period) -> list[Sequence[str]]:
+    """Budgets of every month that the run sees from its first day, and of the month after it."""
     rows = []
-    for month in period.months:
+    months = [month for month in period.months if month >= period.start] or period.months
+    for month in [*months, next_month(months[-1])]:
         suffix = f"{month:%Y-%m}"
         for name, parent, owner, feature, team, driver, amount in MONTHLY_BUDGETS:
             ids = (f"{name}-{suffix}", f"{parent}-{suffix}" if parent else "")
