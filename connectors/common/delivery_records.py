@@ -1,4 +1,4 @@
-"""The record of a delivery: a JSON manifest in `lake/raw/<source>/deliveries/`, and which delivery is current.
+"""The record of a delivery: a JSON manifest in `lake/raw/<source>/deliveries/`, and which is current.
 
 What belongs here: writing, reading and ordering records. What must not: reading the delivered content.
 """
@@ -75,7 +75,8 @@ def write_record(folder: Path, record: DeliveryRecord, lake: Path) -> None:
         "invoice_issuers": list(delivery.invoice_issuers),
         "billing_account_id": delivery.billing_account_id,
         "artifacts": [
-            {"relative": a.relative, "sha256": a.sha256, "bytes": a.bytes, "rows": a.rows} for a in record.artifacts
+            {"relative": a.relative, "sha256": a.sha256, "bytes": a.bytes, "rows": a.rows}
+            for a in record.artifacts
         ],
         "schema_seen": list(record.schema_seen),
         "findings": [finding_to_json(finding) for finding in record.findings],
@@ -88,7 +89,7 @@ def write_record(folder: Path, record: DeliveryRecord, lake: Path) -> None:
 
 
 def read_records(folder: Path, lake: Path, typing_digest: str) -> list[DeliveryRecord]:
-    """Read all manifests of a source, oldest first; typed files of the wanted typing, else the newest typed."""
+    """Read all manifests of a source, oldest first, with the typed files of the wanted or else newest typing."""
     if not folder.is_dir():
         return []
     names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".json"))
@@ -106,10 +107,11 @@ def mark_current(records: Iterable[DeliveryRecord], as_of: datetime | None = Non
         d = record.delivery
         rank = (d.delivered_at, d.snapshot_id)
         newest[d.dataset, d.scope] = max(rank, newest.get((d.dataset, d.scope), rank))
-    return [
-        replace(r, delivery=replace(r.delivery, is_current=_rank(r) == newest[r.delivery.dataset, r.delivery.scope]))
-        for r in known
-    ]
+    marked = []
+    for record in known:
+        is_current = _rank(record) == newest[record.delivery.dataset, record.delivery.scope]
+        marked.append(replace(record, delivery=replace(record.delivery, is_current=is_current)))
+    return marked
 
 
 def finding_to_json(finding: Finding) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The one way to name content by a digest.
 
-What belongs here: digests of strings and files. What must not: what is digested, which is the caller's matter.
+What belongs here: digests of strings and files. What must not: choosing what is digested.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def encode_part(part: str | None) -> bytes:
     return b"%d:%b;" % (len(encoded), encoded)
 
 
-def build_digests(texts: Iterable[str], prefix: str) -> list[str]:
-    """Return one digest a text, each begun with the same prefix (many short texts, so a tight loop)."""
+def build_digests(texts: Iterable[bytes], prefix: str) -> list[str]:
+    """Return one digest a text, each begun with the same prefix (many texts, so a tight loop)."""
     base = hashlib.blake2b(encode_part(prefix), digest_size=16)
     results: list[str] = []
     for text in texts:
         hasher = base.copy()
-        hasher.update(text.encode("utf-8", "surrogatepass"))
+        hasher.update(text)
         results.append(hasher.hexdigest())
     return results
 

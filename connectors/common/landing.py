@@ -63,7 +63,9 @@ class DeliveryFacts:
     invoice_issuers: tuple[str | None, ...] = ()
     billing_account_id: str | None = None
     schema_seen: tuple[str, ...] = ()
-    is_always_recorded: bool = False  # a stated delivery time: keep the record though the content is the current one
+    is_always_recorded: bool = (
+        False  # a stated delivery time: keep the record though the content is the current one
+    )
 
     @property
     def snapshot_id(self) -> str:
@@ -102,7 +104,7 @@ class SourceLanding:
         return self.context.as_of is not None
 
     def list_files(self, dataset: str, suffixes: tuple[str, ...] = KNOWN_SUFFIXES) -> list[SourceFile]:
-        """Return the files under the source's path ordered by relative path; a missing or empty path is a fault."""
+        """Return the files under the source's path by relative path; a missing or empty path is a fault."""
         root = self.settings.path
         try:
             found, passed_over = list_paths(root, self.settings.pattern, suffixes)
@@ -110,17 +112,21 @@ class SourceLanding:
             self.add(dataset, fault.kind, f"{self.source}: {fault}", Severity.FAULT)
             return []
         if passed_over:
-            message = f"{self.source}: files of other kinds under {root} are passed over; wanted: {', '.join(suffixes)}"
+            wanted = ", ".join(suffixes)
+            message = f"{self.source}: files of other kinds under {root} are passed over; wanted: {wanted}"
             self.add(dataset, "ignored_file", message, Severity.INFO, count=passed_over)
         if not found:
-            message = f"{self.source}: no file matches {self.settings.pattern!r} under {root}; deliver one or correct it"
+            pattern = self.settings.pattern
+            message = f"{self.source}: no file matches {pattern!r} under {root}; deliver one or correct it"
             self.add(dataset, "empty_folder", message, Severity.FAULT)
         files = []
         for relative, stat in found:
             try:
                 files.append(self.seen.identify(root, relative, stat))
             except OSError as error:
-                message = f"{self.source}: {relative} cannot be read ({error.strerror}); check its permissions"
+                message = (
+                    f"{self.source}: {relative} cannot be read ({error.strerror}); check its permissions"
+                )
                 self.add(dataset, "unreadable_file", message, Severity.FAULT, file=relative)
         return files
 
@@ -145,7 +151,7 @@ class SourceLanding:
         self._findings.extend(findings)
 
     def current_record(self, dataset: str, scope: str, at: datetime | None = None) -> DeliveryRecord | None:
-        """Return the record that is current for a scope (as known at a delivery time), None when there is none."""
+        """Return the record that is current for a scope (as known at a time), None when there is none."""
         own = [r for r in self.records if (r.delivery.dataset, r.delivery.scope) == (dataset, scope)]
         return next((r for r in mark_current(own, at) if r.delivery.is_current), None)
 
@@ -161,9 +167,10 @@ class SourceLanding:
         return max(self.context.now, current.delivery.delivered_at + timedelta(microseconds=1))
 
     def needs_rows(self, facts: DeliveryFacts) -> bool:
-        """Tell whether the typed files of this content are still to be written (under these typing settings)."""
+        """Tell whether the typed files of this content, under these settings, are still to be written."""
         return not any(
-            r.delivery.snapshot_id == facts.snapshot_id and self.typing_digest in r.typed for r in self.records
+            r.delivery.snapshot_id == facts.snapshot_id and self.typing_digest in r.typed
+            for r in self.records
         )
 
     def open_writer(self, facts: DeliveryFacts) -> PartitionWriter:
@@ -184,6 +191,9 @@ class SourceLanding:
             typed, rows = writer.commit(), writer.rows
         else:
             typed, rows = self._typed_before(same), same[0].delivery.rows
+        again = next((r for r in same if r.delivery.delivered_at == facts.delivered_at), None)
+        if again is not None:
+            return self._add_typing(again, typed, tuple(findings))
         is_current_content = current is not None and current.delivery.snapshot_id == facts.snapshot_id
         if is_current_content and not facts.is_always_recorded:
             return self._add_typing(current, typed, tuple(findings))
@@ -217,7 +227,7 @@ class SourceLanding:
         write_json(self.raw / "quarantine" / f"{name}.json", content)
 
     def report(self) -> SourceReport:
-        """Save the seen index and return all deliveries known (by `as_of`), the current ones told, and findings."""
+        """Save the seen index; return all deliveries known (by `as_of`), the current ones marked, and findings."""
         if not self.is_reading_only:
             self.seen.save()
         known = mark_current(self.records, self.context.as_of)
@@ -283,7 +293,8 @@ class FileDelivery:
         self._file = file
         delivered_at = landing.choose_delivered_at(datasets[0].name, file.relative, file.modified_at)
         self._facts = {
-            d.name: DeliveryFacts(d, file.relative, file.sha256, delivered_at, files=(file,)) for d in datasets
+            d.name: DeliveryFacts(d, file.relative, file.sha256, delivered_at, files=(file,))
+            for d in datasets
         }
         self._writers = {name: landing.open_writer(facts) for name, facts in self._facts.items()}
         self._main = datasets[0].name
@@ -304,7 +315,9 @@ class FileDelivery:
         """Keep which columns the file had."""
         self._schema_seen = tuple(columns)
 
-    def add(self, kind: str, message: str, severity: Severity, *, count: int = 1, day: date | None = None) -> None:
+    def add(
+        self, kind: str, message: str, severity: Severity, *, count: int = 1, day: date | None = None
+    ) -> None:
         """Report a finding about this file; `message` need not name the source or the file, it is added."""
         text = f"{self._landing.source}: {self._file.relative}: {message}"
         name = self._landing.source
@@ -320,7 +333,8 @@ class FileDelivery:
             lines = [str(n) for n, r, c in self._refused if (r, c or "") == (reason, column)][:3]
             where = f"column {column}, " if column else ""
             more = ", …" if count > len(lines) else ""
-            message = f"{count} rows refused ({where}lines {', '.join(lines)}{more}): {reason}; correct and redeliver"
+            where += f"lines {', '.join(lines)}{more}"
+            message = f"{count} rows refused ({where}): {reason}; correct and deliver again"
             self.add("quarantined_row", message, Severity.WARN, count=count)
         if self._refused:
             self._landing.quarantine(self._file, self._refused)
@@ -377,7 +391,9 @@ def _land_file(
         delivery.discard()
         kind = error.kind if isinstance(error, FileFault) else "unreadable_file"
         line, column = (error.line, error.column) if isinstance(error, FileFault) else (None, None)
-        reason = str(error) if isinstance(error, ConnectorError) else f"cannot be read ({type(error).__name__})"
+        reason = (
+            str(error) if isinstance(error, ConnectorError) else f"cannot be read ({type(error).__name__})"
+        )
         delivery.findings.clear()
         delivery.add(kind, reason, Severity.FAULT)
         landing.quarantine(file, [(line, kind, column)])
@@ -395,14 +411,20 @@ def _retype_missing(
     """Write typed files anew, from the kept artifacts, where settings changed and the file is gone."""
     for record in mark_current(landing.records):
         delivery = record.delivery
-        stale = delivery.is_current and landing.typing_digest not in record.typed and delivery.scope not in present
+        stale = (
+            delivery.is_current
+            and landing.typing_digest not in record.typed
+            and delivery.scope not in present
+        )
         if not stale or delivery.dataset != datasets[0].name or not record.artifacts:
             continue
         artifact = record.artifacts[0]
         path = landing.artifact_path(artifact)
         if path.exists():
-            kept = SourceFile(path, artifact.relative, artifact.bytes, path.stat().st_mtime_ns, artifact.sha256)
+            kept = SourceFile(
+                path, artifact.relative, artifact.bytes, path.stat().st_mtime_ns, artifact.sha256
+            )
             _land_file(landing, kept, datasets, read)
         else:
-            message = f"{landing.source}: {artifact.relative} is gone; its rows keep the settings they were read with"
+            message = f"{landing.source}: {artifact.relative} is gone; its rows keep their older settings"
             landing.add(delivery.dataset, "old_typing", message, Severity.INFO, file=artifact.relative)

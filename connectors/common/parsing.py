@@ -1,6 +1,6 @@
 """Text columns → exact numbers, times and flags, whole columns at a time.
 
-What belongs here: parsing with a mask of what could not be parsed. What must not: deciding what to do about it.
+What belongs here: parsing with a mask of what could not be parsed. What must not: what follows from it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from connectors.common.datasets import MONEY
 
 NULL_TEXTS = ("", "NULL", "null")
 """What vendors write for an absent value (FOCUS: nulls must be null, and are not)."""
+
+EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
+"""Decimal arithmetic that never rounds by itself: the default context would, at 28 digits."""
 
 _QUANTUM = Decimal(1).scaleb(-12)
 _LIMIT = Decimal(10) ** 26
@@ -66,7 +69,7 @@ def parse_decimals(column: pa.Array) -> ParsedDecimals:
     if _all(pc.match_substring_regex(text, _LONG_NUMBER), present):
         exact = text.cast(_WIDE)
         rounded = pc.round(exact, ndigits=12, round_mode="half_towards_infinity").cast(MONEY)
-        difference = _sum(exact) - _sum(rounded)
+        difference = EXACT.subtract(_sum(exact), _sum(rounded))
         return ParsedDecimals(rounded, (), difference)
     return _parse_decimals_by_value(text)
 
@@ -117,7 +120,7 @@ def parse_decimal(text: str) -> Decimal:
 
 def round_decimal(number: Decimal) -> Decimal:
     """Round half up at 12 digits, the one rounding rule of landing."""
-    return number.quantize(_QUANTUM, rounding=ROUND_HALF_UP)
+    return EXACT.quantize(number, _QUANTUM)
 
 
 def _all(matches: pa.Array, present: pa.Array) -> bool:
@@ -142,7 +145,7 @@ def _parse_decimals_by_value(text: pa.Array) -> ParsedDecimals:
     counts = np.bincount(encoded.indices.drop_null().to_numpy(), minlength=len(exact)).tolist()
     for number, short, count in zip(exact, rounded, counts, strict=True):
         if number is not None and short is not None:
-            difference += (number - short) * count
+            difference = EXACT.add(difference, EXACT.multiply(EXACT.subtract(number, short), Decimal(count)))
     return ParsedDecimals(values, _bad_rows(text, values), difference)
 
 

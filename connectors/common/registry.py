@@ -1,6 +1,6 @@
 """Which connectors exist, and how to call one by the name that the config uses.
 
-What belongs here: names, and lazy imports so that `everycent --help` stays fast. What must not: connector logic.
+What belongs here: names, and lazy imports so that `--help` stays fast. What must not: connector logic.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ _NAMES_SHOWN = 8
 def check_required_columns(present: Iterable[str], required: Iterable[str | tuple[str, ...]]) -> None:
     """Raise FileFault `missing_column` for the first required column that is absent.
 
-    An entry that is a tuple is met by any of its names. The message names a column that looks like a renamed one.
+    An entry that is a tuple is met by any of its names. The message names a
+    column that looks like a renamed one.
     """
     names = list(present)
     for entry in required:
@@ -30,7 +31,9 @@ def check_required_columns(present: Iterable[str], required: Iterable[str | tupl
         raise FileFault("missing_column", message, line=1, column=choices[0])
 
 
-def check_type(column: str, expected: str, bad_rows: tuple[int, ...], *, present_count: int, first_line: int = 2) -> None:
+def check_type(
+    column: str, expected: str, bad_rows: tuple[int, ...], *, present_count: int, first_line: int = 2
+) -> None:
     """Raise FileFault when text stands where a number or time must be; `type_flip` when no value fits at all."""
     if not bad_rows:
         return

@@ -31,7 +31,9 @@ class SourceSettings(BaseModel):
     @classmethod
     def _check_name(cls, value: str) -> str:
         if not _NAME.fullmatch(value):
-            message = "a source name becomes a folder name: use a-z, 0-9, '_' and '-', begin with a letter or digit"
+            message = (
+                "a source name becomes a folder name: use a-z, 0-9, '_' and '-', begin with a letter or digit"
+            )
             raise ValueError(message)
         return value
 

@@ -24,7 +24,9 @@ KNOWN_SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".json", 
 class FileFault(TerminalError):
     """A delivered file that cannot be taken over; `kind` is the finding's kind."""
 
-    def __init__(self, kind: str, message: str, *, line: int | None = None, column: str | None = None) -> None:
+    def __init__(
+        self, kind: str, message: str, *, line: int | None = None, column: str | None = None
+    ) -> None:
         super().__init__(message)
         self.kind = kind
         self.line = line
@@ -59,8 +61,10 @@ def file_suffix(name: str) -> str:
     return max(known, key=len) if known else Path(lowered).suffix
 
 
-def list_paths(path: Path, pattern: str, suffixes: tuple[str, ...]) -> tuple[list[tuple[str, os.stat_result]], int]:
-    """Return (relative path, stat) of the matching files ordered by path, and how many were passed over.
+def list_paths(
+    path: Path, pattern: str, suffixes: tuple[str, ...]
+) -> tuple[list[tuple[str, os.stat_result]], int]:
+    """Return (relative path, stat) of the matching files by path, and how many were passed over.
 
     Hidden files and files with another suffix are passed over. Raises FileFault when the path is missing.
     """

@@ -44,12 +44,16 @@ def read_text_table(file: SourceFile, on_bad_line: BadLine | None = None) -> pa.
             return _read_yaml(file)
     except (OSError, EOFError) as error:
         what = "gzip" if suffix.endswith(".gz") else suffix.removeprefix(".")
-        raise FileFault("unreadable_file", f"is not readable {what} ({_reason(error)}); deliver it again") from error
+        raise FileFault(
+            "unreadable_file", f"is not readable {what} ({_reason(error)}); deliver it again"
+        ) from error
     except (pa.ArrowException, UnicodeDecodeError) as error:
         kind = suffix.removeprefix(".")
         message = f"is not readable {kind} in UTF-8 ({type(error).__name__}); deliver it again"
         raise FileFault("unreadable_file", message) from error
-    raise FileFault("unknown_format", f"has the unknown suffix {suffix!r}; use .csv, .csv.gz, .jsonl or .parquet")
+    raise FileFault(
+        "unknown_format", f"has the unknown suffix {suffix!r}; use .csv, .csv.gz, .jsonl or .parquet"
+    )
 
 
 def build_text_table(table: pa.Table) -> pa.Table:
@@ -98,12 +102,16 @@ def _read_header(content: bytes) -> list[str]:
     try:
         header = next(csv.reader(first), [])
     except csv.Error as error:
-        raise FileFault("malformed_row", "its header line cannot be read; deliver it again", line=1) from error
+        raise FileFault(
+            "malformed_row", "its header line cannot be read; deliver it again", line=1
+        ) from error
     if not [name for name in header if name.strip()]:
         raise FileFault("empty_file", "is empty: not even a header line; deliver it again", line=1)
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise FileFault("duplicate_column", f"has the column {twice[0]!r} twice; keep one", line=1, column=twice[0])
+        raise FileFault(
+            "duplicate_column", f"has the column {twice[0]!r} twice; keep one", line=1, column=twice[0]
+        )
     return header
 
 
@@ -137,7 +145,9 @@ def _read_json_line(line: bytes, number: int, on_bad_line: BadLine | None) -> di
     except (ValueError, RecursionError):
         reason = "not readable JSON"
     if on_bad_line is None:
-        raise FileFault("malformed_row", f"line {number} is {reason}; correct it and deliver again", line=number)
+        raise FileFault(
+            "malformed_row", f"line {number} is {reason}; correct it and deliver again", line=number
+        )
     on_bad_line(number, reason)
     return None
 
@@ -157,7 +167,9 @@ def _read_yaml(file: SourceFile) -> pa.Table:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else None
-        raise FileFault("unreadable_file", f"is not readable YAML near line {line}; correct it", line=line) from error
+        raise FileFault(
+            "unreadable_file", f"is not readable YAML near line {line}; correct it", line=line
+        ) from error
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise FileFault("unreadable_file", "is not a YAML list of mappings; write `- key: value` entries")
     names = list(dict.fromkeys(str(name) for row in content for name in row))
@@ -182,6 +194,10 @@ def _text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _nested_text(value: Any) -> str:
-    if isinstance(value, list) and value and all(isinstance(item, tuple) and len(item) == 2 for item in value):
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(item, tuple) and len(item) == 2 for item in value)
+    ):
         value = dict(value)
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)

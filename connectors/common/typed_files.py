@@ -1,6 +1,6 @@
 """Typed Parquet files of the lake: one table goes in, one immutable file a partition comes out.
 
-What belongs here: bringing a table into its dataset's schema, splitting it by partition, streaming it to disk.
+What belongs here: bringing a table into its dataset's schema, splitting it by partition, writing it.
 What must not: where the rows come from, or which delivery is current.
 """
 
@@ -47,7 +47,9 @@ def build_partition_tables(table: pa.Table, dataset: Dataset) -> dict[str, pa.Ta
     name, unit = dataset.partition
     column = table.column(name)
     if column.null_count:
-        raise TerminalError(f"{dataset.name}: {column.null_count} rows without {name}, which decides their partition")
+        raise TerminalError(
+            f"{dataset.name}: {column.null_count} rows without {name}, which decides their partition"
+        )
     days = column.cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
     keys = days if unit == "day" else pc.floor_temporal(column, unit="month").cast(pa.date32(), safe=False)
     length = 10 if unit == "day" else 7
@@ -64,7 +66,9 @@ class PartitionWriter:
     The name holds the snapshot and the typing settings: the same content typed the same way is the same file.
     """
 
-    def __init__(self, lake: Path, source: str, dataset: Dataset, snapshot_id: str, typing_digest: str) -> None:
+    def __init__(
+        self, lake: Path, source: str, dataset: Dataset, snapshot_id: str, typing_digest: str
+    ) -> None:
         self.rows = 0
         self._folder = lake / dataset.name / source
         self._source = source
@@ -83,7 +87,11 @@ class PartitionWriter:
         for column, value in landing.items():
             filled = pa.repeat(pa.scalar(value, pa.string()), table.num_rows)
             position = table.schema.get_field_index(column)
-            table = table.append_column(column, filled) if position < 0 else table.set_column(position, column, filled)
+            table = (
+                table.append_column(column, filled)
+                if position < 0
+                else table.set_column(position, column, filled)
+            )
         complete = build_dataset_table(table, self._dataset)
         for partition, rows in build_partition_tables(complete, self._dataset).items():
             self._writer(partition).write_table(rows)

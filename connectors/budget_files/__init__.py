@@ -1,0 +1,1 @@
+"""Budgets by owner, feature, team and driver, from plain files to `budgets`."""

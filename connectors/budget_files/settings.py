@@ -1,0 +1,16 @@
+"""Settings of a `budget_files` source.
+
+What belongs here: what the config may say about it. What must not: reading files.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from connectors.common.settings import SourceSettings
+
+
+class Settings(SourceSettings):
+    """A folder (or one file) of `budgets` rows; each file is replaced by its next version."""
+
+    connector: Literal["budget_files"] = "budget_files"

@@ -1,0 +1,165 @@
+"""Plain files: a table with named columns goes to one dataset, row by row checked.
+
+What belongs here: the one lander for transfers, telemetry, workloads, zones and budgets.
+What must not: a column of any of them; a connector's `schema.py` lists its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.common.contract import LandingContext, Severity, SourceReport
+from connectors.common.datasets import Dataset
+from connectors.common.landing import FileDelivery, land_files
+from connectors.common.parsing import (
+    Parsed,
+    build_array,
+    normalise_nulls,
+    parse_counts,
+    parse_days,
+    parse_decimals,
+    parse_instants,
+)
+from connectors.common.schema_contract import check_required_columns, describe_columns
+from connectors.common.settings import SourceSettings
+from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SourceFile
+from connectors.common.tabular import read_text_table
+
+
+class Kind(StrEnum):
+    """What the text of a column means."""
+
+    TEXT = "text"
+    USER = "a user"  # pseudonymised
+    INSTANT = "a time (ISO 8601)"
+    DAY = "a day (ISO 8601)"
+    COUNT = "a whole number"
+    WEIGHT = "a whole number, not negative"
+    MONEY = "a number"
+
+
+@dataclass(frozen=True)
+class PlainColumn:
+    """One column of a plain file; `choices` are the only values allowed where there are any."""
+
+    name: str
+    kind: Kind = Kind.TEXT
+    is_required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlainFormat:
+    """What a plain file of one dataset looks like; `interval` is (start, end), the end exclusive."""
+
+    dataset: Dataset
+    columns: tuple[PlainColumn, ...]
+    version: int = 1  # raise it when the same file would be typed differently
+    interval: tuple[str, str] | None = None
+    suffixes: tuple[str, ...] = KNOWN_SUFFIXES
+
+
+_PARSERS: dict[Kind, Callable[[pa.Array], Parsed]] = {
+    Kind.INSTANT: parse_instants,
+    Kind.DAY: parse_days,
+    Kind.COUNT: parse_counts,
+    Kind.WEIGHT: parse_counts,
+    Kind.MONEY: parse_decimals,
+}
+
+
+def land_plain_files(settings: SourceSettings, context: LandingContext, plain: PlainFormat) -> SourceReport:
+    """Land a folder of plain files; a row that cannot be read is refused alone, a missing column stops the file."""
+
+    def read(file: SourceFile, delivery: FileDelivery) -> None:
+        _read_file(file, delivery, plain, context)
+
+    typing = {"version": plain.version, "identity": context.identity.key_id}
+    return land_files(settings, context, (plain.dataset,), read, typing=typing, suffixes=plain.suffixes)
+
+
+def _read_file(file: SourceFile, delivery: FileDelivery, plain: PlainFormat, context: LandingContext) -> None:
+    text = read_text_table(file, on_bad_line=delivery.quarantine)
+    delivery.note_schema(text.column_names)
+    if text.num_columns or not file.suffix.startswith((".jsonl", ".ndjson", ".y")):
+        required = [column.name for column in plain.columns if column.is_required]
+        check_required_columns(text.column_names, required)
+    if text.num_rows == 0:
+        delivery.add("header_only", "holds no rows: what it delivered before counts no more", Severity.INFO)
+    extra = set(text.column_names) - {column.name for column in plain.columns}
+    if extra:
+        message = f"unknown columns are ignored: {describe_columns(extra)}"
+        delivery.add("new_column", message, Severity.INFO, count=len(extra))
+    first_line = 2 if file.suffix.startswith(".csv") else 1
+    refused = np.zeros(text.num_rows, dtype=bool)
+    columns: dict[str, pa.Array] = {}
+    for column in plain.columns:
+        if column.name not in text.column_names:
+            continue
+        values = normalise_nulls(text.column(column.name))
+        parsed = _parse_column(column, values, context)
+        problems = _find_problems(column, values, parsed)
+        _refuse(delivery, column.name, problems, refused, first_line)
+        columns[column.name] = parsed.values
+    if plain.interval is not None:
+        _refuse(delivery, plain.interval[1], _find_reversed(columns, plain.interval), refused, first_line)
+    table = pa.table(columns)
+    delivery.write(plain.dataset.name, table.filter(pa.array(~refused)) if refused.any() else table)
+
+
+def _parse_column(column: PlainColumn, values: pa.Array, context: LandingContext) -> Parsed:
+    if column.kind is Kind.TEXT:
+        return Parsed(values)
+    if column.kind is Kind.USER:
+        return Parsed(context.identity.pseudonymise_array(values))
+    parsed = _PARSERS[column.kind](values)
+    present = len(values) - values.null_count
+    if present > 1 and len(parsed.bad) == present:
+        message = f"column {column.name} changed its type: no value is {column.kind.value}; deliver it again"
+        raise FileFault("type_flip", message, column=column.name)
+    return parsed
+
+
+def _find_problems(column: PlainColumn, values: pa.Array, parsed: Parsed) -> list[tuple[str, np.ndarray]]:
+    """Return (reason, rows) of what is wrong in a column."""
+    problems = [(f"not {column.kind.value}", np.array(parsed.bad, dtype=np.int64))]
+    if column.is_required:
+        problems.append(("empty", _rows(pc.is_null(values))))
+    if column.kind is Kind.WEIGHT:
+        problems.append(("negative", _rows(pc.less(parsed.values, 0))))
+    if column.choices:
+        is_known = pc.is_in(values, value_set=pa.array(column.choices))
+        is_wrong = pc.and_(pc.is_valid(values), pc.invert(is_known))
+        problems.append((f"not one of {', '.join(column.choices)}", _rows(is_wrong)))
+    return problems
+
+
+def _find_reversed(columns: dict[str, pa.Array], interval: tuple[str, str]) -> list[tuple[str, np.ndarray]]:
+    start, end = (columns.get(name) for name in interval)
+    if start is None or end is None:
+        return []
+    return [(f"not after {interval[0]}", _rows(pc.less_equal(end, start)))]
+
+
+def _rows(mask: pa.Array) -> np.ndarray:
+    return np.flatnonzero(pc.fill_null(build_array(mask), False).to_numpy(zero_copy_only=False))
+
+
+def _refuse(
+    delivery: FileDelivery,
+    column: str,
+    problems: list[tuple[str, np.ndarray]],
+    refused: np.ndarray,
+    first_line: int,
+) -> None:
+    for reason, rows in problems:
+        for row in rows.tolist():
+            if not refused[row]:
+                delivery.quarantine(row + first_line, reason, column)
+                refused[row] = True

@@ -1,0 +1,1 @@
+"""FOCUS bill files from a local folder to `charges`."""

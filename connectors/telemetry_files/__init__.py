@@ -1,0 +1,1 @@
+"""Log, metric and trace volume by emitter, from plain files to `telemetry`."""

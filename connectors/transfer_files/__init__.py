@@ -1,0 +1,1 @@
+"""Byte flows between zones, from plain files to `transfers`."""

@@ -1,0 +1,1 @@
+"""Addresses and resources of services, from plain files to `workloads`."""

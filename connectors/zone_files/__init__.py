@@ -1,0 +1,1 @@
+"""Account zone names and provider zone ids, from plain files to `zones`."""
