@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ def current_lines(sample: Path) -> list[dict[str, str]]:
     return [line for lines in newest.values() for line in lines]
 
 
-def spans(sample: Path) -> Iterator[dict[str, object]]:
+def spans(sample: Path) -> Iterator[dict[str, Any]]:
     """Every span, its attributes as a plain dict."""
     for path in sorted(sample.glob("traces/*.jsonl")):
         for batch in path.read_text().splitlines():
@@ -106,7 +107,7 @@ def spans(sample: Path) -> Iterator[dict[str, object]]:
                         yield span | {"attributes": values}
 
 
-def day_of(span: dict) -> str:
+def day_of(span: dict[str, Any]) -> str:
     """UTC day on which a span started."""
     return str(datetime.fromtimestamp(int(span["startTimeUnixNano"]) // 10**9, UTC).date())
 
@@ -246,18 +247,18 @@ def test_the_retry_loop_shows_from_its_first_day(sample: Path) -> None:
     all_spans = list(spans(sample))
     for span in all_spans:
         if span["attributes"].get("http.route") == "/v1/reviews":
-            root_day[str(span["traceId"])] = day_of(span) >= str(PERIOD.spike_start)
+            root_day[span["traceId"]] = day_of(span) >= str(PERIOD.spike_start)
             reviews[day_of(span) >= str(PERIOD.spike_start)] += 1
     for span in all_spans:
         if span["attributes"].get("gen_ai.operation.name") == "chat" and span["traceId"] in root_day:
-            calls[root_day[str(span["traceId"])]] += 1
+            calls[root_day[span["traceId"]]] += 1
     assert reviews[True] > 10
     assert 2.5 < (calls[True] / reviews[True]) / (calls[False] / reviews[False]) < 3.5
 
 
 def test_traces_hold_the_shapes_that_consumers_must_survive(sample: Path) -> None:
-    roots: set[object] = set()
-    days: defaultdict[object, set[str]] = defaultdict(set)
+    roots: set[str] = set()
+    days: defaultdict[str, set[str]] = defaultdict(set)
     errors, inherited = 0, 0
     for span in spans(sample):
         values = span["attributes"]
