@@ -1,7 +1,7 @@
 """Sums of `marts.cost_daily` for one week: the only place that says what the report's cost measure is.
 
-The measure is effective cost, net of credits, without tax. What belongs here: sums of released rows. What must
-not: other marts, any cost that is not such a sum.
+The measure is effective cost, net of credits, without tax. What belongs here: sums of released rows. What
+must not: other marts, any cost that is not such a sum.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class Comparison:
-    """The week's days that hold data, and the same weekdays of the week before: like is compared with like."""
+    """The week's days that hold data, and the same weekdays of the week before."""
 
     this_week: tuple[date, ...]
     last_week: tuple[date, ...]
@@ -71,9 +71,7 @@ def build_costs_table(connection: duckdb.DuckDBPyConnection, start: date, end: d
 
 def read_reporting_currency(connection: duckdb.DuckDBPyConnection) -> str | None:
     """Return the currency that `_reporting` amounts are in; None for a release without any cost."""
-    row = connection.execute(
-        "select max(reporting_currency) from marts.cost_daily"
-    ).fetchone()
+    row = connection.execute("select max(reporting_currency) from marts.cost_daily").fetchone()
     return row[0] if row else None
 
 
@@ -108,19 +106,17 @@ def _build_day(day: date, row: tuple | None) -> Day:
     return Day(day, cost, estimated_cost, state)
 
 
-def read_last_data_day(connection: duckdb.DuckDBPyConnection, week: Week | None) -> date | None:
-    """Return the last day with any cost, in the window or up to the end of the week given."""
+def read_last_data_day(connection: duckdb.DuckDBPyConnection, before: date | None) -> date | None:
+    """Return the last day with any cost, in the whole window or before the day given."""
     row = connection.execute(
-        "select max(charge_date) from costs where $end is null or charge_date < $end",
-        {"end": week.end if week else None},
+        "select max(charge_date) from costs where $before is null or charge_date < $before",
+        {"before": before},
     ).fetchone()
     return row[0] if row else None
 
 
-def read_month_to_date(connection: duckdb.DuckDBPyConnection, last_day: date | None) -> Decimal | None:
+def read_month_to_date(connection: duckdb.DuckDBPyConnection, last_day: date) -> Decimal | None:
     """Return the cost from the first of that day's month to that day; None when nothing is known."""
-    if last_day is None:
-        return None
     row = connection.execute(
         "select sum(cost) from costs where not is_tax and charge_date between $first and $last",
         {"first": last_day.replace(day=1), "last": last_day},
@@ -140,14 +136,16 @@ def read_total(connection: duckdb.DuckDBPyConnection, compared: Comparison, week
         """,
         compared.parameters,
     ).fetchone() or (None, None)
-    daily = connection.execute("select charge_date, sum(cost) from costs where not is_tax group by 1").fetchall()
+    daily = connection.execute(
+        "select charge_date, sum(cost) from costs where not is_tax group by 1"
+    ).fetchall()
     return Change("total", None, row[0], row[1], 0, _build_history(dict(daily), week))
 
 
 def read_changes(
     connection: duckdb.DuckDBPyConnection, key: str, compared: Comparison, week: Week, top: int = TOP_KEYS
 ) -> tuple[Change, ...]:
-    """Return the dearest values of a key, then all others as one row, then cost without a value; sums to the total."""
+    """Return the dearest values of a key, all others as one row, and cost without a value."""
     if key not in _KEYS:
         raise ValueError(f"Weekly report: {key!r} is no key of the costs table; one of {sorted(_KEYS)} is")
     rows = connection.execute(
@@ -215,13 +213,19 @@ def _build_history(daily: dict[date, Decimal | None], week: Week) -> tuple[Decim
     return tuple(daily.get(first + timedelta(days=offset)) for offset in range(HISTORY_DAYS))
 
 
-def read_slices(connection: duckdb.DuckDBPyConnection, shown: tuple[str, ...], start: date) -> tuple[Slice, ...]:
+def read_slices(
+    connection: duckdb.DuckDBPyConnection, shown: tuple[str, ...], start: date
+) -> tuple[Slice, ...]:
     """Return the daily chart: the features shown, all others together, and cost without a feature."""
     rows = connection.execute(
         """
         select
             charge_date,
-            case when feature is null then 'none' when list_contains($shown, feature) then 'key' else 'rest' end as kind,
+            case
+                when feature is null then 'none'
+                when list_contains($shown, feature) then 'key'
+                else 'rest'
+            end as kind,
             case when list_contains($shown, feature) then feature end as shown_feature,
             cost_state = 'estimated' as is_estimated,
             sum(cost) as cost
@@ -232,7 +236,9 @@ def read_slices(connection: duckdb.DuckDBPyConnection, shown: tuple[str, ...], s
         """,
         {"shown": list(shown) or [""], "start": start},
     ).fetchall()
-    return tuple(Slice(day, kind, feature, bool(estimated), cost) for day, kind, feature, estimated, cost in rows)
+    return tuple(
+        Slice(day, kind, feature, bool(estimated), cost) for day, kind, feature, estimated, cost in rows
+    )
 
 
 def read_currency_totals(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[CurrencyTotal, ...]:

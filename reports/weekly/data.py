@@ -46,14 +46,15 @@ class Window:
 
 @contextmanager
 def open_release(release_db: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a release's catalogue read-only; raises WeeklyReportError when it is not there or cannot be read."""
+    """Open a release's catalogue read-only; raises WeeklyReportError when that fails."""
     if not release_db.is_file():
         raise WeeklyReportError(f"Weekly report: no release at {release_db}. Run `everycent nightly` first.")
     try:
         connection = duckdb.connect(str(release_db), read_only=True)
     except duckdb.Error as error:
         raise WeeklyReportError(
-            f"Weekly report: cannot open the release {release_db}: {error}. Publish again with `everycent nightly`."
+            f"Weekly report: cannot open the release {release_db}: {error}. "
+            "Publish again with `everycent nightly`."
         ) from error
     try:
         connection.execute("set timezone = 'UTC'")
@@ -65,8 +66,8 @@ def open_release(release_db: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def choose_week(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Week:
     """Return the newest week that is settled to its Sunday, else the newest with any settled day or any row.
 
-    A day is settled when the bill has said something about it (`provisional` or `final`). Without any cost the
-    answer is the last whole week before `as_of`.
+    A day is settled when the bill has said something about it (`provisional` or `final`). Without any cost
+    the answer is the last whole week before `as_of`.
     """
     first_settled, last_settled, last_known = connection.execute(
         """
@@ -82,7 +83,7 @@ def choose_week(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Week:
     if last_settled is None:
         return Week.containing(last_known or as_of.date() - timedelta(days=7))
     whole = Week.containing(last_settled - timedelta(days=6))
-    return whole if first_settled < whole.end else Week.containing(last_settled)
+    return whole if first_settled and first_settled < whole.end else Week.containing(last_settled)
 
 
 def read_weekly_data(release_db: Path, week_name: str | None, as_of: datetime) -> WeeklyData:
@@ -102,6 +103,13 @@ def read_weekly_data(release_db: Path, week_name: str | None, as_of: datetime) -
             ) from error
 
 
+def _choose_reference_day(connection: duckdb.DuckDBPyConnection, week: Week) -> date:
+    """Return the newest day with cost in the month that the week's known days end in; else its Sunday."""
+    last_in_week = cost_queries.read_last_data_day(connection, week.end) or week.last_day
+    next_month = (last_in_week.replace(day=1) + timedelta(days=31)).replace(day=1)
+    return cost_queries.read_last_data_day(connection, next_month) or last_in_week
+
+
 def _read_week(connection: duckdb.DuckDBPyConnection, window: Window) -> WeeklyData:
     week = window.week
     cost_queries.build_costs_table(connection, window.start, window.end)
@@ -109,7 +117,7 @@ def _read_week(connection: duckdb.DuckDBPyConnection, window: Window) -> WeeklyD
     compared = cost_queries.Comparison.of(days)
     features = cost_queries.read_changes(connection, "feature", compared, week)
     shown = tuple(change.key for change in features if change.key is not None)[: cost_queries.CHART_FEATURES]
-    last_data_day = cost_queries.read_last_data_day(connection, week)
+    reference_day = _choose_reference_day(connection, week)
     currency = cost_queries.read_reporting_currency(connection)
     return WeeklyData(
         week=week,
@@ -118,13 +126,18 @@ def _read_week(connection: duckdb.DuckDBPyConnection, window: Window) -> WeeklyD
         compared_days=compared.last_week,
         slices=cost_queries.read_slices(connection, shown, window.chart_start),
         last_data_day=cost_queries.read_last_data_day(connection, None),
-        month_to_date=cost_queries.read_month_to_date(connection, last_data_day),
+        reference_day=reference_day,
+        month_to_date=cost_queries.read_month_to_date(connection, reference_day),
         total=cost_queries.read_total(connection, compared, week),
-        drivers=cost_queries.read_changes(connection, "cost_driver", compared, week, top=cost_queries.ALL_KEYS),
+        drivers=cost_queries.read_changes(
+            connection, "cost_driver", compared, week, top=cost_queries.ALL_KEYS
+        ),
         features=features,
         users=cost_queries.read_changes(connection, "user_id", compared, week),
         endpoints=cost_queries.read_changes(connection, "endpoint", compared, week),
-        residuals=cost_queries.read_changes(connection, "residual_reason", compared, week, top=cost_queries.ALL_KEYS),
+        residuals=cost_queries.read_changes(
+            connection, "residual_reason", compared, week, top=cost_queries.ALL_KEYS
+        ),
         evidence=cost_queries.read_changes(connection, "evidence", compared, week, top=cost_queries.ALL_KEYS),
         currencies=cost_queries.read_currency_totals(connection, week),
         unconverted=cost_queries.read_unconverted(connection, compared),

@@ -6,7 +6,7 @@ What belongs here: fixed texts by code word. What must not: numbers, HTML.
 from __future__ import annotations
 
 RESIDUAL_REASONS = {
-    "unlogged_usage": "The provider billed more usage than your request logs hold. Some caller is not logged.",
+    "unlogged_usage": "The provider billed more usage than the logs hold: some caller is not logged.",
     "idle_capacity": "Reserved or provisioned capacity was paid for while no request was running on it.",
     "unused_commitment": "A commitment (reservation, savings plan) was paid for and not used.",
     "unknown_workload": "The cost belongs to a resource or address that no workload list names.",
@@ -39,8 +39,6 @@ RECONCILIATION_CAUSES = {
     "timing": "billed on another day than logged",
     "rounding": "the vendor's rounding",
 }
-
-CATEGORY_OTHERS = "All others"
 
 
 def explain_residual(reason: str | None) -> str:

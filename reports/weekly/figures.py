@@ -44,7 +44,9 @@ def _milliseconds(day: date, hours: float = 0.0) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def build_bars(slices: Sequence[Slice], colours: Sequence[tuple[str, str | None, str]]) -> list[dict[str, Any]]:
+def build_bars(
+    slices: Sequence[Slice], colours: Sequence[tuple[str, str | None, str]]
+) -> list[dict[str, Any]]:
     """Stack each day's slices in the order of `colours` (kind, feature, colour); credits stack below zero."""
     order = {(kind, feature): position for position, (kind, feature, _) in enumerate(colours)}
     bars: list[dict[str, Any]] = []
@@ -95,10 +97,21 @@ def _build_spec(
     low, high = min([0.0, *amounts]), max([0.0, *amounts])
     high = high if high > low else low + 1
     x = {"field": "x", "type": "quantitative", "scale": _x_scale(span), "axis": _x_axis(span, size)}
-    y_axis = {"format": "~s" if high >= 1000 else ",.2~f", "tickCount": 6, "grid": True, "domain": False, "ticks": False}
+    y_axis = {
+        "format": "~s" if high >= 1000 else ",.2~f",
+        "tickCount": 6,
+        "grid": True,
+        "domain": False,
+        "ticks": False,
+    }
     y_scale = {"domain": [low * 1.04, high * 1.04], "nice": False, "zero": True}
     y = {"field": "y", "type": "quantitative", "scale": y_scale, "axis": {**y_axis, "title": None}}
-    layers = [_week_layer(week, x), *_bar_layers(bars, x, y), *_fan_layers(fan, x, y), *_budget_layers(budgets, span, x, y)]
+    layers = [
+        _week_layer(week, x),
+        *_bar_layers(bars, x, y),
+        *_fan_layers(fan, x, y),
+        *_budget_layers(budgets, span, x, y),
+    ]
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "width": size.width - 52,
@@ -111,8 +124,9 @@ def _build_spec(
             "font": FONT_STACK,
             "view": {"stroke": None},
             "axis": {
-                "labelColor": light("muted"), "labelFontSize": 11, "gridColor": light("line"), "aria": False,
-                "domainColor": light("axis"), "tickColor": light("axis"), "labelOverlap": False, "labelPadding": 6,
+                "labelColor": light("muted"), "labelFontSize": 11, "labelPadding": 6, "labelOverlap": False,
+                "gridColor": light("line"), "domainColor": light("axis"), "tickColor": light("axis"),
+                "aria": False,
             },
         },
     }  # fmt: skip
@@ -125,15 +139,29 @@ def _x_scale(span: tuple[date, date]) -> dict[str, Any]:
 def _x_axis(span: tuple[date, date], size: ChartSize) -> dict[str, Any]:
     monday = span[0] + timedelta(days=-span[0].weekday() % 7)
     step = 7 * size.weeks_per_label
-    ticks = [_milliseconds(monday + timedelta(days=offset)) for offset in range(0, (span[1] - monday).days - 1, step)]
+    ticks = [
+        _milliseconds(monday + timedelta(days=offset))
+        for offset in range(0, (span[1] - monday).days - 1, step)
+    ]
     label = "utcFormat(datum.value, '%d %b')"
-    return {"values": ticks, "labelExpr": label, "labelAlign": "left", "labelOffset": -4, "grid": False, "title": None}
+    return {
+        "values": ticks,
+        "labelExpr": label,
+        "labelAlign": "left",
+        "labelOffset": -4,
+        "grid": False,
+        "title": None,
+    }
 
 
 def _week_layer(week: Week, x: dict[str, Any]) -> dict[str, Any]:
     values = [{"x": _milliseconds(week.start), "x2": _milliseconds(week.end)}]
     encoding = {"x": x, "x2": {"field": "x2"}}
-    return {"data": {"values": values}, "mark": {"type": "rect", "color": light("band")}, "encoding": encoding}
+    return {
+        "data": {"values": values},
+        "mark": {"type": "rect", "color": light("band")},
+        "encoding": encoding,
+    }
 
 
 def _bar_layers(bars: Sequence[dict[str, Any]], x: dict[str, Any], y: dict[str, Any]) -> list[dict[str, Any]]:
@@ -149,12 +177,18 @@ def _fan_layers(fan: Sequence[ForecastDay], x: dict[str, Any], y: dict[str, Any]
     layers = []
     for low, high, opacity in _FANS:
         values = [
-            {"x": _milliseconds(day.target_date, 12), "y": float(getattr(day, low)), "y2": float(getattr(day, high))}
+            {
+                "x": _milliseconds(day.target_date, 12),
+                "y": float(getattr(day, low)),
+                "y2": float(getattr(day, high)),
+            }
             for day in fan
             if getattr(day, low) is not None and getattr(day, high) is not None
         ]
         mark = {"type": "area", "color": light("fan"), "opacity": opacity}
-        layers.append({"data": {"values": values}, "mark": mark, "encoding": {"x": x, "y": y, "y2": {"field": "y2"}}})
+        layers.append(
+            {"data": {"values": values}, "mark": mark, "encoding": {"x": x, "y": y, "y2": {"field": "y2"}}}
+        )
     values = [{"x": _milliseconds(day.target_date, 12), "y": float(day.p50)} for day in fan]
     mark = {"type": "line", "color": light("fan"), "strokeDash": [4, 3], "strokeWidth": 2}
     layers.append({"data": {"values": values}, "mark": mark, "encoding": {"x": x, "y": y}})
@@ -180,11 +214,12 @@ def _budget_layers(
 
 
 def _clean_svg(svg: str, size: ChartSize, description: str) -> Markup:
-    """Replace the root element by one that scales and is one labelled image; drop what would differ between runs."""
+    """Replace the root element by one that scales and is one labelled image."""
     inner = re.sub(r"^<svg[^>]*>|</svg>\s*$", "", svg.strip())
     inner = re.sub(r' (?:role|aria-[a-z]+|pointer-events)="[^"]*"', "", inner)
     root = Markup('<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">')
-    return root.format(size.css_class, size.width, size.height, description) + Markup(inner) + Markup("</svg>")  # noqa: S704
+    opened = root.format(size.css_class, size.width, size.height, description)
+    return opened + Markup(inner) + Markup("</svg>")  # noqa: S704 - drawn by us, from numbers only
 
 
 def render_sparkline(history: Sequence[Decimal | None], name: str) -> Markup:
@@ -203,12 +238,16 @@ def render_sparkline(history: Sequence[Decimal | None], name: str) -> Markup:
         x = _SPARK_MARGIN + step * position
         y = _SPARK_HEIGHT - _SPARK_MARGIN - (value - low) / span * (_SPARK_HEIGHT - 2 * _SPARK_MARGIN)
         runs[-1].append(f"{x:.1f},{y:.1f}")
-    paths = Markup("").join(Markup('<path d="{}"/>').format(_path(run)) for run in runs if run)
+    paths = Markup("").join(_draw_run(run) for run in runs if run)
     return Markup(
         '<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}"><g fill="none" stroke="{}" '
         'stroke-width="1.6" stroke-linejoin="round" stroke-linecap="round">{}</g></svg>'
     ).format(_SPARK_WIDTH, _SPARK_HEIGHT, escape(name), light("accent"), paths)
 
 
-def _path(run: list[str]) -> str:
-    return f"M{run[0]}L{' '.join(run[1:] or run)}"
+def _draw_run(run: list[str]) -> Markup:
+    """Draw days in a row as a line; a lone day as a dot."""
+    if len(run) > 1:
+        return Markup('<path d="M{}L{}"/>').format(run[0], " ".join(run[1:]))
+    x, y = run[0].split(",")
+    return Markup('<circle cx="{}" cy="{}" r="1.2" fill="{}"/>').format(x, y, light("accent"))

@@ -123,7 +123,7 @@ def format_weekday(day: date) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Replace characters that no name needs: controls, surrogates, and those that reorder the text around them."""
+    """Replace characters that no name needs: controls, surrogates, and those that reorder text."""
     bad = {"Cc", "Cs", "Cn"}
     reordering = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"
     return "".join(
@@ -144,11 +144,13 @@ def build_name(value: str | None) -> Name | None:
 
 
 def build_person(value: str | None, labels: Mapping[str, str]) -> Name | None:
-    """Return a pseudonymous identifier: its label when there is one, else shortened with the whole beside it."""
+    """Return a pseudonymous identifier: its label when there is one, else shortened, the whole beside it."""
     if value is None or value == "":
         return None
     if value in labels:
         named = build_name(labels[value])
         return Name(named.text, clean_text(value)) if named else Name(clean_text(value))
     text = clean_text(value)
-    return Name(f"{text[:_SHORT_HASH]}…", text[:_LONGEST_TITLE]) if len(text) > _SHORT_HASH + 2 else Name(text)
+    return (
+        Name(f"{text[:_SHORT_HASH]}…", text[:_LONGEST_TITLE]) if len(text) > _SHORT_HASH + 2 else Name(text)
+    )

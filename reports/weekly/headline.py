@@ -18,7 +18,7 @@ _STALE_FORECAST_DAYS = 21
 
 @dataclass(frozen=True)
 class BudgetPosition:
-    """All comparable top-level budgets of the week's period together, against their share of the time elapsed."""
+    """All comparable top-level budgets of the week's period against their share of the time elapsed."""
 
     budget: Decimal
     pro_rata: Decimal
@@ -46,7 +46,9 @@ class MonthEnd:
     p10: Decimal | None
     p50: Decimal
     p90: Decimal | None
-    basis: str  # 'budget': the budget's own forecast; 'days': cost so far plus the days' forecasts
+    basis: (
+        str  # 'budget': its own forecast; 'days': known cost plus the days' forecasts; 'known': month is over
+    )
     is_complete: bool  # False when the forecast does not reach the month's end
 
 
@@ -65,20 +67,21 @@ class Headline:
 
     position: BudgetPosition | None
     month_end: MonthEnd | None
-    riskiest: Budget | None  # the active budget most likely to be overrun
+    riskiest: Budget | None  # the active top-level budget most likely to be overrun
     daily_budgets: tuple[DailyBudget, ...]
 
 
 def build_headline(data: WeeklyData) -> Headline:
     """Build the head figures of a week; parts that the marts say nothing about are None."""
-    reference = min(day for day in (data.last_data_day, data.week.last_day) if day is not None)
+    reference = data.reference_day
     active = [b for b in data.budgets if b.period_start <= reference < b.period_end]
     position = _build_position(data, active, reference)
     risky = [b for b in active if b.overrun_probability is not None]
+    risky = [b for b in risky if b.level == 0] or risky
     return Headline(
         position=position,
         month_end=_build_month_end(data, active, reference),
-        riskiest=min(risky, key=lambda b: (-(b.overrun_probability or 0), b.level, b.budget_id), default=None),
+        riskiest=min(risky, key=lambda b: (-(b.overrun_probability or 0), b.budget_id), default=None),
         daily_budgets=_build_daily_budgets(data) if position and position.covers_everything else (),
     )
 
@@ -117,7 +120,9 @@ def _build_position(data: WeeklyData, active: list[Budget], reference: date) -> 
     coverage = actual / data.month_to_date if is_monthly and data.month_to_date else None
     return BudgetPosition(
         budget=sum((b.budget or Decimal(0) for b in comparable), Decimal(0)),
-        pro_rata=sum(((b.budget or Decimal(0)) * (b.elapsed_share or Decimal(0)) for b in comparable), Decimal(0)),
+        pro_rata=sum(
+            ((b.budget or Decimal(0)) * (b.elapsed_share or Decimal(0)) for b in comparable), Decimal(0)
+        ),
         actual=actual,
         count=len(comparable),
         other_count=sum(1 for b in active if b.level == 0) - len(comparable),
@@ -131,14 +136,20 @@ def _build_month_end(data: WeeklyData, active: list[Budget], reference: date) ->
     whole = [
         b
         for b in active
-        if _is_comparable(b, data) and (b.period_start, b.period_end) == (first, end) and b.actual == data.month_to_date
+        if _is_comparable(b, data)
+        and (b.period_start, b.period_end) == (first, end)
+        and b.actual == data.month_to_date
     ]
     if len(whole) == 1 and whole[0].forecast_p50 is not None:
-        return MonthEnd(last_day, whole[0].forecast_p10, whole[0].forecast_p50, whole[0].forecast_p90, "budget", True)
+        return MonthEnd(
+            last_day, whole[0].forecast_p10, whole[0].forecast_p50, whole[0].forecast_p90, "budget", True
+        )
+    if data.month_to_date is not None and reference == last_day:
+        return MonthEnd(last_day, None, data.month_to_date, None, "known", True)
     if data.month_to_date is None or data.forecast is None:
         return None
     coming = [day for day in data.forecast.days if reference < day.target_date < end]
-    if not coming and reference != last_day:
+    if not coming:
         return None
     is_complete = len(coming) == (last_day - reference).days
     low = [day.p10 for day in coming if day.p10 is not None]
@@ -160,4 +171,7 @@ def _build_daily_budgets(data: WeeklyData) -> tuple[DailyBudget, ...]:
         if _is_comparable(budget, data) and budget.budget is not None:
             period = (budget.period_start, budget.period_end)
             totals[period] = totals.get(period, Decimal(0)) + budget.budget
-    return tuple(DailyBudget(*period, amount / (period[1] - period[0]).days) for period, amount in sorted(totals.items()))
+    return tuple(
+        DailyBudget(*period, amount / (period[1] - period[0]).days)
+        for period, amount in sorted(totals.items())
+    )

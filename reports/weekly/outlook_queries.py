@@ -1,4 +1,4 @@
-"""Budgets and the forecast of one week's report, as released in `marts.budget_status` and `marts.forecast_daily`.
+"""Budgets and the forecast of one week's report, as released in their marts.
 
 What belongs here: choosing rows, adding up one forecast's series. What must not: forecasting, other marts.
 """
@@ -22,7 +22,8 @@ def read_budgets(connection: duckdb.DuckDBPyConnection, start: date, end: date) 
         """
         select
             budget_id, parent_id, owner, cast(period_start as date), cast(period_end as date), measure,
-            cast(budget as decimal(38, 12)), cast(actual as decimal(38, 12)), cast(elapsed_share as decimal(18, 12)),
+            cast(budget as decimal(38, 12)), cast(actual as decimal(38, 12)),
+            cast(elapsed_share as decimal(18, 12)),
             cast(forecast_p10 as decimal(38, 12)), cast(forecast_p50 as decimal(38, 12)),
             cast(forecast_p90 as decimal(38, 12)), cast(overrun_probability as decimal(18, 12)),
             cast(overrun_date as date), cast(variance as decimal(38, 12)), status, top_driver, currency
@@ -36,7 +37,7 @@ def read_budgets(connection: duckdb.DuckDBPyConnection, start: date, end: date) 
 
 
 def _order_as_tree(budgets: list[Budget]) -> tuple[Budget, ...]:
-    """Put each budget under its parent of an overlapping period; a parent that is not there makes a top level."""
+    """Put each budget under its parent of an overlapping period; without its parent it is top level."""
     placed: list[Budget] = []
     waiting = list(budgets)
 
@@ -44,7 +45,11 @@ def _order_as_tree(budgets: list[Budget]) -> tuple[Budget, ...]:
         waiting.remove(budget)
         placed.append(replace(budget, level=level))
         for child in [b for b in waiting if b.parent_id == budget.budget_id]:
-            if child in waiting and child.period_start < budget.period_end and child.period_end > budget.period_start:
+            if (
+                child in waiting
+                and child.period_start < budget.period_end
+                and child.period_end > budget.period_start
+            ):
                 place(child, level + 1)
 
     known = {budget.budget_id for budget in budgets}
@@ -62,7 +67,7 @@ def read_forecast(
     """Return the newest forecast made by `as_of` in the reporting currency and the default measure, or None.
 
     The scope named total is taken when there is one. Otherwise one scope's series are added up, quantile by
-    quantile: that is right only if they move together, so such a band is the widest one, and marked as summed.
+    quantile: that is right only if they move together, so such a band is the widest, and marked.
     """
     chosen = _choose_scope(connection, currency, as_of)
     if chosen is None:
@@ -104,7 +109,9 @@ def _choose_scope(
         select
             made.scope,
             made.made_at,
-            count(distinct concat_ws('|', coalesce(feature, ''), coalesce(cost_driver, ''), coalesce(zone, ''))),
+            count(distinct concat_ws(
+                '|', coalesce(feature, ''), coalesce(cost_driver, ''), coalesce(zone, '')
+            )),
             bool_or(feature is not null),
             bool_or(zone is not null)
         from made

@@ -1,7 +1,7 @@
 """The typed records that the weekly report is made of: what was read from released marts, nothing rendered.
 
-What belongs here: frozen dataclasses and plain properties (differences, names of days). What must not: reading
-a database, number formats, HTML.
+What belongs here: frozen dataclasses and plain properties (differences, names of days). What must not:
+reading a database, number formats, HTML.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Week:
                 return cls(date.fromisocalendar(int(match[1]), int(match[2]), 1))
         except ValueError:
             pass
-        raise WeeklyReportError(f"Weekly report: {name!r} is no ISO week. Write it as YYYY-Www, for example 2026-W47.")
+        raise WeeklyReportError(
+            f"Weekly report: {name!r} is no ISO week. Write it as YYYY-Www, for example 2026-W47."
+        )
 
     @property
     def end(self) -> date:
@@ -74,7 +76,7 @@ class DayState(StrEnum):
 
 @dataclass(frozen=True)
 class Day:
-    """One day's effective cost without tax, in the reporting currency; `cost` is None when nothing is known."""
+    """One day's effective cost without tax, in the reporting currency; None when nothing is known."""
 
     charge_date: date
     cost: Decimal | None
@@ -158,6 +160,11 @@ class Budget:
     top_driver: str | None
     currency: str | None
     level: int = 0  # depth under its top-level budget
+
+    @property
+    def last_day(self) -> date:
+        """The period's last day."""
+        return self.period_end - timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -264,15 +271,16 @@ class SourceState:
 
 @dataclass(frozen=True)
 class WeeklyData:
-    """Everything the report shows. Costs are effective, net of credits, without tax, in `reporting_currency`."""
+    """Everything the report shows. Costs are effective, after credits, without tax, in the reporting currency."""
 
     week: Week
     reporting_currency: str | None
     days: tuple[Day, ...]  # the seven days of the week
     compared_days: tuple[date, ...]  # the days of last week that the week is compared with
     slices: tuple[Slice, ...]  # the chart: weeks before, the week, and what is known after it
-    last_data_day: date | None
-    month_to_date: Decimal | None
+    last_data_day: date | None  # the newest day with cost that the chart shows
+    reference_day: date  # the newest day known in the month that the week ends in
+    month_to_date: Decimal | None  # cost of that month up to the reference day
     total: Change
     drivers: tuple[Change, ...]
     features: tuple[Change, ...]

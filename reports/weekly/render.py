@@ -1,7 +1,7 @@
-"""Turns one week's records into one self-contained HTML file: no script, no request, the same bytes every time.
+"""Turns one week's records into one self-contained HTML file: no script, no request, equal bytes.
 
-What belongs here: the template environment, the chart's choices, writing the file. What must not: SQL, sums of
-money, fixed texts that belong in the template.
+What belongs here: the template environment, the chart's choices, writing the file. What must not: SQL, sums
+of money, fixed texts that belong in the template.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reports.weekly import explanations, figures, formats
 from reports.weekly.cost_queries import CHART_FEATURES
 from reports.weekly.data import read_weekly_data
 from reports.weekly.headline import Headline, build_headline, fan_days
-from reports.weekly.records import Change, DayState, WeeklyData
+from reports.weekly.records import DayState, WeeklyData
 from reports.weekly.theme import SERIES, render_stylesheet
 
 
@@ -41,7 +41,9 @@ def build_weekly_report(
     show for pseudonymous user ids and owners. Raises WeeklyReportError with what to do.
     """
     data = read_weekly_data(release_db, week, as_of)
-    html = render_weekly_report(data, title=title, as_of=as_of, code_version=code_version, labels=labels or {})
+    html = render_weekly_report(
+        data, title=title, as_of=as_of, code_version=code_version, labels=labels or {}
+    )
     path = out_dir / f"weekly-{data.week.name}.html"
     out_dir.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"_tmp-{path.name}")
@@ -71,7 +73,9 @@ def render_weekly_report(
             stylesheet=Markup(render_stylesheet()),  # noqa: S704 - our own constants
             complete_days=sum(1 for day in data.days if day.state is DayState.COMPLETE),
             known_days=sum(1 for day in data.days if day.state is not DayState.NO_DATA),
-            estimated_cost=sum((day.estimated_cost for day in data.days), start=data.days[0].estimated_cost * 0),
+            estimated_cost=sum(
+                (day.estimated_cost for day in data.days), start=data.days[0].estimated_cost * 0
+            ),
             week_budgets=[b for b in data.budgets if b.period_end > data.week.start],
         )
     )
@@ -127,21 +131,16 @@ def _chart_span(data: WeeklyData, fan: tuple[Any, ...]) -> tuple[date, date]:
     return min([data.week.start, *known]), last
 
 
-def _render_chart(data: WeeklyData, headline: Headline, legend: list[tuple[str, str | None, str]]) -> Markup | None:
+def _render_chart(
+    data: WeeklyData, headline: Headline, legend: list[tuple[str, str | None, str]]
+) -> Markup | None:
     if not data.slices:
         return None
     fan = fan_days(data)
     first, last = _chart_span(data, fan)
     description = (
-        f"Cost per day in {data.reporting_currency}, stacked by feature, {formats.format_day(first)} to "
-        f"{formats.format_day(last)}; {'with' if fan else 'without'} forecast. The figures stand in the tables."
+        f"Cost per day in {data.reporting_currency}, stacked by feature, "
+        f"{formats.format_day(first)} to {formats.format_day(last)}; {'with' if fan else 'without'} forecast. The figures stand in the tables."
     )
     bars = figures.build_bars(data.slices, legend)
     return figures.render_daily_chart(bars, fan, headline.daily_budgets, first, last, data.week, description)
-
-
-def change_label(change: Change, without: str) -> str:
-    """Return what a row of a table of changes is called when it is no single key."""
-    if change.kind == "none":
-        return without
-    return f"{explanations.CATEGORY_OTHERS} ({formats.format_count(change.key_count)})"

@@ -40,7 +40,8 @@ def read_dearest_traces(connection: duckdb.DuckDBPyConnection, week: Week) -> tu
         """
         select
             trace_id, feature, endpoint, user_id, calls, attempts, depth, cast(agents as varchar),
-            cast(duration_seconds as decimal(18, 3)), inference_cost, egress_cost, monitoring_cost, total_cost,
+            cast(duration_seconds as decimal(18, 3)), inference_cost, egress_cost, monitoring_cost,
+            total_cost,
             coalesce(is_loop, false), status
         from marts.traces
         where root_started_at >= $start and root_started_at < $end and total_cost is not null
@@ -89,7 +90,7 @@ def read_reconciliation(connection: duckdb.DuckDBPyConnection, week: Week) -> tu
 
 
 def read_sources(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[SourceState, ...]:
-    """Return one row a source, dataset, state and finding: those of the week, undated ones, and the newest known."""
+    """Return one row a source, dataset, state and finding: of the week, undated, and the newest."""
     rows = connection.execute(
         """
         with dated as (

@@ -1,4 +1,4 @@
-"""Colours and CSS of the weekly report: one palette, light and dark, used by the page and by the drawn charts.
+"""Colours and CSS of the weekly report: one palette, light and dark, for the page and the drawn charts.
 
 What belongs here: colours, sizes, style rules. What must not: content.
 """

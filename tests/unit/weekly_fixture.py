@@ -1,4 +1,4 @@
-"""A small released catalogue for the weekly report's tests: the marts' contract columns, deterministic figures.
+"""A small released catalogue for the weekly report's tests: the contract's columns, fixed figures.
 
 What belongs here: tables as a release would show them. What must not: any rule of the pipeline or the report.
 """
@@ -21,7 +21,7 @@ WEEK = "2026-W47"
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
-    "=HYPERLINK(\"http://evil.example\",\"x\")",
+    '=HYPERLINK("http://evil.example","x")',
     "عربي ملخص \u202egnp.exe",
     "naïve · 日本語 · 🧾",
     "very-long-" + "x" * 400,
@@ -30,20 +30,25 @@ HOSTILE = (
 MONEY = "DECIMAL(38,12)"
 _COLUMNS: dict[str, str] = {
     "cost_daily": f"""
-        charge_date DATE, cost_state VARCHAR, provider VARCHAR, billing_account_id VARCHAR, sub_account_id VARCHAR,
-        region_id VARCHAR, service_name VARCHAR, sku_meter VARCHAR, charge_category VARCHAR, cost_driver VARCHAR,
+        charge_date DATE, cost_state VARCHAR, provider VARCHAR, billing_account_id VARCHAR,
+        sub_account_id VARCHAR,
+        region_id VARCHAR, service_name VARCHAR, sku_meter VARCHAR, charge_category VARCHAR,
+        cost_driver VARCHAR,
         traffic_kind VARCHAR, model VARCHAR, token_class VARCHAR, service_tier VARCHAR, feature VARCHAR,
-        endpoint VARCHAR, workflow VARCHAR, agent VARCHAR, agent_step VARCHAR, user_id VARCHAR, tenant VARCHAR,
+        endpoint VARCHAR, workflow VARCHAR, agent VARCHAR, agent_step VARCHAR, user_id VARCHAR,
+        tenant VARCHAR,
         customer VARCHAR, team VARCHAR, environment VARCHAR, from_zone VARCHAR, to_zone VARCHAR,
         billed_cost {MONEY}, effective_cost {MONEY}, list_cost {MONEY}, billing_currency VARCHAR,
         billed_cost_reporting {MONEY}, effective_cost_reporting {MONEY}, list_cost_reporting {MONEY},
         reporting_currency VARCHAR, fx_date DATE, requests BIGINT, input_tokens BIGINT, output_tokens BIGINT,
         bytes BIGINT, evidence VARCHAR, method_id VARCHAR, residual_reason VARCHAR""",
     "traces": f"""
-        trace_id VARCHAR, root_started_at TIMESTAMP, feature VARCHAR, endpoint VARCHAR, user_id VARCHAR, calls BIGINT,
+        trace_id VARCHAR, root_started_at TIMESTAMP, feature VARCHAR, endpoint VARCHAR,
+        user_id VARCHAR, calls BIGINT,
         attempts BIGINT, depth BIGINT, agents BIGINT, providers BIGINT, zones BIGINT, input_tokens BIGINT,
         output_tokens BIGINT, duration_seconds DECIMAL(18,12), inference_cost {MONEY}, egress_cost {MONEY},
-        monitoring_cost {MONEY}, total_cost {MONEY}, reporting_currency VARCHAR, is_loop BOOLEAN, status VARCHAR""",
+        monitoring_cost {MONEY}, total_cost {MONEY}, reporting_currency VARCHAR, is_loop BOOLEAN,
+        status VARCHAR""",
     "reconciliation": f"""
         charge_date DATE, provider VARCHAR, billing_account_id VARCHAR, model VARCHAR, token_class VARCHAR,
         billed_quantity {MONEY}, provider_quantity {MONEY}, logged_quantity {MONEY}, billed_cost {MONEY},
@@ -53,16 +58,22 @@ _COLUMNS: dict[str, str] = {
         source VARCHAR, dataset VARCHAR, date DATE, rows BIGINT, expected_share DECIMAL(18,12),
         age_hours DECIMAL(18,12), state VARCHAR, finding VARCHAR, finding_count BIGINT""",
     "budget_status": f"""
-        budget_id VARCHAR, parent_id VARCHAR, owner VARCHAR, period_start DATE, period_end DATE, measure VARCHAR,
-        budget {MONEY}, actual {MONEY}, elapsed_share DECIMAL(18,12), forecast_p10 {MONEY}, forecast_p50 {MONEY},
-        forecast_p90 {MONEY}, overrun_probability DECIMAL(18,12), overrun_date DATE, variance {MONEY}, status VARCHAR,
+        budget_id VARCHAR, parent_id VARCHAR, owner VARCHAR, period_start DATE, period_end DATE,
+        measure VARCHAR,
+        budget {MONEY}, actual {MONEY}, elapsed_share DECIMAL(18,12), forecast_p10 {MONEY},
+        forecast_p50 {MONEY},
+        forecast_p90 {MONEY}, overrun_probability DECIMAL(18,12), overrun_date DATE, variance {MONEY},
+        status VARCHAR,
         top_driver VARCHAR, currency VARCHAR""",
     "forecast_daily": f"""
-        forecast_made_at TIMESTAMP, target_date DATE, scope VARCHAR, feature VARCHAR, cost_driver VARCHAR, zone VARCHAR,
-        measure VARCHAR, currency VARCHAR, p05 {MONEY}, p10 {MONEY}, p25 {MONEY}, p50 {MONEY}, p75 {MONEY}, p90 {MONEY},
+        forecast_made_at TIMESTAMP, target_date DATE, scope VARCHAR, feature VARCHAR,
+        cost_driver VARCHAR, zone VARCHAR,
+        measure VARCHAR, currency VARCHAR, p05 {MONEY}, p10 {MONEY}, p25 {MONEY}, p50 {MONEY},
+        p75 {MONEY}, p90 {MONEY},
         p95 {MONEY}, model_name VARCHAR, model_version VARCHAR, is_low_history BOOLEAN""",
     "anomalies": f"""
-        anomaly_id VARCHAR, detected_at TIMESTAMP, started_date DATE, ended_date DATE, scope VARCHAR, metric VARCHAR,
+        anomaly_id VARCHAR, detected_at TIMESTAMP, started_date DATE, ended_date DATE, scope VARCHAR,
+        metric VARCHAR,
         expected {MONEY}, actual {MONEY}, impact_cost {MONEY}, currency VARCHAR, state VARCHAR, cause VARCHAR,
         proof VARCHAR""",
 }
@@ -103,7 +114,8 @@ def _fill(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str
     marks = ", ".join("?" for _ in names)
     connection.execute("begin")
     connection.executemany(
-        f"insert into marts.{table} ({', '.join(names)}) values ({marks})", [[row[name] for name in names] for row in rows]
+        f"insert into marts.{table} ({', '.join(names)}) values ({marks})",
+        [[row[name] for name in names] for row in rows],
     )
     connection.execute("commit")
 
@@ -130,18 +142,24 @@ def _build_costs(chance: random.Random, hostile: bool) -> Iterator[dict[str, Any
             if name == "code-review-agent" and day >= date(2026, 11, 17):
                 scale *= 3.4
             for driver, share in _DRIVERS:
-                user = f"u_3fa1_{chance.getrandbits(80):020x}" if chance.random() < 0.1 else f"u_3fa1_{hash_of(name)}"
+                user = (
+                    f"u_3fa1_{chance.getrandbits(80):020x}"
+                    if chance.random() < 0.1
+                    else f"u_3fa1_{hash_of(name)}"
+                )
                 amount = (Decimal(str(round(scale, 6))) * Decimal(share)).quantize(Decimal("1e-12"))
                 state = "estimated" if day == date(2026, 11, 22) and driver == "inference" else "provisional"
                 evidence = "priced" if state == "estimated" else "allocated"
                 yield _cost(
-                    day, amount, cost_driver=driver, feature=name, endpoint=endpoint, user_id=user, cost_state=state,
+                    day, amount, cost_driver=driver, feature=name, endpoint=endpoint, user_id=user,
+                    cost_state=state,
                     evidence=evidence,
                 )  # fmt: skip
         yield from _build_residuals(day)
         if hostile:
             for name in HOSTILE:
-                yield _cost(day, Decimal("900.01"), feature=name, endpoint=name, user_id=name, cost_driver=name,
+                yield _cost(day, Decimal("900.01"), feature=name, endpoint=name, user_id=name,
+                cost_driver=name,
                             residual_reason=name, evidence=name)  # fmt: skip
         day += timedelta(days=1)
 
@@ -154,7 +172,9 @@ def hash_of(name: str) -> str:
 def _build_residuals(day: date) -> Iterator[dict[str, Any]]:
     yield _cost(day, Decimal("85.25"), residual_reason="unlogged_usage")
     yield _cost(day, Decimal("40.5"), residual_reason="no_owner", cost_driver="storage", evidence="billed")
-    yield _cost(day, Decimal("-12.125"), residual_reason="credit", charge_category="Credit", evidence="billed")
+    yield _cost(
+        day, Decimal("-12.125"), residual_reason="credit", charge_category="Credit", evidence="billed"
+    )
     yield _cost(day, Decimal("61.000000000001"), residual_reason="idle_capacity", cost_driver="compute")
     yield _cost(day, Decimal("55.5"), charge_category="Tax", cost_driver="other", evidence="billed")
     yield _cost(day, Decimal("20"), billing_currency="EUR", reporting=Decimal("23.1"), feature="summaries")
@@ -166,10 +186,14 @@ def _build_traces(hostile: bool) -> Iterator[dict[str, Any]]:
         feature = HOSTILE[number % len(HOSTILE)] if hostile else _FEATURES[number % 5][0]
         inference = Decimal("48.25") - number
         yield {
-            "trace_id": f"{number:02x}9f3b2c4d5e6f708192a3b4c5d6e7f8", "feature": feature, "endpoint": "/v1/review",
-            "root_started_at": datetime(2026, 11, 17 + number % 5, 9, number), "user_id": f"u_3fa1_{hash_of('x')}",
-            "calls": 180 - number, "attempts": 190 - number, "depth": 7, "agents": 4, "providers": 2, "zones": 3,
-            "duration_seconds": Decimal(300 - number), "inference_cost": inference, "egress_cost": Decimal("0.42"),
+            "trace_id": f"{number:02x}9f3b2c4d5e6f708192a3b4c5d6e7f8", "feature": feature,
+            "endpoint": "/v1/review",
+            "root_started_at": datetime(2026, 11, 17 + number % 5, 9, number),
+            "user_id": f"u_3fa1_{hash_of('x')}",
+            "calls": 180 - number, "attempts": 190 - number, "depth": 7, "agents": 4, "providers": 2,
+            "zones": 3,
+            "duration_seconds": Decimal(300 - number), "inference_cost": inference,
+            "egress_cost": Decimal("0.42"),
             "monitoring_cost": Decimal("0.0031"), "total_cost": inference + Decimal("0.4231"),
             "reporting_currency": "USD", "is_loop": number < 3, "status": "ok",
         }  # fmt: skip
@@ -177,7 +201,11 @@ def _build_traces(hostile: bool) -> Iterator[dict[str, Any]]:
 
 def _build_reconciliation() -> Iterator[dict[str, Any]]:
     for offset in range(7):
-        for cause, billed, priced in (("unlogged_usage", "410.5", "325.25"), ("price_difference", "88", "91.5"), (None, "1500", "1500")):
+        for cause, billed, priced in (
+            ("unlogged_usage", "410.5", "325.25"),
+            ("price_difference", "88", "91.5"),
+            (None, "1500", "1500"),
+        ):
             yield {
                 "charge_date": date(2026, 11, 16) + timedelta(days=offset), "provider": "AWS", "cause": cause,
                 "billed_cost": Decimal(billed), "priced_cost": Decimal(priced), "currency": "USD",
@@ -195,26 +223,34 @@ def _build_completeness(hostile: bool) -> Iterator[dict[str, Any]]:
     ):
         for day in (date(2026, 11, 20), date(2026, 11, 21)):
             yield {
-                "source": source, "dataset": dataset, "date": day, "rows": 100, "expected_share": Decimal(share),
+                "source": source, "dataset": dataset, "date": day, "rows": 100,
+                "expected_share": Decimal(share),
                 "age_hours": Decimal(age), "state": state, "finding": text, "finding_count": count,
             }  # fmt: skip
 
 
 def _build_budgets(month_to_date: Decimal, hostile: bool) -> Iterator[dict[str, Any]]:
-    def budget(name: str, parent: str | None, amount: str, actual: Decimal, risk: str, status: str) -> dict[str, Any]:
+    def budget(
+        name: str, parent: str | None, amount: str, actual: Decimal, risk: str, status: str
+    ) -> dict[str, Any]:
         return {
-            "budget_id": name, "parent_id": parent, "owner": f"u_3fa1_{hash_of(name)}", "measure": "effective_cost",
+            "budget_id": name, "parent_id": parent, "owner": f"u_3fa1_{hash_of(name)}",
+            "measure": "effective_cost",
             "period_start": date(2026, 11, 1), "period_end": date(2026, 12, 1), "budget": Decimal(amount),
-            "actual": actual, "elapsed_share": Decimal("0.733333333333"), "forecast_p10": actual * Decimal("1.28"),
+            "actual": actual, "elapsed_share": Decimal("0.733333333333"),
+            "forecast_p10": actual * Decimal("1.28"),
             "forecast_p50": actual * Decimal("1.35"), "forecast_p90": actual * Decimal("1.41"),
-            "overrun_probability": Decimal(risk), "overrun_date": date(2026, 11, 28) if status == "over" else None,
+            "overrun_probability": Decimal(risk), "overrun_date": date(2026, 11,
+            28) if status == "over" else None,
             "variance": actual - Decimal(amount) * Decimal("0.733333333333"), "status": status,
             "top_driver": "inference", "currency": "USD",
         }  # fmt: skip
 
     yield budget("company", None, "105000", month_to_date, "0.93", "over")
     yield budget("code-review", "company", "15000", Decimal("26250.5"), "0.99", "over")
-    yield budget(HOSTILE[1] if hostile else "support", "company", "30000", Decimal("21870.25"), "0.12", "on_track")
+    yield budget(
+        HOSTILE[1] if hostile else "support", "company", "30000", Decimal("21870.25"), "0.12", "on_track"
+    )
 
 
 def _build_forecast() -> Iterator[dict[str, Any]]:
@@ -224,7 +260,8 @@ def _build_forecast() -> Iterator[dict[str, Any]]:
         spread = middle * Decimal(offset + 6) / 300
         yield {
             "forecast_made_at": datetime(2026, 11, 23, 4), "target_date": day, "scope": "total",
-            "measure": "effective_cost", "currency": "USD", "p05": middle - 3 * spread, "p10": middle - 2 * spread,
+            "measure": "effective_cost", "currency": "USD", "p05": middle - 3 * spread,
+            "p10": middle - 2 * spread,
             "p25": middle - spread, "p50": middle, "p75": middle + spread, "p90": middle + 2 * spread,
             "p95": middle + 3 * spread, "model_name": "theta", "model_version": "1", "is_low_history": False,
         }  # fmt: skip
@@ -233,14 +270,16 @@ def _build_forecast() -> Iterator[dict[str, Any]]:
 def _build_anomalies(hostile: bool) -> Iterator[dict[str, Any]]:
     yield {
         "anomaly_id": "a1", "detected_at": datetime(2026, 11, 18, 5), "started_date": date(2026, 11, 17),
-        "ended_date": None, "scope": HOSTILE[0] if hostile else "code-review-agent", "metric": "effective_cost",
+        "ended_date": None, "scope": HOSTILE[0] if hostile else "code-review-agent",
+        "metric": "effective_cost",
         "expected": Decimal("3840"), "actual": Decimal("10350.75"), "impact_cost": Decimal("6510.75"),
         "currency": "USD", "state": "open", "proof": "{}",
-        "cause": HOSTILE[1] if hostile else "Calls per request rose from 3.1 to 8.7 in eu-west: 81 % of the excess.",
+        "cause": HOSTILE[1] if hostile else "Calls per request rose from 3.1 to 8.7: 81 % of the excess.",
     }  # fmt: skip
     yield {
         "anomaly_id": "a0", "detected_at": datetime(2026, 10, 2, 5), "started_date": date(2026, 10, 1),
-        "ended_date": date(2026, 10, 3), "scope": "long-gone-scope", "metric": "effective_cost", "expected": Decimal(1),
+        "ended_date": date(2026, 10, 3), "scope": "long-gone-scope", "metric": "effective_cost",
+        "expected": Decimal(1),
         "actual": Decimal(2), "impact_cost": Decimal(1), "currency": "USD", "state": "closed", "proof": "{}",
         "cause": None,
     }  # fmt: skip
