@@ -22,7 +22,8 @@ UNKNOWN_ERROR_SHARE = 0.5
 
 @dataclass(frozen=True)
 class ErrorPool:
-    """What the pooled errors say: quantiles of errors scaled to mean absolute error one, and growth by week."""
+    """What the pooled errors say: quantiles of errors scaled to mean absolute error one, and growth by
+    week."""
 
     deviations: np.ndarray
     growth_by_week: np.ndarray

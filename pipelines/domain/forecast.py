@@ -35,7 +35,7 @@ MODEL_VERSION = f"1+statsforecast-{version('statsforecast')}"
 BOTTOM_UP = "bottom_up"
 # A sum is called low history when more than this share of its forecast comes from young series.
 LOW_HISTORY_SHARE = Decimal("0.2")
-QUANTILE_COLUMNS = ("p05", "p10", "p25", "p50", "p75", "p90", "p95")
+QUANTILE_COLUMNS: tuple[str, ...] = ("p05", "p10", "p25", "p50", "p75", "p90", "p95")
 FORECAST_SCHEMA: dict[str, pl.DataType] = {
     "forecast_made_at": pl.Datetime("us"),
     "target_date": pl.Date(),
@@ -50,7 +50,7 @@ FORECAST_SCHEMA: dict[str, pl.DataType] = {
     "model_version": pl.String(),
     "is_low_history": pl.Boolean(),
 }
-HISTORY_KEYS = ("currency", "feature", "cost_driver", "zone")
+HISTORY_KEYS: tuple[str, ...] = ("currency", "feature", "cost_driver", "zone")
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,11 @@ def build_forecasts(
 ) -> ForecastRun:
     """Forecast every series from `history` up to and including `origin_date`.
 
-    `history`: charge_date (Date), feature, cost_driver, currency (String), cost (Decimal) and optionally zone;
-    several rows of a series and day add up, a missing day inside a series is zero. `horizon_end` defaults to
-    `end_of_next_month`. Totals (scope `feature` and `total`, one per currency) are bottom-up: their p50 is
-    the exact sum of the p50 below, their bands come from the errors summed by origin and day over the same
-    series, which is what a bootstrap of joint errors by day converges to, without its noise.
+    `history`: charge_date (Date), feature, cost_driver, currency (String), cost (Decimal) and optionally
+    zone; several rows of a series and day add up, a missing day inside a series is zero. `horizon_end`
+    defaults to `end_of_next_month`. Totals (scope `feature` and `total`, one per currency) are bottom-up:
+    their p50 is the exact sum of the p50 below, their bands come from the errors summed by origin and day
+    over the same series, which is what a bootstrap of joint errors by day converges to, without its noise.
     Raises ValueError on missing columns or a horizon that is empty or longer than 62 days.
     """
     horizon_end = horizon_end or end_of_next_month(origin_date)

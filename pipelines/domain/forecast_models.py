@@ -1,8 +1,8 @@
 """Point models of one daily series and their rolling-origin errors, on plain float arrays.
 
 Here: the candidate models and the choice between them. Not here: money types, tables, intervals, totals.
-The bar is the seasonal naive model. Measured by walking forward over six real series: choosing theta or the bar
-by a few past origins is worse than the bar alone (skill -0.02 to 0.01), their mean is better than both
+The bar is the seasonal naive model. Measured by walking forward over six real series: choosing theta or the
+bar by a few past origins is worse than the bar alone (skill -0.02 to 0.01), their mean is better than both
 (0.01 to 0.06); the mean is slow after a step of the level, where theta alone is right within two days.
 """
 

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 import polars as pl
 
 SHARE = pl.Decimal(18, 12)
-SERIES_KEYS = ("scope", "feature", "cost_driver", "zone", "measure", "currency")
+SERIES_KEYS: tuple[str, ...] = ("scope", "feature", "cost_driver", "zone", "measure", "currency")
 SCORE_SCHEMA: dict[str, pl.DataType] = {
     **dict.fromkeys(SERIES_KEYS, pl.String()),
     "scored_days_count": pl.Int64(),
@@ -27,13 +27,14 @@ SCORE_SCHEMA: dict[str, pl.DataType] = {
 def score_forecasts(forecasts: pl.DataFrame, actuals: pl.DataFrame) -> pl.DataFrame:
     """Score every series of `forecasts` over all its days that `actuals` knows, and each scope pooled.
 
-    `forecasts` has the columns of `forecast.FORECAST_SCHEMA`, from any number of origins. `actuals`: target_date,
-    scope, feature, cost_driver, zone, measure, currency, cost (Decimal), settled days only, including the week
-    before each origin (else that forecast has no naive bar and counts for coverage and WAPE only). Output columns:
-    `SCORE_SCHEMA`. WAPE = sum |actual - p50| / sum |actual|; skill = 1 - its error / the naive error on the days
-    where both exist; coverage = share of actuals inside p10…p90 or p05…p95; width = mean band / mean |actual|;
-    bias = sum (p50 - actual) / sum |actual|. The row with scope `all_<scope>` pools the series of a scope after
-    dividing each by its own mean |actual|, so that large series do not hide small ones. Null where undefined.
+    `forecasts` has the columns of `forecast.FORECAST_SCHEMA`, from any number of origins. `actuals`:
+    target_date, scope, feature, cost_driver, zone, measure, currency, cost (Decimal), settled days only,
+    including the week before each origin (else that forecast has no naive bar and counts for coverage and
+    WAPE only). Output columns: `SCORE_SCHEMA`. WAPE = sum |actual - p50| / sum |actual|; skill = 1 - its
+    error / the naive error on the days where both exist; coverage = share of actuals inside p10…p90 or
+    p05…p95; width = mean band / mean |actual|; bias = sum (p50 - actual) / sum |actual|. The row with scope
+    `all_<scope>` pools the series of a scope after dividing each by its own mean |actual|, so that large
+    series do not hide small ones. Null where undefined.
     """
     scored = _join_actuals(forecasts, actuals)
     keys = list(SERIES_KEYS)

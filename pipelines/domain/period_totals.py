@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -123,7 +124,7 @@ def build_budget_forecasts(
 
 
 def _build_budget_row(
-    budget: dict[str, object], wanted: dict[str, str], history: pl.DataFrame, run: ForecastRun
+    budget: dict[str, Any], wanted: dict[str, Any], history: pl.DataFrame, run: ForecastRun
 ) -> dict[str, object]:
     """One budget's landing from the run of its team and environment."""
     start, end, currency = budget["period_start"], budget["period_end"], budget["currency"]
@@ -143,7 +144,7 @@ def _build_budget_row(
     }
 
 
-def _restrict(history: pl.DataFrame, wanted: dict[str, object]) -> pl.DataFrame:
+def _restrict(history: pl.DataFrame, wanted: dict[str, Any]) -> pl.DataFrame:
     """Rows that carry exactly the wanted values."""
     for name, value in wanted.items():
         history = history.filter(pl.col(name) == value)
