@@ -22,6 +22,9 @@ from connectors.common.token_usage import PROBLEMS, normalise_usage
 CLOCK_TOLERANCE = timedelta(minutes=5)
 EARLIEST_START = datetime.fromisoformat("2015-01-01")
 
+MAX_TEXT_CHARACTERS = 512
+"""A longer value is no name or id; it may be a prompt that went astray, so it is dropped and counted."""
+
 PROVIDER_NAMES = {
     "aws": "aws.bedrock",
     "bedrock": "aws.bedrock",
@@ -41,7 +44,7 @@ PROVIDER_NAMES = {
     "watsonx": "ibm.watsonx.ai",
     "moonshot": "moonshot_ai",
 }
-"""Older and shorter spellings → the value of OTel's `gen_ai.provider.name`; other names stay, in lower case."""
+"""Older and shorter spellings → OTel's `gen_ai.provider.name`; other names stay, in lower case."""
 
 TIER_NAMES = {"default": "standard", "on_demand": "standard", "on-demand": "standard"}
 """Provider spellings of a service tier → ours; other tiers stay, in lower case."""
@@ -74,7 +77,7 @@ _TALLIED = {
     "duplicate_request": (Severity.INFO, "records repeat an attempt of this file; the first is kept"),
     "token_total_mismatch": (
         Severity.WARN,
-        "requests whose token classes do not add up to the provider's own total; check the source's `semantics`",
+        "requests whose token classes do not add up to the provider's own total; check `semantics`",
     ),
     "cache_lifetime_assumed": (
         Severity.INFO,
@@ -130,8 +133,8 @@ def build_requests(
 ) -> pa.Table:
     """Return rows of the dataset `requests`.
 
-    The frame has `line` (number in the file, names the row), `started_at` (naive UTC), and any of the dataset's
-    columns and of the reported token counts. Rows with impossible times or counts are quarantined.
+    The frame has `line` (number in the file, names the row), `started_at` (naive UTC), and any of the
+    dataset's columns and of the reported token counts. Impossible times or counts are quarantined.
     """
     timed = refuse_rows(frame.with_columns(find_time_problems(frame, now)), "time_problem", sink, tally)
     sound = refuse_rows(normalise_usage(timed), "usage_problem", sink, tally)
@@ -160,7 +163,7 @@ def _with_absent(frame: pl.DataFrame) -> pl.DataFrame:
     )
     absent = [pl.lit(None, pl.String).alias(name) for name in texts if name not in frame.columns]
     absent += [pl.lit(None, pl.Datetime("us")).alias(name) for name in times if name not in frame.columns]
-    return frame.with_columns(absent, pl.lit(None, pl.Int64).alias("duration_seconds"))
+    return frame.with_columns(*absent, pl.lit(None, pl.Int64).alias("duration_seconds"))
 
 
 def _with_spellings(frame: pl.DataFrame) -> pl.DataFrame:
@@ -175,7 +178,7 @@ def _with_spellings(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_attempt_identity(frame: pl.DataFrame, source: str, scope: str) -> pl.DataFrame:
-    """Name the attempt: the provider's id, else trace and span, else source, file and line; and give it a trace."""
+    """Name the attempt: provider's id, else trace and span, else source, file and line; give it a trace."""
     own = f"row:{source}:{build_digest(scope)}:"
     named = frame.with_columns(
         pl.coalesce(

@@ -1,7 +1,7 @@
-"""Land OTLP trace files: stream a file's lines, settle what its spans know from each other, write both datasets.
+"""Land OTLP trace files: stream the lines, settle what spans know from each other, write both datasets.
 
-What belongs here: the order of the steps, bounded memory. What must not: attribute names (`schema.py`), what a
-span becomes (`spans.py`), what spans inherit (`inheritance.py`).
+What belongs here: the order of the steps, bounded memory. What must not: attribute names (`schema.py`),
+what a span becomes (`spans.py`), what spans inherit (`inheritance.py`).
 
 A file is read once, in batches that are set aside on disk; only an index of its spans stays in memory.
 """
@@ -51,7 +51,7 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
 def read_otlp_file(
     file: SourceFile, delivery: FileDelivery, *, settings: Settings, context: LandingContext
 ) -> None:
-    """Write the requests and spans of one file; raises FileFault when it cannot be read or holds no OTLP at all."""
+    """Write the requests and spans of one file; FileFault when it cannot be read or holds no OTLP at all."""
     reader = SpanReader(settings)
     context.lake.mkdir(parents=True, exist_ok=True)
     with TemporaryFile(dir=context.lake) as aside:

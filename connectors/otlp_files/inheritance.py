@@ -1,4 +1,4 @@
-"""What spans of one file know from each other: identity from parents, and which of nested model calls is the call.
+"""What spans of one file know from each other: identity from parents, and which of nested calls is the call.
 
 What belongs here: pure functions over the index of a file's spans (one row a span, in file order). What must
 not: reading spans, tokens, or spans of other files (SQL heals those later).
@@ -29,7 +29,7 @@ INDEX_COLUMNS = (
 
 @dataclass(frozen=True)
 class ResolvedSpans:
-    """One row a span, in file order: inherited keys, `is_call`, `is_wrapper`, `is_repeated`; and what was odd."""
+    """One row a span, in file order: inherited keys, what the span is to be; and what was odd."""
 
     frame: pl.DataFrame
     orphans: int
@@ -41,9 +41,10 @@ class ResolvedSpans:
 def resolve_spans(index: pl.DataFrame) -> ResolvedSpans:
     """Return what each span of a file inherits, and whether it is the one record of a model call.
 
-    A key without a value comes from the nearest ancestor that has one, else from the root of the trace. A model
-    call inside another model call is one call seen at two depths: the deepest that reports usage is kept. Of
+    A key without a value comes from the nearest ancestor that has one, else from the root of the trace. A
+    model call inside another one is one call seen at two depths: the deepest that reports usage is kept. Of
     two records of one attempt (provider's id, or trace and span id) the first that reports usage is kept.
+    Columns: INHERITED_KEYS, `is_call`, `is_wrapper` (a call seen elsewhere), `is_repeated` (to be dropped).
     """
     is_repeated = _find_repeated(index)
     parent = _find_parents(index, is_repeated)
@@ -66,7 +67,7 @@ def resolve_spans(index: pl.DataFrame) -> ResolvedSpans:
 
 
 def _find_repeated(index: pl.DataFrame) -> pl.Series:
-    """Tell which rows are a second record of an attempt: by (trace, span), then among calls by the provider's id."""
+    """Tell which rows record an attempt again: by trace and span, then among calls by the provider's id."""
     ordered = index.select(
         "trace_id", "span_id", "provider_request_id", "is_call", "has_usage"
     ).with_row_index("row")
@@ -140,7 +141,7 @@ def _find_nested(
     ancestors: list[pl.Series],
     is_loop: pl.Series,
 ) -> pl.Series:
-    """Tell which model calls only repeat another: around one that reports usage, or inside one that alone does."""
+    """Tell which calls only repeat another: around one that reports usage, or inside one that alone does."""
     row = pl.int_range(len(index), eager=True, dtype=pl.UInt32)
     nothing = pl.repeat(None, len(index), dtype=pl.UInt32, eager=True)
     is_call = index["is_call"] & ~is_repeated & ~is_loop

@@ -109,9 +109,6 @@ ABORTED_ERRORS = frozenset(
     {"aborted", "cancelled", "canceled", "client_disconnected", "asyncio.CancelledError"}
 )
 
-MAX_TEXT_CHARACTERS = 512
-"""A longer value is not a name or an id; it may be a prompt that went astray, so it is dropped and counted."""
-
 _TEXT_COLUMNS = (
     "trace_id",
     "span_id",
@@ -141,4 +138,4 @@ ROW_COLUMNS: dict[str, Any] = {
     "is_call": pl.Boolean,
     "input_includes_cached": pl.Boolean,
 }
-"""One parsed span: what the reader hands on, before inheritance and before calls are told from the skeleton."""
+"""One parsed span, before inheritance and before calls are told from the skeleton."""

@@ -1,4 +1,4 @@
-"""One line of OTLP JSON → one row a span, by allow-list: what is not named in `schema.py` never leaves this module.
+"""One line of OTLP JSON → one row a span, by allow-list: what `schema.py` does not name never leaves here.
 
 What belongs here: reading OTLP's JSON shapes defensively, choosing attributes, telling kinds of spans apart.
 What must not: files, inheritance between spans, token arithmetic, messages that quote content.
@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from connectors.common.request_rows import build_provider_name
+from connectors.common.request_rows import MAX_TEXT_CHARACTERS, build_provider_name
 from connectors.common.token_usage import MAX_TOKENS_PER_REQUEST
 from connectors.otlp_files import schema
 from connectors.otlp_files.settings import Settings
@@ -135,7 +135,7 @@ class SpanReader:
         if value is None or isinstance(value, dict | list):
             return None
         text = convert(value if isinstance(value, str) else str(value)).strip()
-        if len(text) > schema.MAX_TEXT_CHARACTERS:
+        if len(text) > MAX_TEXT_CHARACTERS:
             self.oversized[column] += 1
             return None
         return text or None

@@ -1,0 +1,1 @@
+"""Plain files of model calls (CSV, JSON lines, Parquet) with a column mapping → the dataset `requests`."""

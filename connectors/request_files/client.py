@@ -1,0 +1,196 @@
+"""Land request files: mapped columns in, rows of `requests` out, batch by batch.
+
+What belongs here: the order of the steps. What must not: file formats (`reading.py`), values (`values.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+
+import polars as pl
+
+from connectors.common.contract import LandingContext, Severity, SourceReport
+from connectors.common.datasets import REQUESTS
+from connectors.common.landing import FileDelivery, land_files
+from connectors.common.request_rows import (
+    MAX_TEXT_CHARACTERS,
+    RequestTally,
+    build_provider_name,
+    build_requests,
+)
+from connectors.common.source_files import FileFault, SourceFile
+from connectors.common.token_usage import REPORTED_COUNTS
+from connectors.request_files.reading import SUFFIXES, read_batches
+from connectors.request_files.schema import COUNT_COLUMNS, DURATION_COLUMN, TEXT_COLUMNS, TIME_COLUMNS
+from connectors.request_files.settings import Settings
+from connectors.request_files.values import (
+    build_counts,
+    build_duration,
+    build_instant,
+    build_status,
+    build_text,
+)
+
+SCHEMA_VERSION = 1
+_ATTEMPT_KEYS = (("provider_request_id",), ("trace_id", "span_id"))
+
+
+@dataclass
+class FileState:
+    """What batches of one file have in common: attempts seen, and values that could not be read."""
+
+    tally: RequestTally = field(default_factory=RequestTally)
+    attempts: set[str] = field(default_factory=set)
+    present: Counter[str] = field(default_factory=Counter)
+    unreadable: Counter[str] = field(default_factory=Counter)
+    oversized: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+
+
+def land(settings: Settings, context: LandingContext) -> SourceReport:
+    """Land the source's files into `requests`; never raises for bad data."""
+    typing = {
+        "connector": "request_files",
+        "version": SCHEMA_VERSION,
+        "identity": context.identity.key_id,
+        "columns": settings.columns,
+        "constants": settings.constants,
+        "semantics": settings.semantics.model_dump(mode="json"),
+        "timestamp_format": settings.timestamp_format,
+    }
+    read = partial(read_request_file, settings=settings, context=context)
+    return land_files(
+        settings, context, (REQUESTS,), read, typing=typing, keeps_artifacts=False, suffixes=SUFFIXES
+    )
+
+
+def read_request_file(
+    file: SourceFile, delivery: FileDelivery, *, settings: Settings, context: LandingContext
+) -> None:
+    """Write the requests of one file; raises FileFault when it cannot be read or a mapped column is gone."""
+    state = FileState()
+    for batch in read_batches(file, settings.columns, delivery.quarantine):
+        frame = build_request_frame(batch, settings, context, state)
+        kept = _drop_repeated(frame, state)
+        table = build_requests(
+            kept, source=settings.name, scope=file.relative, now=context.now, sink=delivery, tally=state.tally
+        )
+        delivery.write("requests", table)
+    _check_types(settings, state)
+    delivery.note_schema(sorted(settings.columns.values()))
+    if state.rows == 0:
+        delivery.add("no_rows", "holds no rows; that is taken as an empty delivery", Severity.WARN)
+    state.tally.report(delivery)
+    for name, count in sorted((+state.oversized).items()):
+        message = f"{count} values for {name} are too long to be a name and are dropped; check `columns`"
+        delivery.add("oversized_value", message, Severity.WARN, count=count)
+
+
+def build_request_frame(
+    batch: pl.DataFrame, settings: Settings, context: LandingContext, state: FileState
+) -> pl.DataFrame:
+    """Return a batch with typed canonical columns, constants and the meaning of its token counts."""
+    state.rows += len(batch)
+    frame = batch.select("line", **_build_values(batch, settings))
+    _note_unreadable(batch, frame, state)
+    frame = _drop_oversized(frame, state)
+    frame = frame.with_columns(
+        [pl.lit(value, pl.String).alias(name) for name, value in settings.constants.items()]
+    )
+    if "user_id" in frame.columns:
+        frame = frame.with_columns(context.identity.pseudonymise_series(frame["user_id"]))
+    if "status" in frame.columns:
+        frame = frame.with_columns(build_status("status").alias("status"))
+    return _with_semantics(frame, settings)
+
+
+def _build_values(batch: pl.DataFrame, settings: Settings) -> dict[str, pl.Expr]:
+    types = batch.schema
+    values: dict[str, pl.Expr] = {}
+    problems: list[pl.Expr] = []
+    for name in settings.columns:
+        if name in TIME_COLUMNS:
+            values[name] = build_instant(name, types[name], settings.timestamp_format)
+        elif name in TEXT_COLUMNS:
+            text = build_text(name, types[name])
+            values[name] = (
+                text.str.to_lowercase() if name in ("trace_id", "span_id", "parent_span_id") else text
+            )
+        elif name in REPORTED_COUNTS:
+            values[name], problem = build_counts(name, types[name])
+            problems.append(problem)
+        elif name in COUNT_COLUMNS:
+            values[name] = build_counts(name, types[name])[0]
+    if DURATION_COLUMN in settings.columns and "ended_at" not in settings.columns:
+        values["ended_at"] = values["started_at"] + build_duration(DURATION_COLUMN, types[DURATION_COLUMN])
+    values["usage_problem"] = pl.coalesce(*problems, pl.lit(None, pl.String))
+    return values
+
+
+def _note_unreadable(batch: pl.DataFrame, frame: pl.DataFrame, state: FileState) -> None:
+    """Count, per time and token column, the values that are there and could not be read."""
+    for name in ("started_at", *REPORTED_COUNTS):
+        if name in batch.columns:
+            is_present = batch.select(build_text(name, batch.schema[name]).is_not_null()).to_series()
+            state.present[name] += int(is_present.sum())
+            state.unreadable[name] += int((is_present & frame[name].is_null()).sum())
+
+
+def _drop_oversized(frame: pl.DataFrame, state: FileState) -> pl.DataFrame:
+    """Drop and count texts that are too long to be a name or an id."""
+    texts = [name for name in TEXT_COLUMNS if name in frame.columns]
+    for name in texts:
+        state.oversized[name] += int((frame[name].str.len_chars() > MAX_TEXT_CHARACTERS).sum())
+    return frame.with_columns(
+        [
+            pl.when(pl.col(name).str.len_chars() <= MAX_TEXT_CHARACTERS).then(pl.col(name)).alias(name)
+            for name in texts
+        ]
+    )
+
+
+def _with_semantics(frame: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    semantics = settings.semantics
+    exclusive = [build_provider_name(name) for name in semantics.exclusive_providers]
+    includes = pl.lit(semantics.input_includes_cached)
+    if exclusive and "provider" in frame.columns:
+        providers = [name for name in frame["provider"].unique() if build_provider_name(name) in exclusive]
+        includes = includes & ~pl.col("provider").is_in(providers).fill_null(False)
+    return frame.with_columns(
+        includes.alias("input_includes_cached"),
+        pl.lit(semantics.output_includes_reasoning).alias("output_includes_reasoning"),
+    )
+
+
+def _drop_repeated(frame: pl.DataFrame, state: FileState) -> pl.DataFrame:
+    """Keep the first record of an attempt: by the provider's id, and by trace and span."""
+    for columns in _ATTEMPT_KEYS:
+        if not set(columns) <= set(frame.columns):
+            continue
+        keys = (
+            frame.select(pl.concat_str([pl.lit("/".join(columns)), *columns], separator="|"))
+            .to_series()
+            .to_list()
+        )
+        is_new = []
+        for key in keys:
+            is_new.append(key is None or key not in state.attempts)
+            if key is not None:
+                state.attempts.add(key)
+        state.tally.counts["duplicate_request"] += is_new.count(False)
+        frame = frame.filter(pl.Series(is_new, dtype=pl.Boolean))
+    return frame
+
+
+def _check_types(settings: Settings, state: FileState) -> None:
+    """Refuse a file in which a column holds no value of its type at all: it was renamed or turned."""
+    for name, count in state.unreadable.items():
+        if count and count == state.present[name]:
+            expected = "a time" if name == "started_at" else "a whole number"
+            column = settings.columns[name]
+            message = (
+                f"column {column} changed its type: no value is {expected}; deliver it again as {expected}"
+            )
+            raise FileFault("type_flip", message, column=column)

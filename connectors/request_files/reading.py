@@ -1,0 +1,173 @@
+"""A request file → batches of its mapped columns only; what is not mapped is never read into a table.
+
+What belongs here: the three file formats, in batches, with the number of each row. What must not: the
+meaning of a value. Messages name configured columns, never content: a header can be a prompt too.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from connectors.common.schema_contract import check_required_columns
+from connectors.common.source_files import FileFault, SourceFile
+from connectors.request_files.schema import ALWAYS_WRITTEN
+
+BATCH_ROWS = 100_000
+SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
+_CSV_BLOCK_BYTES = 8 << 20
+
+Refuse = Callable[[int | None, str], None]
+
+
+def read_batches(file: SourceFile, columns: dict[str, str], refuse: Refuse) -> Iterator[pl.DataFrame]:
+    """Yield frames with `line` and the mapped columns under their canonical names.
+
+    Rows that cannot be read at all go to `refuse(line, reason)`. Raises FileFault for a file that cannot be
+    read or lacks a mapped column.
+    """
+    suffix = file.suffix
+    try:
+        if suffix.startswith(".csv"):
+            yield from _read_csv(file, columns, refuse)
+        elif suffix == ".parquet":
+            yield from _read_parquet(file, columns)
+        else:
+            yield from _read_json_lines(file, columns, refuse)
+    except (OSError, EOFError, zlib.error, pa.ArrowException, UnicodeDecodeError) as error:
+        message = f"is not readable {suffix.removeprefix('.')} ({type(error).__name__}); deliver it again"
+        raise FileFault("unreadable_file", message) from error
+
+
+def _read_csv(file: SourceFile, columns: dict[str, str], refuse: Refuse) -> Iterator[pl.DataFrame]:
+    compression = "gzip" if file.suffix.endswith(".gz") else None
+    header = _read_header(file)
+    check_required_columns(header, columns.values())
+    wanted = list(dict.fromkeys(columns.values()))
+    twice = [name for name in wanted if header.count(name) > 1]
+    if twice:
+        raise FileFault(
+            "duplicate_column", f"has the column {twice[0]!r} twice; keep one", line=1, column=twice[0]
+        )
+
+    def refuse_row(row: Any) -> str:
+        refuse(row.number, "malformed_row: the number of fields differs from the header")
+        return "skip"
+
+    with pa.input_stream(str(file.path), compression=compression) as stream:
+        reader = pa_csv.open_csv(
+            stream,
+            read_options=pa_csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK_BYTES),
+            parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse_row),
+            convert_options=pa_csv.ConvertOptions(
+                include_columns=wanted,
+                column_types=dict.fromkeys(wanted, pa.string()),
+                strings_can_be_null=False,
+            ),
+        )
+        line = 2
+        for batch in reader:
+            yield _named(batch, columns, line)
+            line += batch.num_rows
+
+
+def _read_header(file: SourceFile) -> list[str]:
+    opener = gzip.open if file.suffix.endswith(".gz") else open
+    with opener(file.path, "rb") as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")  # type: ignore[arg-type]
+        try:
+            header = next(csv.reader(text), [])
+        except csv.Error as error:
+            raise FileFault(
+                "malformed_row", "its header line cannot be read; deliver it again", line=1
+            ) from error
+    if not any(name.strip() for name in header):
+        raise FileFault("empty_file", "is empty: not even a header line; deliver it again", line=1)
+    return header
+
+
+def _read_parquet(file: SourceFile, columns: dict[str, str]) -> Iterator[pl.DataFrame]:
+    with pq.ParquetFile(file.path) as content:
+        check_required_columns(content.schema_arrow.names, columns.values())
+        line = 1
+        for batch in content.iter_batches(BATCH_ROWS, columns=list(dict.fromkeys(columns.values()))):
+            yield _named(batch, columns, line)
+            line += batch.num_rows
+
+
+def _named(batch: pa.RecordBatch, columns: dict[str, str], first_line: int) -> pl.DataFrame:
+    frame = pl.DataFrame(pl.from_arrow(batch))
+    named = frame.select([pl.col(source).alias(name) for name, source in columns.items()])
+    return named.with_row_index("line", first_line).with_columns(pl.col("line").cast(pl.Int64))
+
+
+def _read_json_lines(file: SourceFile, columns: dict[str, str], refuse: Refuse) -> Iterator[pl.DataFrame]:
+    opener = gzip.open if file.suffix.endswith(".gz") else open
+    present: set[str] = set()
+    values: dict[str, list[str | None]] = {name: [] for name in columns}
+    lines: list[int] = []
+    rows = 0
+    with opener(file.path, "rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            record = _parse_record(line)
+            if record is None:
+                if line.strip():
+                    refuse(number, "malformed_line: not a JSON object")
+                continue
+            rows += 1
+            lines.append(number)
+            for name, source in columns.items():
+                text = _text(_reach(record, source))
+                values[name].append(text)
+                if text is not None:
+                    present.add(name)
+            if len(lines) >= BATCH_ROWS:
+                yield _text_frame(values, lines)
+                values, lines = {name: [] for name in columns}, []
+    absent = [columns[name] for name in ALWAYS_WRITTEN if name in columns and name not in present]
+    if rows and absent:
+        message = (
+            f"the required column {absent[0]} is missing in every row; deliver it again with this column"
+        )
+        raise FileFault("missing_column", message, column=absent[0])
+    if lines:
+        yield _text_frame(values, lines)
+
+
+def _parse_record(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _reach(record: dict[str, Any], source: str) -> object:
+    if source in record:
+        return record[source]
+    here: object = record
+    for part in source.split("."):
+        here = here.get(part) if isinstance(here, dict) else None
+    return here
+
+
+def _text(value: object) -> str | None:
+    """Return a scalar as text; objects and lists are nothing that a column could hold."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+def _text_frame(values: dict[str, list[str | None]], lines: list[int]) -> pl.DataFrame:
+    schema = dict.fromkeys(values, pl.String)
+    return pl.DataFrame(values, schema=schema).with_columns(pl.Series("line", lines, dtype=pl.Int64))
