@@ -110,6 +110,8 @@ class Checker:
     ) -> list[CheckResult]:
         """Grain unique and not null; over rebuilt partitions when the grain holds the partition column."""
         grain, partition = model.header.grain, model.header.partition_by
+        if not grain:
+            return []
         is_local = partition is None or partition.column in grain
         unique, filled = last.get("grain_is_unique"), last.get("grain_is_not_null")
         if unique and filled and not rebuilt:

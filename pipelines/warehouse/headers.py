@@ -16,7 +16,7 @@ import yaml
 from pipelines.warehouse.errors import ModelError
 
 KEYS = frozenset(
-    {"description", "grain", "materialized", "partition_by", "reads", "columns", "overlap", "checks"},
+    {"description", "grain", "order_by", "materialized", "partition_by", "reads", "columns", "overlap", "checks"},
 )
 UNITS = ("day", "month")
 SEVERITIES = ("fail", "warn")
@@ -60,7 +60,8 @@ class Header:
     """The header of one model."""
 
     description: str
-    grain: tuple[str, ...]
+    grain: tuple[str, ...]  # empty: rows have no key of their own; then order_by says how files are ordered
+    order_by: tuple[str, ...]
     materialized: str
     partition_by: PartitionBy | None
     reads: Mapping[str, Reading]
@@ -92,10 +93,13 @@ def parse_header(text: str, path: Path) -> Header:
     """Reads a header strictly: unknown keys, units, severities and modes are errors that name the file."""
     raw = load_yaml(text, str(path))
     _reject_unknown(raw, KEYS, path, "header")
-    for key in ("description", "grain", "columns"):
+    for key in ("description", "columns"):
         if not raw.get(key):
             raise ModelError(f"{path}: the header needs {key}")
     materialized = raw.get("materialized", "table")
+    order_by = raw.get("order_by") or raw.get("grain") or []
+    if materialized == "table" and not order_by:
+        raise ModelError(f"{path}: the header of a table needs grain, or order_by where rows have no key")
     if materialized not in ("table", "view"):
         raise ModelError(f"{path}: materialized is {materialized!r}; use table or view")
     columns = raw["columns"]
@@ -103,7 +107,8 @@ def parse_header(text: str, path: Path) -> Header:
         columns = dict.fromkeys(columns)
     return Header(
         description=" ".join(str(raw["description"]).split()),
-        grain=tuple(raw["grain"]),
+        grain=tuple(raw.get("grain") or ()),
+        order_by=tuple(order_by),
         materialized=materialized,
         partition_by=_partition_by(raw.get("partition_by"), path),
         reads={name: _reading(value, name, path) for name, value in (raw.get("reads") or {}).items()},

@@ -104,6 +104,7 @@ class Model:
             self.sql,
             list(self.columns.items()),
             header.grain,
+            header.order_by,
             header.materialized,
             repr(header.partition_by),
             sorted((name, repr(reading)) for name, reading in header.reads.items()),
@@ -217,7 +218,8 @@ def _validate(model: Model) -> None:
         problems.append(
             f"the SELECT and the header's columns differ in {odd}: list every column once, in one order"
         )
-    problems += [f"grain column {c} is not a column" for c in header.grain if c not in header.columns]
+    keys = dict.fromkeys(header.grain + header.order_by)
+    problems += [f"grain or order_by column {c} is not a column" for c in keys if c not in header.columns]
     for column in (header.partition_by.column,) if header.partition_by else ():
         if column not in header.columns:
             problems.append(f"partition_by column {column} is not a column")

@@ -1,0 +1,403 @@
+/*
+description: >
+    The fact: every cell's cost split exactly over who caused it, in integers of 1e-12 by cumulative rounding in key
+    order. What nobody caused, or nobody can name, is a row with its reason. Sums to the bill to the last digit.
+grain: [charge_date, cell_id, row_id]
+materialized: table
+partition_by: {column: charge_date, unit: day}
+columns:
+    charge_date: null
+    cell_id: null
+    row_id: owner, zones and residual reason in one digest
+    owner_id: null
+    from_zone: null
+    to_zone: null
+    residual_reason: null
+    billed_cost: null
+    effective_cost: null
+    list_cost: null
+    billing_currency: null
+    billed_cost_reporting: null
+    effective_cost_reporting: null
+    list_cost_reporting: null
+    fx_date: null
+    requests: null
+    input_tokens: null
+    output_tokens: null
+    bytes: null
+    method_id: null
+    evidence: null
+    cost_state: null
+checks:
+    - name: cell_equals_its_fact_rows
+      severity: fail
+      description: The rows of a cell sum to the cell, in every measure, to the last digit.
+      sql: >
+        select c.cell_id, c.charge_date, c.effective_cost, f.effective_cost as fact_cost
+        from core.cells as c
+        left join (
+            select charge_date, cell_id, sum(billed_cost) as billed_cost, sum(effective_cost) as effective_cost,
+                sum(list_cost) as list_cost, sum(billed_cost_reporting) as billed_cost_reporting,
+                sum(effective_cost_reporting) as effective_cost_reporting,
+                sum(list_cost_reporting) as list_cost_reporting
+            from core.attributed_costs group by charge_date, cell_id
+        ) as f on c.charge_date = f.charge_date and c.cell_id = f.cell_id
+        where f.cell_id is null
+            or c.billed_cost is distinct from f.billed_cost
+            or c.effective_cost is distinct from f.effective_cost
+            or c.list_cost is distinct from f.list_cost
+            or c.billed_cost_reporting is distinct from f.billed_cost_reporting
+            or c.effective_cost_reporting is distinct from f.effective_cost_reporting
+            or c.list_cost_reporting is distinct from f.list_cost_reporting
+*/
+with
+
+cells as (
+    select *
+    from core.cells
+    where charge_date >= $start and charge_date < $end
+),
+
+usage as (
+    select *
+    from core.usage_costs
+    where charge_date >= $start and charge_date < $end
+),
+
+physical as (
+    select *
+    from core.physical_weights
+    where charge_date >= $start and charge_date < $end
+),
+
+usage_weights as (
+    select
+        usage.charge_date,
+        usage.pool_key,
+        usage.provider,
+        usage.model,
+        usage.token_class,
+        usage.owner_id,
+        usage.from_zone,
+        usage.to_zone,
+        usage.list_cost_currency,
+        sum(usage.quantity_tokens) as tokens,
+        sum(usage.list_cost) as list_cost,
+        sum(usage.requests) as requests
+    from usage
+    group by
+        usage.charge_date,
+        usage.pool_key,
+        usage.provider,
+        usage.model,
+        usage.token_class,
+        usage.owner_id,
+        usage.from_zone,
+        usage.to_zone,
+        usage.list_cost_currency
+),
+
+token_rows as (
+    select
+        cells.charge_date,
+        cells.cell_id,
+        usage_weights.owner_id,
+        usage_weights.from_zone,
+        usage_weights.to_zone,
+        cells.residual_reason,
+        case
+            when cells.method_id = 'list_price' and cells.list_cost is not null
+                then cast(
+                    cast(usage_weights.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+                    as decimal(38, 0)
+                )
+            else cast(usage_weights.tokens as decimal(38, 0))
+        end as weight,
+        case when cells.is_pool_first then usage_weights.requests else 0 end as requests,
+        case
+            when cells.is_pool_first and usage_weights.token_class <> 'output_tokens'
+                then usage_weights.tokens
+            else 0
+        end as input_tokens,
+        case
+            when cells.is_pool_first and usage_weights.token_class = 'output_tokens'
+                then usage_weights.tokens
+            else 0
+        end as output_tokens,
+        0 as bytes
+    from cells
+    inner join usage_weights
+        on cells.charge_date = usage_weights.charge_date
+        and cells.pool_key = usage_weights.pool_key
+        and (cells.method_id = 'tokens'
+            or coalesce(usage_weights.list_cost_currency, chr(30))
+                = coalesce(case when cells.list_cost is not null then cells.billing_currency end, chr(30)))
+    where cells.method_id in ('tokens', 'list_price')
+),
+
+mixed_rows as (
+    select
+        cells.charge_date,
+        cells.cell_id,
+        usage_weights.owner_id,
+        usage_weights.from_zone,
+        usage_weights.to_zone,
+        cast(null as varchar) as residual_reason,
+        cast(
+            cast(usage_weights.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(38, 0)
+        ) as weight,
+        case when cells.is_pool_first then usage_weights.requests else 0 end as requests,
+        case
+            when cells.is_pool_first and usage_weights.token_class <> 'output_tokens'
+                then usage_weights.tokens
+            else 0
+        end as input_tokens,
+        case
+            when cells.is_pool_first and usage_weights.token_class = 'output_tokens'
+                then usage_weights.tokens
+            else 0
+        end as output_tokens,
+        0 as bytes
+    from cells
+    inner join usage_weights
+        on cells.charge_date = usage_weights.charge_date
+        and cells.provider = usage_weights.provider
+        and cells.model = usage_weights.model
+    where cells.method_id = 'list_cost'
+),
+
+physical_rows as (
+    select
+        cells.charge_date,
+        cells.cell_id,
+        physical.owner_id,
+        physical.from_zone,
+        physical.to_zone,
+        physical.residual_reason,
+        cast(physical.weight as decimal(38, 0)) as weight,
+        0 as requests,
+        0 as input_tokens,
+        0 as output_tokens,
+        case when cells.is_pool_first then physical.bytes else 0 end as bytes
+    from cells
+    inner join physical
+        on cells.charge_date = physical.charge_date
+        and cells.pool_key = physical.pool_key
+    where cells.method_id in ('bytes', 'telemetry_bytes')
+),
+
+missing_rows as (
+    select
+        cells.charge_date,
+        cells.cell_id,
+        cells.direct_owner_id as owner_id,
+        cast(null as varchar) as from_zone,
+        cast(null as varchar) as to_zone,
+        'unlogged_usage' as residual_reason,
+        cast(cells.missing_quantity as decimal(38, 0)) as weight,
+        0 as requests,
+        0 as input_tokens,
+        0 as output_tokens,
+        0 as bytes
+    from cells
+    where cells.method_id = 'tokens' and cells.missing_quantity > 0
+),
+
+whole_rows as (
+    select
+        cells.charge_date,
+        cells.cell_id,
+        cells.direct_owner_id as owner_id,
+        cells.from_zone,
+        cells.to_zone,
+        cells.residual_reason,
+        cast(1 as decimal(38, 0)) as weight,
+        0 as requests,
+        0 as input_tokens,
+        0 as output_tokens,
+        0 as bytes
+    from cells
+    where cells.method_id in ('residual', 'bill_tag', 'workload_resource')
+),
+
+weighted as (
+    select * from token_rows
+    union all
+    select * from mixed_rows
+    union all
+    select * from physical_rows
+    union all
+    select * from missing_rows
+    union all
+    select * from whole_rows
+),
+
+grouped as (
+    select
+        weighted.charge_date,
+        weighted.cell_id,
+        weighted.owner_id,
+        weighted.from_zone,
+        weighted.to_zone,
+        weighted.residual_reason,
+        cast(sum(coalesce(weighted.weight, 0)) as decimal(38, 0)) as weight,
+        sum(weighted.requests) as requests,
+        sum(weighted.input_tokens) as input_tokens,
+        sum(weighted.output_tokens) as output_tokens,
+        sum(weighted.bytes) as bytes
+    from weighted
+    group by
+        weighted.charge_date,
+        weighted.cell_id,
+        weighted.owner_id,
+        weighted.from_zone,
+        weighted.to_zone,
+        weighted.residual_reason
+),
+
+totals as (
+    select
+        grouped.charge_date,
+        grouped.cell_id,
+        cast(sum(grouped.weight) as decimal(38, 0)) as cell_weight,
+        cast(count(*) as decimal(15, 0)) as cell_rows
+    from grouped
+    group by grouped.charge_date, grouped.cell_id
+),
+
+scaled as (
+    select
+        grouped.charge_date,
+        grouped.cell_id,
+        grouped.owner_id,
+        grouped.from_zone,
+        grouped.to_zone,
+        grouped.residual_reason,
+        grouped.requests,
+        grouped.input_tokens,
+        grouped.output_tokens,
+        grouped.bytes,
+        cast(
+            case
+                when totals.cell_weight = 0 then 1
+                when totals.cell_weight < 1000000000000000 then grouped.weight
+                when grouped.weight = 0 then 0
+                else greatest(
+                    1,
+                    idiv(
+                        cast(grouped.weight as decimal(22, 0))
+                        * cast(999999999999999 - totals.cell_rows as decimal(15, 0)),
+                        totals.cell_weight
+                    )
+                )
+            end as decimal(15, 0)
+        ) as weight
+    from grouped
+    inner join totals
+        on grouped.charge_date = totals.charge_date
+        and grouped.cell_id = totals.cell_id
+),
+
+keyed as (
+    select
+        scaled.*,
+        md5(
+            scaled.owner_id || chr(31) || coalesce(scaled.from_zone, chr(30))
+            || chr(31) || coalesce(scaled.to_zone, chr(30))
+            || chr(31) || coalesce(scaled.residual_reason, chr(30))
+        ) as row_id
+    from scaled
+),
+
+cumulated as (
+    select
+        keyed.*,
+        cast(
+            sum(keyed.weight) over (
+                partition by keyed.charge_date, keyed.cell_id
+                order by keyed.row_id
+                rows between unbounded preceding and current row
+            ) as decimal(15, 0)
+        ) as until_weight,
+        cast(
+            sum(keyed.weight) over (partition by keyed.charge_date, keyed.cell_id) as decimal(15, 0)
+        ) as total_weight
+    from keyed
+),
+
+units as (
+    select
+        cumulated.*,
+        cast(cumulated.until_weight - cumulated.weight as decimal(15, 0)) as before_weight,
+        cells.billing_currency,
+        cells.fx_date,
+        cells.method_id,
+        cells.evidence,
+        cells.cost_state,
+        cast(cast(cells.billed_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)) as billed_cost_units,
+        cast(cast(cells.effective_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)) as effective_cost_units,
+        cast(cast(cells.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)) as list_cost_units,
+        cast(cast(cells.billed_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)) as billed_cost_reporting_units,
+        cast(cast(cells.effective_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)) as effective_cost_reporting_units,
+        cast(cast(cells.list_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)) as list_cost_reporting_units
+    from cumulated
+    inner join cells
+        on cumulated.charge_date = cells.charge_date
+        and cumulated.cell_id = cells.cell_id
+),
+
+split as (
+    select
+        units.*,
+        idiv(units.billed_cost_units * units.until_weight, units.total_weight)
+            - idiv(units.billed_cost_units * units.before_weight, units.total_weight) as billed_cost_part,
+        idiv(units.effective_cost_units * units.until_weight, units.total_weight)
+            - idiv(units.effective_cost_units * units.before_weight, units.total_weight) as effective_cost_part,
+        idiv(units.list_cost_units * units.until_weight, units.total_weight)
+            - idiv(units.list_cost_units * units.before_weight, units.total_weight) as list_cost_part,
+        idiv(units.billed_cost_reporting_units * units.until_weight, units.total_weight)
+            - idiv(units.billed_cost_reporting_units * units.before_weight, units.total_weight) as billed_cost_reporting_part,
+        idiv(units.effective_cost_reporting_units * units.until_weight, units.total_weight)
+            - idiv(units.effective_cost_reporting_units * units.before_weight, units.total_weight) as effective_cost_reporting_part,
+        idiv(units.list_cost_reporting_units * units.until_weight, units.total_weight)
+            - idiv(units.list_cost_reporting_units * units.before_weight, units.total_weight) as list_cost_reporting_part
+    from units
+)
+
+select
+    split.charge_date,
+    split.cell_id,
+    split.row_id,
+    split.owner_id,
+    split.from_zone,
+    split.to_zone,
+    split.residual_reason,
+    cast(cast(split.billed_cost_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)) as billed_cost,
+    cast(cast(split.effective_cost_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)) as effective_cost,
+    cast(cast(split.list_cost_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)) as list_cost,
+    split.billing_currency,
+    cast(cast(split.billed_cost_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)) as billed_cost_reporting,
+    cast(cast(split.effective_cost_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)) as effective_cost_reporting,
+    cast(cast(split.list_cost_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)) as list_cost_reporting,
+    split.fx_date,
+    cast(split.requests as bigint) as requests,
+    cast(split.input_tokens as bigint) as input_tokens,
+    cast(split.output_tokens as bigint) as output_tokens,
+    cast(split.bytes as bigint) as bytes,
+    case when split.residual_reason = 'unlogged_usage' then 'residual' else split.method_id end as method_id,
+    case when split.residual_reason = 'unlogged_usage' then 'billed' else split.evidence end as evidence,
+    split.cost_state
+from split

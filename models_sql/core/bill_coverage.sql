@@ -1,0 +1,57 @@
+/*
+description: >
+    Until when the days of a billing period are complete, per bill of record and provider: a day before its
+    watermark shows what was billed, a later one is estimated.
+grain: [billing_period_start, bill_of_record, provider]
+materialized: table
+partition_by: {column: billing_period_start, unit: month}
+columns:
+    billing_period_start: null
+    bill_of_record: null
+    provider: null
+    delivered_at: null
+    watermark_at: null
+*/
+with
+
+charges as (
+    select *
+    from core.charges
+    where billing_period_start >= cast($start as timestamp)
+        and billing_period_start < cast($end as timestamp)
+),
+
+deliveries as (select * from staging.bill_deliveries),
+
+bills as (
+    select
+        charges.billing_period_start,
+        charges.bill_of_record,
+        charges.provider,
+        charges.x_snapshot_id,
+        charges.billing_account_id
+    from charges
+    group by
+        charges.billing_period_start,
+        charges.bill_of_record,
+        charges.provider,
+        charges.x_snapshot_id,
+        charges.billing_account_id
+)
+
+select
+    bills.billing_period_start,
+    bills.bill_of_record,
+    bills.provider,
+    max(deliveries.delivered_at) as delivered_at,
+    max(deliveries.watermark_at) as watermark_at
+from bills
+left join deliveries
+    on bills.bill_of_record = deliveries.source
+    and bills.x_snapshot_id = deliveries.snapshot_id
+    and bills.billing_account_id = deliveries.billing_account_id
+    and bills.billing_period_start = deliveries.billing_period_start
+group by
+    bills.billing_period_start,
+    bills.bill_of_record,
+    bills.provider

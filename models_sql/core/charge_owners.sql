@@ -1,0 +1,132 @@
+/*
+description: >
+    Each bill line's day split by its cell's fact weights: sums to the charge to the last digit. Estimated rows have no
+    charge and are not here.
+grain: [charge_id, cell_id, row_id]
+materialized: view
+partition_by: {column: charge_date, unit: day}
+columns:
+    charge_date: null
+    charge_id: null
+    cell_id: null
+    row_id: null
+    owner_id: null
+    from_zone: null
+    to_zone: null
+    residual_reason: null
+    billed_cost: null
+    effective_cost: null
+    billing_currency: null
+    method_id: null
+    evidence: null
+*/
+with
+
+facts as (select * from core.attributed_costs),
+
+charge_cells as (select * from core.charge_cells),
+
+rows_ranked as (
+    select
+        facts.*,
+        cast(
+            sum(
+                cast(abs(cast(facts.effective_cost as decimal(24, 12))) * cast(1000000000000 as decimal(13, 0))
+                    as decimal(38, 0))
+            ) over (
+                partition by facts.charge_date, facts.cell_id order by facts.row_id
+                rows between unbounded preceding and current row
+            ) as decimal(38, 0)
+        ) as until_units,
+        cast(
+            sum(
+                cast(abs(cast(facts.effective_cost as decimal(24, 12))) * cast(1000000000000 as decimal(13, 0))
+                    as decimal(38, 0))
+            ) over (partition by facts.charge_date, facts.cell_id) as decimal(38, 0)
+        ) as total_units,
+        cast(row_number() over (partition by facts.charge_date, facts.cell_id order by facts.row_id)
+            as decimal(15, 0)) as row_position,
+        cast(count(*) over (partition by facts.charge_date, facts.cell_id) as decimal(15, 0)) as row_total
+    from facts
+    where facts.cost_state <> 'estimated'
+),
+
+weights as (
+    select
+        rows_ranked.*,
+        case
+            when rows_ranked.total_units = 0 then rows_ranked.row_position
+            else cast(
+                idiv(rows_ranked.until_units * cast(100000000000000 as decimal(15, 0)), rows_ranked.total_units)
+                as decimal(15, 0))
+        end as until_weight,
+        case
+            when rows_ranked.total_units = 0 then rows_ranked.row_total
+            else cast(100000000000000 as decimal(15, 0))
+        end as total_weight
+    from rows_ranked
+),
+
+steps as (
+    select
+        weights.*,
+        coalesce(
+            lag(weights.until_weight) over (
+                partition by weights.charge_date, weights.cell_id order by weights.row_id
+            ),
+            0
+        ) as before_weight
+    from weights
+),
+
+units as (
+    select
+        steps.charge_date,
+        charge_cells.charge_id,
+        steps.cell_id,
+        steps.row_id,
+        steps.owner_id,
+        steps.from_zone,
+        steps.to_zone,
+        steps.residual_reason,
+        steps.billing_currency,
+        steps.method_id,
+        steps.evidence,
+        steps.until_weight,
+        cast(steps.before_weight as decimal(15, 0)) as before_weight,
+        steps.total_weight,
+        cast(cast(charge_cells.billed_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)) as billed_units,
+        cast(cast(charge_cells.effective_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)) as effective_units
+    from steps
+    inner join charge_cells
+        on steps.charge_date = charge_cells.charge_date
+        and steps.cell_id = charge_cells.cell_id
+)
+
+select
+    units.charge_date,
+    units.charge_id,
+    units.cell_id,
+    units.row_id,
+    units.owner_id,
+    units.from_zone,
+    units.to_zone,
+    units.residual_reason,
+    cast(
+        cast(
+            idiv(units.billed_units * units.until_weight, units.total_weight)
+            - idiv(units.billed_units * units.before_weight, units.total_weight) as decimal(24, 0)
+        ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
+    ) as billed_cost,
+    cast(
+        cast(
+            idiv(units.effective_units * units.until_weight, units.total_weight)
+            - idiv(units.effective_units * units.before_weight, units.total_weight) as decimal(24, 0)
+        ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
+    ) as effective_cost,
+    units.billing_currency,
+    units.method_id,
+    units.evidence
+from units

@@ -1,0 +1,111 @@
+/*
+description: >
+    Which priced model a name in the request log means, by alias first, then by the price book's own patterns.
+    A name that nothing matches stays unmatched and is a finding with its dollars, never a guess.
+grain: [charge_date, name_id]
+materialized: table
+partition_by: {column: charge_date, unit: day}
+columns:
+    charge_date: null
+    name_id: null
+    logged_provider: null
+    logged_model: null
+    provider: null
+    model: null
+    matched_by: null
+*/
+with
+
+usage as (
+    select *
+    from core.request_usage
+    where charge_date >= $start and charge_date < $end
+),
+
+provider_names as (
+    select otel_name, min(price_provider) as price_provider
+    from reference.provider_names
+    where otel_name is not null
+    group by otel_name
+),
+
+aliases as (select * from staging.model_aliases),
+
+patterns as (select * from reference.model_patterns),
+
+names as (
+    select
+        usage.charge_date,
+        usage.provider as logged_provider,
+        usage.model as logged_model,
+        coalesce(provider_names.price_provider, usage.provider) as provider,
+        lower(trim(usage.model)) as model_text,
+        regexp_replace(lower(trim(usage.model)), '[-_ .]+', '-', 'g') as model_alias
+    from usage
+    left join provider_names on usage.provider = provider_names.otel_name
+    group by usage.charge_date, usage.provider, usage.model, provider_names.price_provider
+),
+
+distinct_names as (
+    select names.provider, names.model_text
+    from names
+    where names.model_text is not null
+    group by names.provider, names.model_text
+),
+
+pattern_candidates as (
+    select
+        distinct_names.provider,
+        distinct_names.model_text,
+        patterns.model,
+        row_number() over (
+            partition by distinct_names.provider, distinct_names.model_text
+            order by patterns.priority, patterns.model
+        ) as candidate_rank
+    from distinct_names
+    inner join patterns
+        on distinct_names.provider = patterns.provider
+        and regexp_matches(distinct_names.model_text, patterns.pattern_1)
+        and (patterns.pattern_2 is null or regexp_matches(distinct_names.model_text, patterns.pattern_2))
+        and (patterns.pattern_3 is null or regexp_matches(distinct_names.model_text, patterns.pattern_3))
+),
+
+matched_patterns as (select * from pattern_candidates where candidate_rank = 1),
+
+alias_candidates as (
+    select
+        names.provider,
+        names.model_alias,
+        aliases.model,
+        row_number() over (
+            partition by names.provider, names.model_alias
+            order by case when aliases.provider is null then 1 else 0 end, aliases.model
+        ) as candidate_rank
+    from (select provider, model_alias from names group by provider, model_alias) as names
+    inner join aliases
+        on names.model_alias = aliases.alias
+        and (aliases.provider is null or aliases.provider = names.provider)
+),
+
+matched_aliases as (select * from alias_candidates where candidate_rank = 1)
+
+select
+    names.charge_date,
+    md5(coalesce(names.logged_provider, chr(30)) || chr(31) || coalesce(names.logged_model, chr(30)))
+        as name_id,
+    names.logged_provider,
+    names.logged_model,
+    names.provider,
+    coalesce(matched_aliases.model, matched_patterns.model) as model,
+    case
+        when matched_aliases.model is not null then 'alias'
+        when matched_patterns.model is not null then 'pattern'
+        else 'unmatched'
+    end as matched_by
+from names
+left join matched_aliases
+    on names.provider = matched_aliases.provider
+    and names.model_alias = matched_aliases.model_alias
+left join matched_patterns
+    on names.provider = matched_patterns.provider
+    and names.model_text = matched_patterns.model_text

@@ -1,0 +1,54 @@
+/*
+description: >
+    The identity that a trace's root span carries, for calls whose own span carries none. A root that arrives
+    late heals its trace on the night it lands. A trace that spans more than two midnights is not followed.
+grain: [root_date, trace_id]
+materialized: table
+partition_by: {column: root_date, unit: day}
+columns:
+    root_date: null
+    trace_id: null
+    user_id: null
+    tenant: null
+    customer: null
+    team: null
+    feature: null
+    endpoint: null
+    workflow: null
+    agent: null
+    agent_step: null
+    environment: null
+*/
+with
+
+spans as (
+    select *
+    from staging.spans
+    where started_at >= cast($start as timestamp) and started_at < cast($end as timestamp)
+),
+
+ranked as (
+    select
+        spans.*,
+        row_number() over (
+            partition by spans.trace_id order by spans.started_at, spans.span_id, spans.x_snapshot_id
+        ) as root_rank
+    from spans
+    where spans.parent_span_id is null
+)
+
+select
+    cast(ranked.started_at as date) as root_date,
+    ranked.trace_id,
+    ranked.user_id,
+    ranked.tenant,
+    ranked.customer,
+    ranked.team,
+    ranked.feature,
+    ranked.endpoint,
+    ranked.workflow,
+    ranked.agent,
+    ranked.agent_step,
+    ranked.environment
+from ranked
+where ranked.root_rank = 1

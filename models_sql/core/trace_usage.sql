@@ -1,0 +1,175 @@
+/*
+description: >
+    Requests of a day rolled up to root action and key: what a trace used, for splitting the fact over traces.
+grain: [charge_date, trace_id, usage_id]
+materialized: table
+partition_by: {column: charge_date, unit: day}
+columns:
+    charge_date: null
+    trace_id: null
+    usage_id: null
+    owner_id: null
+    provider: null
+    sub_account_id: null
+    region_id: null
+    model: as the request log names it; core.model_names says which priced model it is
+    service_tier: null
+    context_min_tokens: null
+    user_id: null
+    tenant: null
+    customer: null
+    team: null
+    feature: null
+    endpoint: null
+    workflow: null
+    agent: null
+    agent_step: null
+    environment: null
+    from_zone: null
+    to_zone: null
+    requests: null
+    error_requests: null
+    uncached_input_tokens: null
+    cache_read_tokens: null
+    cache_write_5m_tokens: null
+    cache_write_1h_tokens: null
+    output_tokens: null
+    reasoning_tokens: null
+    request_bytes: null
+    response_bytes: null
+    request_seconds: null
+    first_started_at: null
+    last_ended_at: null
+*/
+with
+
+requests as (
+    select *
+    from core.identified_requests
+    where started_at >= cast($start as timestamp) and started_at < cast($end as timestamp)
+),
+
+grouped as (
+    select
+        requests.charge_date,
+        requests.trace_id,
+        requests.provider,
+        requests.sub_account_id,
+        requests.region_id,
+        requests.model,
+        requests.service_tier,
+        requests.context_min_tokens,
+        requests.user_id,
+        requests.tenant,
+        requests.customer,
+        requests.team,
+        requests.feature,
+        requests.endpoint,
+        requests.workflow,
+        requests.agent,
+        requests.agent_step,
+        requests.environment,
+        requests.from_zone,
+        requests.to_zone,
+        count(*) as requests,
+        count(case when requests.status <> 'ok' then 1 end) as error_requests,
+        sum(requests.uncached_input_tokens) as uncached_input_tokens,
+        sum(requests.cache_read_tokens) as cache_read_tokens,
+        sum(requests.cache_write_5m_tokens) as cache_write_5m_tokens,
+        sum(requests.cache_write_1h_tokens) as cache_write_1h_tokens,
+        sum(requests.output_tokens) as output_tokens,
+        sum(requests.reasoning_tokens) as reasoning_tokens,
+        sum(requests.request_bytes) as request_bytes,
+        sum(requests.response_bytes) as response_bytes,
+        sum(requests.duration_seconds) as request_seconds,
+        min(requests.started_at) as first_started_at,
+        max(coalesce(requests.ended_at, requests.started_at)) as last_ended_at
+    from requests
+    group by
+        requests.charge_date,
+        requests.trace_id,
+        requests.provider,
+        requests.sub_account_id,
+        requests.region_id,
+        requests.model,
+        requests.service_tier,
+        requests.context_min_tokens,
+        requests.user_id,
+        requests.tenant,
+        requests.customer,
+        requests.team,
+        requests.feature,
+        requests.endpoint,
+        requests.workflow,
+        requests.agent,
+        requests.agent_step,
+        requests.environment,
+        requests.from_zone,
+        requests.to_zone
+),
+
+digested as (
+    select
+        grouped.*,
+        md5(
+            coalesce(grouped.user_id, chr(30))
+            || chr(31) || coalesce(grouped.tenant, chr(30))
+            || chr(31) || coalesce(grouped.customer, chr(30))
+            || chr(31) || coalesce(grouped.team, chr(30))
+            || chr(31) || coalesce(grouped.feature, chr(30))
+            || chr(31) || coalesce(grouped.endpoint, chr(30))
+            || chr(31) || coalesce(grouped.workflow, chr(30))
+            || chr(31) || coalesce(grouped.agent, chr(30))
+            || chr(31) || coalesce(grouped.agent_step, chr(30))
+            || chr(31) || coalesce(grouped.environment, chr(30))
+        ) as owner_id,
+        md5(
+            coalesce(grouped.provider, chr(30))
+            || chr(31) || coalesce(grouped.sub_account_id, chr(30))
+            || chr(31) || coalesce(grouped.region_id, chr(30))
+            || chr(31) || coalesce(grouped.model, chr(30))
+            || chr(31) || coalesce(grouped.service_tier, chr(30))
+            || chr(31) || coalesce(cast(grouped.context_min_tokens as varchar), chr(30))
+            || chr(31) || coalesce(grouped.from_zone, chr(30))
+            || chr(31) || coalesce(grouped.to_zone, chr(30))
+        ) as segment_id
+    from grouped
+)
+
+select
+    digested.charge_date,
+    digested.trace_id,
+    md5(digested.owner_id || digested.segment_id) as usage_id,
+    digested.owner_id,
+    digested.provider,
+    digested.sub_account_id,
+    digested.region_id,
+    digested.model,
+    digested.service_tier,
+    digested.context_min_tokens,
+    digested.user_id,
+    digested.tenant,
+    digested.customer,
+    digested.team,
+    digested.feature,
+    digested.endpoint,
+    digested.workflow,
+    digested.agent,
+    digested.agent_step,
+    digested.environment,
+    digested.from_zone,
+    digested.to_zone,
+    cast(digested.requests as bigint) as requests,
+    cast(digested.error_requests as bigint) as error_requests,
+    cast(digested.uncached_input_tokens as bigint) as uncached_input_tokens,
+    cast(digested.cache_read_tokens as bigint) as cache_read_tokens,
+    cast(digested.cache_write_5m_tokens as bigint) as cache_write_5m_tokens,
+    cast(digested.cache_write_1h_tokens as bigint) as cache_write_1h_tokens,
+    cast(digested.output_tokens as bigint) as output_tokens,
+    cast(digested.reasoning_tokens as bigint) as reasoning_tokens,
+    cast(digested.request_bytes as bigint) as request_bytes,
+    cast(digested.response_bytes as bigint) as response_bytes,
+    cast(digested.request_seconds as decimal(18, 6)) as request_seconds,
+    digested.first_started_at,
+    digested.last_ended_at
+from digested

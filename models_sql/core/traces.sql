@@ -1,0 +1,231 @@
+/*
+description: >
+    One root action: everything that happened because of it, across providers and zones. A trace belongs to the day
+    its root started (its earliest span where no root ever arrived); each call's cost stays on the call's own day.
+grain: [root_date, trace_id]
+materialized: table
+partition_by: {column: root_date, unit: day}
+reads:
+    core.trace_usage: {days_before: 2, days_after: 2}
+    core.trace_costs: {days_before: 2, days_after: 2}
+    staging.spans: {days_before: 2, days_after: 2}
+columns:
+    root_date: null
+    trace_id: null
+    root_started_at: null
+    user_id: null
+    tenant: null
+    customer: null
+    team: null
+    feature: null
+    endpoint: null
+    workflow: null
+    agent: null
+    environment: null
+    calls: null
+    attempts: null
+    error_requests: null
+    depth: null
+    agents: null
+    models: null
+    providers: null
+    zones: null
+    input_tokens: null
+    output_tokens: null
+    duration_seconds: null
+    inference_cost: null
+    egress_cost: null
+    monitoring_cost: null
+    total_cost: null
+    reporting_currency: null
+    repeated_calls: null
+    is_loop: null
+    status: null
+*/
+with recursive
+
+usage as (select * from core.trace_usage),
+
+costs as (select * from core.trace_costs where trace_id is not null),
+
+settings as (select * from reference.settings),
+
+spans as (
+    select
+        spans.trace_id,
+        spans.span_id,
+        spans.parent_span_id,
+        min(spans.started_at) as started_at,
+        max(spans.ended_at) as ended_at,
+        max(spans.status) as status,
+        max(spans.agent) as agent
+    from staging.spans as spans
+    group by spans.trace_id, spans.span_id, spans.parent_span_id
+),
+
+tree as (
+    select spans.trace_id, spans.span_id, 1 as depth
+    from spans
+    where spans.parent_span_id is null
+    union all
+    select spans.trace_id, spans.span_id, tree.depth + 1 as depth
+    from spans
+    inner join tree
+        on spans.trace_id = tree.trace_id
+        and spans.parent_span_id = tree.span_id
+    where tree.depth < 64
+),
+
+depths as (
+    select tree.trace_id, max(tree.depth) as depth
+    from tree
+    group by tree.trace_id
+),
+
+span_roots as (
+    select
+        spans.trace_id,
+        min(case when spans.parent_span_id is null then spans.started_at end) as root_started_at,
+        min(spans.started_at) as first_started_at,
+        max(spans.ended_at) as last_ended_at,
+        max(case when spans.parent_span_id is null then spans.status end) as root_status,
+        count(distinct spans.agent) as agents
+    from spans
+    group by spans.trace_id
+),
+
+steps as (
+    select
+        usage.trace_id,
+        usage.agent,
+        usage.agent_step,
+        usage.model,
+        sum(usage.requests) as requests
+    from usage
+    group by usage.trace_id, usage.agent, usage.agent_step, usage.model
+),
+
+repeats as (
+    select steps.trace_id, max(steps.requests) as repeated_calls
+    from steps
+    group by steps.trace_id
+),
+
+zones as (
+    select zone_names.trace_id, count(distinct zone_names.zone) as zones
+    from (
+        select usage.trace_id, usage.from_zone as zone from usage where usage.from_zone is not null
+        union all
+        select usage.trace_id, usage.to_zone as zone from usage where usage.to_zone is not null
+    ) as zone_names
+    group by zone_names.trace_id
+),
+
+summed as (
+    select
+        usage.trace_id,
+        min(usage.first_started_at) as first_started_at,
+        max(usage.last_ended_at) as last_ended_at,
+        max(usage.user_id) as user_id,
+        max(usage.tenant) as tenant,
+        max(usage.customer) as customer,
+        max(usage.team) as team,
+        max(usage.feature) as feature,
+        max(usage.endpoint) as endpoint,
+        max(usage.workflow) as workflow,
+        max(usage.agent) as agent,
+        max(usage.environment) as environment,
+        sum(usage.requests) as attempts,
+        sum(usage.requests) - sum(usage.error_requests) as calls,
+        sum(usage.error_requests) as error_requests,
+        count(distinct usage.agent) as agents,
+        count(distinct usage.model) as models,
+        count(distinct usage.provider) as providers,
+        sum(
+            usage.uncached_input_tokens + usage.cache_read_tokens
+            + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
+        ) as input_tokens,
+        sum(usage.output_tokens) as output_tokens
+    from usage
+    group by usage.trace_id
+),
+
+paid as (
+    select
+        costs.trace_id,
+        sum(case when costs.cost_driver = 'inference' then costs.effective_cost_reporting end) as inference_cost,
+        sum(case when costs.cost_driver = 'egress' then costs.effective_cost_reporting end) as egress_cost,
+        sum(case when costs.cost_driver = 'monitoring' then costs.effective_cost_reporting end)
+            as monitoring_cost,
+        sum(costs.effective_cost_reporting) as total_cost
+    from costs
+    group by costs.trace_id
+),
+
+timed as (
+    select
+        summed.*,
+        coalesce(
+            span_roots.root_started_at,
+            least(span_roots.first_started_at, summed.first_started_at),
+            summed.first_started_at
+        ) as root_started_at,
+        greatest(coalesce(span_roots.last_ended_at, summed.last_ended_at), summed.last_ended_at) as ended_at,
+        greatest(coalesce(span_roots.agents, 0), summed.agents) as agent_count,
+        span_roots.root_status,
+        span_roots.trace_id is not null and span_roots.root_started_at is null as is_rootless
+    from summed
+    left join span_roots on summed.trace_id = span_roots.trace_id
+)
+
+select
+    cast(timed.root_started_at as date) as root_date,
+    timed.trace_id,
+    timed.root_started_at,
+    timed.user_id,
+    timed.tenant,
+    timed.customer,
+    timed.team,
+    timed.feature,
+    timed.endpoint,
+    timed.workflow,
+    timed.agent,
+    timed.environment,
+    cast(timed.calls as bigint) as calls,
+    cast(timed.attempts as bigint) as attempts,
+    cast(timed.error_requests as bigint) as error_requests,
+    cast(coalesce(depths.depth, 0) + 1 as bigint) as depth,
+    cast(timed.agent_count as bigint) as agents,
+    cast(timed.models as bigint) as models,
+    cast(timed.providers as bigint) as providers,
+    cast(coalesce(zones.zones, 0) as bigint) as zones,
+    cast(timed.input_tokens as bigint) as input_tokens,
+    cast(timed.output_tokens as bigint) as output_tokens,
+    cast(
+        date_diff('day', cast(timed.root_started_at as date), cast(timed.ended_at as date)) * 86400
+        + extract(hour from timed.ended_at) * 3600 + extract(minute from timed.ended_at) * 60
+        + extract(second from timed.ended_at)
+        - extract(hour from timed.root_started_at) * 3600 - extract(minute from timed.root_started_at) * 60
+        - extract(second from timed.root_started_at) as decimal(18, 6)
+    ) as duration_seconds,
+    cast(paid.inference_cost as decimal(38, 12)) as inference_cost,
+    cast(paid.egress_cost as decimal(38, 12)) as egress_cost,
+    cast(paid.monitoring_cost as decimal(38, 12)) as monitoring_cost,
+    cast(paid.total_cost as decimal(38, 12)) as total_cost,
+    cast($reporting_currency as varchar) as reporting_currency,
+    cast(repeats.repeated_calls as bigint) as repeated_calls,
+    repeats.repeated_calls >= settings.loop_min_calls as is_loop,
+    case
+        when timed.is_rootless then 'no_root'
+        when timed.root_status = 'error' then 'error'
+        when timed.calls = 0 then 'error'
+        else 'ok'
+    end as status
+from timed
+cross join settings
+left join depths on timed.trace_id = depths.trace_id
+left join repeats on timed.trace_id = repeats.trace_id
+left join zones on timed.trace_id = zones.trace_id
+left join paid on timed.trace_id = paid.trace_id
+where timed.root_started_at >= cast($start as timestamp)
+    and timed.root_started_at < cast($end as timestamp)

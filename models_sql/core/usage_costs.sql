@@ -1,0 +1,267 @@
+/*
+description: >
+    The day's usage by token class at list price: the price of the newest book published at or before the day
+    (the oldest one if none), overrides first, at the tier and context band that the response had. What has no
+    price has none: the list cost is null and a reason says why.
+grain: [charge_date, usage_id, token_class]
+materialized: table
+partition_by: {column: charge_date, unit: day}
+columns:
+    charge_date: null
+    usage_id: null
+    token_class: null
+    owner_id: null
+    provider: null
+    model: null
+    service_tier: null
+    context_min_tokens: null
+    region_id: null
+    from_zone: null
+    to_zone: null
+    pool_key: null
+    quantity_tokens: null
+    requests: counted on one token class of a request only, so that they add up
+    price_id: null
+    list_cost: null
+    list_cost_currency: null
+    unpriced_reason: null
+*/
+with
+
+usage as (
+    select *
+    from core.request_usage
+    where charge_date >= $start and charge_date < $end
+),
+
+names as (select * from core.model_names),
+
+prices as (select * from staging.prices),
+
+named as (
+    select
+        usage.*,
+        names.provider as priced_provider,
+        names.model as priced_model,
+        case
+            when usage.model is null then 'no_model'
+            when names.matched_by = 'unmatched' then 'unknown_model'
+        end as name_problem,
+        case
+            when usage.output_tokens > 0 then 'output_tokens'
+            when usage.uncached_input_tokens > 0 then 'uncached_input_tokens'
+            when usage.cache_read_tokens > 0 then 'cache_read_tokens'
+            when usage.cache_write_5m_tokens > 0 then 'cache_write_5m_tokens'
+            when usage.cache_write_1h_tokens > 0 then 'cache_write_1h_tokens'
+            else 'output_tokens'
+        end as requests_class
+    from usage
+    left join names
+        on usage.charge_date = names.charge_date
+        and coalesce(usage.provider, chr(30)) = coalesce(names.logged_provider, chr(30))
+        and coalesce(usage.model, chr(30)) = coalesce(names.logged_model, chr(30))
+),
+
+by_class as (
+    select
+        named.usage_id,
+        named.charge_date,
+        named.owner_id,
+        named.priced_provider as provider,
+        named.priced_model as model,
+        'uncached_input_tokens' as token_class,
+        named.service_tier,
+        named.context_min_tokens,
+        named.region_id,
+        named.from_zone,
+        named.to_zone,
+        named.name_problem as unpriced_reason,
+        named.uncached_input_tokens as quantity_tokens,
+        case when named.requests_class = 'uncached_input_tokens' then named.requests else 0 end as requests
+    from named
+    where named.uncached_input_tokens > 0 or named.requests_class = 'uncached_input_tokens'
+    union all
+    select
+        named.usage_id,
+        named.charge_date,
+        named.owner_id,
+        named.priced_provider as provider,
+        named.priced_model as model,
+        'cache_read_tokens' as token_class,
+        named.service_tier,
+        named.context_min_tokens,
+        named.region_id,
+        named.from_zone,
+        named.to_zone,
+        named.name_problem as unpriced_reason,
+        named.cache_read_tokens as quantity_tokens,
+        case when named.requests_class = 'cache_read_tokens' then named.requests else 0 end as requests
+    from named
+    where named.cache_read_tokens > 0 or named.requests_class = 'cache_read_tokens'
+    union all
+    select
+        named.usage_id,
+        named.charge_date,
+        named.owner_id,
+        named.priced_provider as provider,
+        named.priced_model as model,
+        'cache_write_5m_tokens' as token_class,
+        named.service_tier,
+        named.context_min_tokens,
+        named.region_id,
+        named.from_zone,
+        named.to_zone,
+        named.name_problem as unpriced_reason,
+        named.cache_write_5m_tokens as quantity_tokens,
+        case when named.requests_class = 'cache_write_5m_tokens' then named.requests else 0 end as requests
+    from named
+    where named.cache_write_5m_tokens > 0 or named.requests_class = 'cache_write_5m_tokens'
+    union all
+    select
+        named.usage_id,
+        named.charge_date,
+        named.owner_id,
+        named.priced_provider as provider,
+        named.priced_model as model,
+        'cache_write_1h_tokens' as token_class,
+        named.service_tier,
+        named.context_min_tokens,
+        named.region_id,
+        named.from_zone,
+        named.to_zone,
+        named.name_problem as unpriced_reason,
+        named.cache_write_1h_tokens as quantity_tokens,
+        case when named.requests_class = 'cache_write_1h_tokens' then named.requests else 0 end as requests
+    from named
+    where named.cache_write_1h_tokens > 0 or named.requests_class = 'cache_write_1h_tokens'
+    union all
+    select
+        named.usage_id,
+        named.charge_date,
+        named.owner_id,
+        named.priced_provider as provider,
+        named.priced_model as model,
+        'output_tokens' as token_class,
+        named.service_tier,
+        named.context_min_tokens,
+        named.region_id,
+        named.from_zone,
+        named.to_zone,
+        named.name_problem as unpriced_reason,
+        named.output_tokens as quantity_tokens,
+        case when named.requests_class = 'output_tokens' then named.requests else 0 end as requests
+    from named
+    where named.output_tokens > 0 or named.requests_class = 'output_tokens'
+),
+
+segments as (
+    select
+        by_class.charge_date,
+        by_class.provider,
+        by_class.model,
+        by_class.token_class,
+        by_class.service_tier,
+        by_class.context_min_tokens,
+        by_class.region_id
+    from by_class
+    where by_class.model is not null
+    group by
+        by_class.charge_date,
+        by_class.provider,
+        by_class.model,
+        by_class.token_class,
+        by_class.service_tier,
+        by_class.context_min_tokens,
+        by_class.region_id
+),
+
+price_candidates as (
+    select
+        segments.*,
+        prices.price_id,
+        prices.price_per_mtok,
+        prices.currency,
+        row_number() over (
+            partition by
+                segments.charge_date,
+                segments.provider,
+                segments.model,
+                segments.token_class,
+                segments.service_tier,
+                segments.context_min_tokens,
+                segments.region_id
+            order by
+                case when prices.is_override then 0 else 1 end,
+                case
+                    when prices.is_wrong_from_start then 0
+                    when cast(prices.published_at as date) <= segments.charge_date then 1
+                    else 2
+                end,
+                case
+                    when cast(prices.published_at as date) <= segments.charge_date
+                        then date_diff('day', cast(prices.published_at as date), segments.charge_date)
+                    else date_diff('day', segments.charge_date, cast(prices.published_at as date))
+                end,
+                prices.context_min_tokens desc,
+                case when prices.region_id is null then 1 else 0 end,
+                coalesce(date_diff('day', cast(prices.valid_from as date), segments.charge_date), 100000),
+                prices.price_id
+        ) as candidate_rank
+    from segments
+    inner join prices
+        on segments.provider = prices.provider
+        and segments.model = prices.model
+        and segments.token_class = prices.token_class
+        and segments.service_tier = prices.service_tier
+        and segments.context_min_tokens >= prices.context_min_tokens
+        and (prices.region_id is null or prices.region_id = segments.region_id)
+        and prices.time_of_day_start is null
+        and (prices.valid_from is null or cast(prices.valid_from as date) <= segments.charge_date)
+        and (prices.valid_to is null or cast(prices.valid_to as date) > segments.charge_date)
+),
+
+chosen as (select * from price_candidates where candidate_rank = 1)
+
+select
+    by_class.charge_date,
+    by_class.usage_id,
+    by_class.token_class,
+    by_class.owner_id,
+    by_class.provider,
+    by_class.model,
+    by_class.service_tier,
+    by_class.context_min_tokens,
+    by_class.region_id,
+    by_class.from_zone,
+    by_class.to_zone,
+    'usage' || chr(31) || coalesce(by_class.provider, chr(30)) || chr(31)
+        || coalesce(by_class.model, chr(30)) || chr(31)
+        || by_class.token_class || chr(31) || by_class.service_tier as pool_key,
+    cast(by_class.quantity_tokens as bigint) as quantity_tokens,
+    cast(by_class.requests as bigint) as requests,
+    chosen.price_id,
+    cast(
+        cast(
+            idiv(
+                2 * cast(by_class.quantity_tokens as decimal(15, 0)) * cast(
+                    cast(chosen.price_per_mtok as decimal(18, 12)) * cast(1000000000000 as decimal(13, 0))
+                    as decimal(18, 0)
+                ) + 1000000,
+                2000000
+            ) as decimal(24, 0)
+        ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
+    ) as list_cost,
+    chosen.currency as list_cost_currency,
+    case
+        when by_class.unpriced_reason is not null then by_class.unpriced_reason
+        when chosen.price_id is null then 'no_price'
+    end as unpriced_reason
+from by_class
+left join chosen
+    on by_class.charge_date = chosen.charge_date
+    and by_class.provider = chosen.provider
+    and by_class.model = chosen.model
+    and by_class.token_class = chosen.token_class
+    and by_class.service_tier = chosen.service_tier
+    and by_class.context_min_tokens = chosen.context_min_tokens
+    and coalesce(by_class.region_id, chr(30)) = coalesce(chosen.region_id, chr(30))

@@ -1,0 +1,200 @@
+/*
+description: >
+    Billed against logged, per day, provider, model and token class: what the bill counts, what the provider counts,
+    what the logs hold, what list price would make of it, and the difference by cause. Aborted, sampled and lost calls
+    leave the same trace, so they are one cause: unlogged.
+materialized: table
+partition_by: {column: charge_date, unit: day}
+order_by: [charge_date, provider, billing_account_id, model, token_class, currency, cause]
+columns:
+    charge_date: null
+    provider: null
+    billing_account_id: null
+    model: null
+    token_class: null
+    billed_quantity: null
+    provider_quantity: null
+    logged_quantity: null
+    billed_cost: null
+    priced_cost: null
+    cause: null
+    difference_cost: null
+    difference_quantity: null
+    coverage_share: null
+    currency: null
+*/
+with
+
+cells as (
+    select *
+    from core.cells
+    where charge_date >= $start and charge_date < $end
+        and cost_driver = 'inference'
+        and charge_category = 'Usage'
+),
+
+usage as (
+    select *
+    from core.usage_costs
+    where charge_date >= $start and charge_date < $end
+),
+
+facts as (
+    select *
+    from core.attributed_costs
+    where charge_date >= $start and charge_date < $end
+),
+
+unlogged as (
+    select facts.charge_date, facts.cell_id, sum(facts.effective_cost) as unlogged_cost
+    from facts
+    where facts.residual_reason = 'unlogged_usage'
+    group by facts.charge_date, facts.cell_id
+),
+
+billed as (
+    select
+        cells.charge_date,
+        cells.provider,
+        cells.billing_account_id,
+        cells.model,
+        cells.token_class,
+        cells.billing_currency as currency,
+        sum(cells.billed_quantity) as billed_quantity,
+        sum(cells.logged_quantity) as logged_quantity,
+        sum(cells.billed_cost) as billed_cost,
+        sum(cells.effective_cost) as effective_cost,
+        sum(cells.list_cost) as list_cost,
+        sum(unlogged.unlogged_cost) as unlogged_cost,
+        min(cells.coverage_share) as coverage_share
+    from cells
+    left join unlogged
+        on cells.charge_date = unlogged.charge_date
+        and cells.cell_id = unlogged.cell_id
+    where cells.cost_state <> 'estimated'
+    group by
+        cells.charge_date,
+        cells.provider,
+        cells.billing_account_id,
+        cells.model,
+        cells.token_class,
+        cells.billing_currency
+),
+
+priced as (
+    select
+        usage.charge_date,
+        usage.provider,
+        usage.model,
+        usage.token_class,
+        usage.list_cost_currency,
+        sum(usage.quantity_tokens) as logged_quantity,
+        sum(usage.list_cost) as priced_cost,
+        max(usage.unpriced_reason) as unpriced_reason
+    from usage
+    group by usage.charge_date, usage.provider, usage.model, usage.token_class, usage.list_cost_currency
+),
+
+billed_pools as (
+    select billed.charge_date, billed.provider, billed.model, billed.token_class
+    from billed
+    group by billed.charge_date, billed.provider, billed.model, billed.token_class
+),
+
+totals as (
+    select
+        billed.*,
+        priced.priced_cost,
+        priced.unpriced_reason
+    from billed
+    left join priced
+        on billed.charge_date = priced.charge_date
+        and billed.provider = priced.provider
+        and billed.model = priced.model
+        and billed.token_class = priced.token_class
+        and billed.currency = priced.list_cost_currency
+)
+
+select
+    totals.charge_date,
+    totals.provider,
+    totals.billing_account_id,
+    totals.model,
+    totals.token_class,
+    cast(totals.billed_quantity as decimal(38, 12)) as billed_quantity,
+    cast(null as decimal(38, 12)) as provider_quantity,
+    cast(totals.logged_quantity as decimal(38, 12)) as logged_quantity,
+    cast(totals.billed_cost as decimal(38, 12)) as billed_cost,
+    cast(totals.priced_cost as decimal(38, 12)) as priced_cost,
+    'unlogged' as cause,
+    cast(totals.unlogged_cost as decimal(38, 12)) as difference_cost,
+    cast(totals.billed_quantity - coalesce(totals.logged_quantity, 0) as decimal(38, 12))
+        as difference_quantity,
+    totals.coverage_share,
+    totals.currency
+from totals
+where totals.unlogged_cost is not null
+union all
+select
+    totals.charge_date,
+    totals.provider,
+    totals.billing_account_id,
+    totals.model,
+    totals.token_class,
+    cast(totals.billed_quantity as decimal(38, 12)) as billed_quantity,
+    cast(null as decimal(38, 12)) as provider_quantity,
+    cast(totals.logged_quantity as decimal(38, 12)) as logged_quantity,
+    cast(totals.billed_cost as decimal(38, 12)) as billed_cost,
+    cast(totals.priced_cost as decimal(38, 12)) as priced_cost,
+    'discount' as cause,
+    cast(totals.effective_cost - totals.list_cost as decimal(38, 12)) as difference_cost,
+    cast(null as decimal(38, 12)) as difference_quantity,
+    totals.coverage_share,
+    totals.currency
+from totals
+where totals.effective_cost <> totals.list_cost
+union all
+select
+    totals.charge_date,
+    totals.provider,
+    totals.billing_account_id,
+    totals.model,
+    totals.token_class,
+    cast(totals.billed_quantity as decimal(38, 12)) as billed_quantity,
+    cast(null as decimal(38, 12)) as provider_quantity,
+    cast(totals.logged_quantity as decimal(38, 12)) as logged_quantity,
+    cast(totals.billed_cost as decimal(38, 12)) as billed_cost,
+    cast(totals.priced_cost as decimal(38, 12)) as priced_cost,
+    case when totals.priced_cost is null then 'not_priced' else 'unexplained' end as cause,
+    cast(
+        totals.effective_cost - totals.priced_cost - coalesce(totals.unlogged_cost, 0)
+        - (totals.effective_cost - totals.list_cost) as decimal(38, 12)
+    ) as difference_cost,
+    cast(null as decimal(38, 12)) as difference_quantity,
+    totals.coverage_share,
+    totals.currency
+from totals
+union all
+select
+    priced.charge_date,
+    priced.provider,
+    cast(null as varchar) as billing_account_id,
+    priced.model,
+    priced.token_class,
+    cast(null as decimal(38, 12)) as billed_quantity,
+    cast(null as decimal(38, 12)) as provider_quantity,
+    cast(priced.logged_quantity as decimal(38, 12)) as logged_quantity,
+    cast(null as decimal(38, 12)) as billed_cost,
+    cast(priced.priced_cost as decimal(38, 12)) as priced_cost,
+    'logged_without_bill' as cause,
+    cast(null as decimal(38, 12)) as difference_cost,
+    cast(-priced.logged_quantity as decimal(38, 12)) as difference_quantity,
+    cast(null as decimal(18, 12)) as coverage_share,
+    priced.list_cost_currency as currency
+from priced
+left join billed_pools
+    on priced.charge_date = billed_pools.charge_date
+    and priced.provider = billed_pools.provider
+    and coalesce(priced.model, chr(30)) = coalesce(billed_pools.model, chr(30))
+    and priced.token_class = billed_pools.token_class
+where billed_pools.provider is null

@@ -1,0 +1,31 @@
+/*
+description: >
+    What every source delivered, when, and whether it is the present truth of its scope.
+grain: [source, dataset, scope, snapshot_id, delivered_at]
+materialized: view
+columns:
+    source: null
+    dataset: null
+    scope: null
+    period: null
+    snapshot_id: null
+    delivered_at: null
+    fetched_at: null
+    rows: null
+    is_current: null
+*/
+with
+
+source as (select * from lake.deliveries)
+
+select
+    source.source,
+    source.dataset,
+    source.scope,
+    source.period,
+    source.snapshot_id,
+    source.delivered_at,
+    source.fetched_at,
+    source.rows,
+    source.is_current
+from source
