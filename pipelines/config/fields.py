@@ -18,7 +18,11 @@ class Section(BaseModel):
     """A part of the config: immutable, and a key it does not know is an error."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, coerce_numbers_to_str=True, arbitrary_types_allowed=False, hide_input_in_errors=True
+        extra="forbid",
+        frozen=True,
+        coerce_numbers_to_str=True,
+        arbitrary_types_allowed=False,
+        hide_input_in_errors=True,
     )
 
 
@@ -50,6 +54,16 @@ def _memory_size(value: str) -> str:
     return value
 
 
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"must be a regular expression: {error}") from None
+    if re.search(r"[A-Z]", re.sub(r"\\.", "", value)):
+        raise ValueError("must be in lower case, as the text that it searches is")
+    return value
+
+
 ConfigPath = Annotated[Path, AfterValidator(_below_config_file)]
 """A path; a relative one is relative to the folder of the config file."""
 
@@ -65,7 +79,9 @@ Money = Annotated[Decimal, BeforeValidator(_exact_number), Field(max_digits=26, 
 Rate = Annotated[Decimal, BeforeValidator(_exact_number), Field(ge=0, max_digits=18, decimal_places=12)]
 """A price or share, exact, in at most 12 decimals."""
 
-FxRateNumber = Annotated[Decimal, BeforeValidator(_exact_number), Field(gt=0, max_digits=18, decimal_places=9)]
+FxRateNumber = Annotated[
+    Decimal, BeforeValidator(_exact_number), Field(gt=0, max_digits=18, decimal_places=9)
+]
 """How many units of the one currency a unit of the other buys, in at most 9 decimals."""
 
 Moment = Annotated[datetime, AfterValidator(_without_zone)]
@@ -73,3 +89,6 @@ Moment = Annotated[datetime, AfterValidator(_without_zone)]
 
 Text = Annotated[str, Field(min_length=1)]
 """Text that is not empty."""
+
+Pattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
+"""A regular expression that searches text in lower case."""

@@ -40,7 +40,9 @@ def load_config(
     problems = list(tree.problems)
     context = {"base_dir": file.parent}
     values = {key: value for key, value in tree.values.items() if key != "sources"}
-    config = validate_section(Config, expand_variables(values, Config, (), variables, problems), (), context, problems)
+    config = validate_section(
+        Config, expand_variables(values, Config, (), variables, problems), (), context, problems
+    )
     sources = _read_sources(tree.values.get("sources"), context, variables, problems)
     if config is not None:
         if is_identity_key_needed:
@@ -57,7 +59,9 @@ def _read_sources(
     if raw is None:
         return ()
     if not isinstance(raw, list):
-        problems.append(Problem(("sources",), "must be a list of sources", "Begin each source with '- name: …'."))
+        problems.append(
+            Problem(("sources",), "must be a list of sources", "Begin each source with '- name: …'.")
+        )
         return ()
     sources: list[SourceSettings] = []
     first_use: dict[str, int] = {}
@@ -69,12 +73,18 @@ def _read_sources(
         name = values.get("name") if isinstance(values, dict) else None
         if isinstance(name, str) and first_use.setdefault(name, index) != index:
             what = f"the name {name!r} is taken by sources[{first_use[name]}]"
-            problems.append(Problem((*path, "name"), what, "Give each source its own name; snapshots are kept under it."))
+            problems.append(
+                Problem((*path, "name"), what, "Give each source its own name; snapshots are kept under it.")
+            )
     return tuple(sources)
 
 
 def _read_source(
-    values: Any, path: KeyPath, context: Mapping[str, Any], variables: Mapping[str, str], problems: list[Problem]
+    values: Any,
+    path: KeyPath,
+    context: Mapping[str, Any],
+    variables: Mapping[str, str],
+    problems: list[Problem],
 ) -> SourceSettings | None:
     if not isinstance(values, dict):
         problems.append(Problem(path, "a source must be a mapping", "Give it name, connector and path."))
@@ -100,7 +110,9 @@ def _with_identity_key(config: Config, variables: Mapping[str, str], problems: l
         return config
     key = variables.get(identity.key_env)
     if not key:
-        what = f"user ids are to be pseudonymised, but the environment variable {identity.key_env} holds no key"
+        what = (
+            f"user ids are to be pseudonymised, but the environment variable {identity.key_env} holds no key"
+        )
         remedy = (
             f"Make one with {_MAKE_KEY}, keep it safe, and export {identity.key_env}=… before each run; "
             "or set identity.pseudonymise to false."

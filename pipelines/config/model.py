@@ -22,7 +22,8 @@ class IdentitySettings(Section):
     """How user ids are made unreadable before they enter the lake."""
 
     pseudonymise: bool = Field(
-        True, description="Replace user ids by a keyed hash. `false` keeps them readable, and then needs no key."
+        True,
+        description="Replace user ids by a keyed hash. `false` keeps them readable, and then needs no key.",
     )
     key_env: str = Field(
         "EVERYCENT_IDENTITY_KEY", description="The environment variable that holds the key.", min_length=1
@@ -70,9 +71,10 @@ class ReportSettings(Section):
 
     title: str = Field("Weekly cost report", description="The headline.", min_length=1)
     label_file: ConfigPath | None = Field(
-        None, description="CSV of `user_id,label` that names hashed users when the report is rendered; never stored."
+        None,
+        description="CSV of `user_id,label` that names hashed users when the report is rendered; never stored.",
     )
-    week_start: Literal["monday", "sunday", "saturday"] = Field("monday", description="The first day of a week.")
+    week_start: Literal["monday"] = Field("monday", description="Weeks are ISO weeks; no other start yet.")
 
 
 class EngineSettings(Section):
@@ -88,15 +90,20 @@ class Config(Section):
     """Everything that a run is told. Built by `load_config`, never changed."""
 
     home: ConfigPath = Field(
-        Path("home"), description="The folder of `lake/` and `warehouse/`; `--home` wins.", validate_default=True
+        Path("home"),
+        description="The folder of `lake/` and `warehouse/`; `--home` wins.",
+        validate_default=True,
     )
     reporting_currency: Currency = Field("USD", description="The currency of all `_reporting` columns.")
     identity: IdentitySettings = Field(IdentitySettings(), description="How user ids are made unreadable.")
     sources: tuple[SourceSettings, ...] = Field(
-        (), description="Where bills, requests and weights come from, see below. The first feed of a bill carries cost."
+        (),
+        description="Where bills, requests and weights come from, see below. The first feed of a bill carries cost.",
     )
     tags: TagSettings = Field(TagSettings(), description="Which bill tags mean which attribution key.")
-    budgets: tuple[BudgetRow, ...] = Field((), description="Budgets, same columns as a `budget_files` source.")
+    budgets: tuple[BudgetRow, ...] = Field(
+        (), description="Budgets, same columns as a `budget_files` source."
+    )
     prices: PriceSettings = Field(PriceSettings(), description="Your own prices.")
     fx_rates: tuple[FxRate, ...] = Field((), description="Exchange rates per day.")
     model_aliases: tuple[ModelAlias, ...] = Field((), description="Names that bills or logs use for a model.")
@@ -106,5 +113,6 @@ class Config(Section):
     report: ReportSettings = Field(ReportSettings(), description="The weekly report.")
     engine: EngineSettings = Field(EngineSettings(), description="Limits of the embedded engine.")
     coverage_epsilon: Annotated[Rate, Field(lt=1)] = Field(
-        Decimal("0.0005"), description="How far logged ÷ billed quantity may be from 1 and still count as complete."
+        Decimal("0.0005"),
+        description="How far logged ÷ billed quantity may be from 1 and still count as complete.",
     )

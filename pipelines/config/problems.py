@@ -26,10 +26,14 @@ class Problem:
 class ConfigError(Exception):
     """The config cannot be used. Carries every problem found, so that one edit can mend them all."""
 
-    def __init__(self, file: Path, problems: Iterable[Problem], lines: dict[KeyPath, int] | None = None) -> None:
+    def __init__(
+        self, file: Path, problems: Iterable[Problem], lines: dict[KeyPath, int] | None = None
+    ) -> None:
         self.file = file
         self.lines = lines or {}
-        self.problems = tuple(sorted(problems, key=lambda p: (self.line_of(p.path) or 0, render_path(p.path))))
+        self.problems = tuple(
+            sorted(problems, key=lambda p: (self.line_of(p.path) or 0, render_path(p.path)))
+        )
         super().__init__(self._text())
 
     def line_of(self, path: KeyPath) -> int | None:

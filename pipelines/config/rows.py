@@ -6,15 +6,20 @@ single row allows. What must not: reading files of such rows (a connector does t
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines.config.fields import Currency, FxRateNumber, Moment, Money, Rate, Section, Text
+from pipelines.config.fields import Currency, FxRateNumber, Moment, Money, Pattern, Rate, Section, Text
 
 TokenClass = Literal[
-    "uncached_input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens"
+    "uncached_input_tokens",
+    "cache_read_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
 ]
 CostDriver = Literal[
     "inference",
@@ -54,14 +59,18 @@ class BudgetRow(Section):
     @model_validator(mode="after")
     def _check_period(self) -> Self:
         if self.period_end <= self.period_start:
-            raise ValueError("period_end is the day after the last day, so it must be later than period_start")
+            raise ValueError(
+                "period_end is the day after the last day, so it must be later than period_start"
+            )
         return self
 
 
 class PriceOverride(Section):
     """A price that holds for you instead of the price book's."""
 
-    provider: Text = Field(description="Provider as OpenTelemetry names it, such as `openai` or `aws.bedrock`.")
+    provider: Text = Field(
+        description="Provider as OpenTelemetry names it, such as `openai` or `aws.bedrock`."
+    )
     model: Text = Field(description="Model as the price book names it.")
     token_class: TokenClass = Field(description="The token class that it prices.")
     service_tier: Text = Field("standard", description="The tier that it prices.")
@@ -98,7 +107,44 @@ class ModelAlias(Section):
 
 
 class ClassificationRule(Section):
-    """What a bill line pays for; a condition left out holds for every line, and all given ones must hold."""
+    """What a bill line pays for. All conditions given must hold; patterns search the line's text in lower case.
+
+    Rules are tried in the order of the list, before the shipped ones of models_sql/reference/classification_rules.csv.
+    """
 
     rule_id: Text = Field(description="Name of the rule; `core.charges.rule_id` shows it.")
+    charge_category: Literal["Usage", "Purchase", "Tax", "Credit", "Adjustment"] | None = Field(
+        None, description="Condition: the FOCUS ChargeCategory."
+    )
+    provider_pattern: Pattern | None = Field(None, description="Condition: pattern on the provider's name.")
+    service_pattern: Pattern | None = Field(None, description="Condition: pattern on ServiceName.")
+    category_pattern: Pattern | None = Field(
+        None, description="Condition: pattern on `service category/subcategory`."
+    )
+    meter_pattern: Pattern | None = Field(
+        None, description="Condition: pattern on SkuMeter and ChargeDescription."
+    )
     cost_driver: CostDriver = Field(description="What such lines pay for.")
+    traffic_kind: (
+        Literal["inter_az", "inter_region", "internet", "nat", "private_link", "cdn", "other"] | None
+    ) = Field(None, description="Which way the bytes went, for egress.")
+    token_class: TokenClass | None = Field(None, description="Which tokens such lines bill, for inference.")
+    service_tier: Text | None = Field(None, description="Which tier such lines bill, for inference.")
+    model_pattern: Pattern | None = Field(
+        None, description="Finds the model in SkuMeter and ChargeDescription: its first group is the name."
+    )
+
+    @model_validator(mode="after")
+    def _check_conditions(self) -> Self:
+        conditions = (
+            self.charge_category,
+            self.provider_pattern,
+            self.service_pattern,
+            self.category_pattern,
+            self.meter_pattern,
+        )
+        if not any(conditions):
+            raise ValueError("a rule without any condition would take every line; give at least one")
+        if self.model_pattern and re.compile(self.model_pattern).groups < 1:
+            raise ValueError("model_pattern needs a group ( ) around the model's name")
+        return self

@@ -19,7 +19,11 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 def expand_variables(
-    value: Any, model: type[BaseModel] | None, path: KeyPath, environment: Mapping[str, str], problems: list[Problem]
+    value: Any,
+    model: type[BaseModel] | None,
+    path: KeyPath,
+    environment: Mapping[str, str],
+    problems: list[Problem],
 ) -> Any:
     """Return the value with `${VARIABLE}` filled in where `model` says that a field is a secret.
 
@@ -37,7 +41,9 @@ def expand_variables(
         ]
     if isinstance(value, str) and _VARIABLE.search(value):
         what = "${…} stands in a field that is not a secret, where it is not replaced"
-        problems.append(Problem(path, what, "Write the value itself; only secrets come from the environment."))
+        problems.append(
+            Problem(path, what, "Write the value itself; only secrets come from the environment.")
+        )
     return value
 
 

@@ -33,7 +33,9 @@ def validate_section(
 
 
 def _problem(model: type[BaseModel], details: ErrorDetails, above: KeyPath) -> Problem:
-    location = tuple(part for part in details["loc"] if not str(part).startswith(("function-", "constrained-")))
+    location = tuple(
+        part for part in details["loc"] if not str(part).startswith(("function-", "constrained-"))
+    )
     path = (*above, *location)
     kind = details["type"]
     if kind == "extra_forbidden":

@@ -37,7 +37,9 @@ def read_yaml_tree(file: Path) -> YamlTree:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError(file, [Problem((), "there is no such file", "Give its place with --config FILE.")]) from None
+        raise ConfigError(
+            file, [Problem((), "there is no such file", "Give its place with --config FILE.")]
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(
@@ -56,14 +58,18 @@ def _syntax_problem(error: yaml.YAMLError) -> Problem:
     mark = getattr(error, "problem_mark", None)
     place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     reason = getattr(error, "problem", None) or "it does not parse"
-    return Problem((), f"not valid YAML{place}: {reason}", "Check indentation, quotes and colons around that place.")
+    return Problem(
+        (), f"not valid YAML{place}: {reason}", "Check indentation, quotes and colons around that place."
+    )
 
 
 def _value(node: yaml.Node, path: KeyPath, tree: YamlTree, parents: tuple[int, ...]) -> Any:
     if path not in tree.lines:
         tree.lines[path] = node.start_mark.line + 1
     if id(node) in parents:
-        tree.problems.append(Problem(path, "an alias contains itself", "Write the value out instead of the alias."))
+        tree.problems.append(
+            Problem(path, "an alias contains itself", "Write the value out instead of the alias.")
+        )
         return None
     inside = (*parents, id(node))
     if isinstance(node, yaml.MappingNode):
@@ -73,7 +79,9 @@ def _value(node: yaml.Node, path: KeyPath, tree: YamlTree, parents: tuple[int, .
     return _scalar(node, path, tree)
 
 
-def _mapping(node: yaml.MappingNode, path: KeyPath, tree: YamlTree, parents: tuple[int, ...]) -> dict[str, Any]:
+def _mapping(
+    node: yaml.MappingNode, path: KeyPath, tree: YamlTree, parents: tuple[int, ...]
+) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
         key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"

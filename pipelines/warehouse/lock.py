@@ -12,18 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipelines.warehouse.errors import LockedError
+
 LOCK_NAME = ".lock"
-
-
-class HomeBusyError(Exception):
-    """Another run is writing in this home."""
 
 
 @contextmanager
 def writer_lock(home: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold `<home>/.lock` while the body runs; the kernel frees it when the process dies, however it dies.
 
-    Raises HomeBusyError when another process holds it for longer than `wait_seconds`.
+    Raises LockedError when another process holds it for longer than `wait_seconds`.
     """
     home.mkdir(parents=True, exist_ok=True)
     path = home / LOCK_NAME
@@ -42,8 +40,10 @@ def _acquire(descriptor: int, path: Path, wait_seconds: float) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                message = f"Another run is writing in {path.parent} (it holds {path}). Wait until it has ended."
-                raise HomeBusyError(message) from None
+                message = (
+                    f"Another run is writing in {path.parent} (it holds {path}). Wait until it has ended."
+                )
+                raise LockedError(message) from None
             time.sleep(0.05)
         else:
             return

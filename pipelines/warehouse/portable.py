@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.warehouse.release import Release, ReleaseError
+from pipelines.warehouse.errors import PublishError
+from pipelines.warehouse.release import Release
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,15 +35,15 @@ def export_duckdb(release: Release, out: Path, announce: Callable[[str, int], No
     """Write every table of the release, with its comments, into the new file `out`; returns their number.
 
     `announce(name, total)` is called before each table. The file appears only when complete. Raises
-    ReleaseError when `out` exists or its folder does not.
+    PublishError when `out` exists or its folder does not.
     """
     import duckdb
 
     out = out.expanduser().absolute()
     if out.exists():
-        raise ReleaseError(f"{out} exists already. Remove it or choose another --out.")
+        raise PublishError(f"{out} exists already. Remove it or choose another --out.")
     if not out.parent.is_dir():
-        raise ReleaseError(f"The folder {out.parent} does not exist. Make it or choose another --out.")
+        raise PublishError(f"The folder {out.parent} does not exist. Make it or choose another --out.")
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     connection = duckdb.connect(":memory:")
     try:
@@ -53,7 +54,7 @@ def export_duckdb(release: Release, out: Path, announce: Callable[[str, int], No
         connection.execute("detach portable")
         os.replace(partial, out)
     except duckdb.Error as error:
-        raise ReleaseError(f"The release {release.name} could not be exported to {out}: {error}") from None
+        raise PublishError(f"The release {release.name} could not be exported to {out}: {error}") from None
     finally:
         connection.close()
         partial.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.warehouse.errors import WarehouseError
 from pipelines.warehouse.release import Release
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ CATALOGUE_ALIAS = "everycent"
 _PRIVATE_LAKE_FOLDERS = {"raw", "ledger"}  # bills as delivered, and what only the runs may read
 
 
-class QueryError(Exception):
+class QueryError(WarehouseError):
     """The statement is refused or does not run; the message says why and what to do."""
 
 
@@ -119,7 +120,9 @@ def _only_select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Stat
     statement = statements[0]
     kind = "PRAGMA" if _first_word(sql) == "pragma" else statement.type.name
     if kind != "SELECT":
-        raise QueryError(f"Only a SELECT is accepted, but this is {kind}. A release never changes; nothing was run.")
+        raise QueryError(
+            f"Only a SELECT is accepted, but this is {kind}. A release never changes; nothing was run."
+        )
     return statement
 
 

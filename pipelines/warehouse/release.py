@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.warehouse.errors import PublishError
 from pipelines.warehouse.lock import writer_lock
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ CATALOGUE_NAME = "everycent.duckdb"
 MANIFEST_NAME = "manifest.json"
 SIDE_PREFIX = "asof-"
 _STAMP = re.compile(r"(\d{8})T?(\d{6})|(\d{4}-\d{2}-\d{2})T(\d{2})[:-]?(\d{2})[:-]?(\d{2})")
-
-
-class ReleaseError(Exception):
-    """A release is missing or cannot be used; the message says which, where, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +63,15 @@ class Release:
         return datetime.strptime(digits, "%Y%m%d%H%M%S")  # noqa: DTZ007 (UTC without zone, as everywhere)
 
     def manifest(self) -> dict[str, Any]:
-        """Return what the release was built from. Raises ReleaseError when it cannot be read."""
+        """Return what the release was built from. Raises PublishError when it cannot be read."""
         path = self.path / MANIFEST_NAME
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            message = f"The release {self.name} has no readable manifest at {path} ({error}). Use another release."
-            raise ReleaseError(message) from None
+            message = (
+                f"The release {self.name} has no readable manifest at {path} ({error}). Use another release."
+            )
+            raise PublishError(message) from None
 
 
 class ReleaseStore:
@@ -84,17 +83,17 @@ class ReleaseStore:
         self.pointer = self.home / "warehouse" / "current"
 
     def current(self) -> Release:
-        """Return the release that readers get. Raises ReleaseError when there is none."""
+        """Return the release that readers get. Raises PublishError when there is none."""
         if not self.pointer.is_symlink():
             message = f"There is no release in {self.home}. Publish one with: everycent nightly --config FILE"
-            raise ReleaseError(message)
+            raise PublishError(message)
         release = Release(self.pointer.resolve(), is_current=True)
         if not release.catalogue.is_file():
             message = (
                 f"{self.pointer} points to {release.path}, which holds no {CATALOGUE_NAME}. "
                 "Choose another with: everycent rollback"
             )
-            raise ReleaseError(message)
+            raise PublishError(message)
         return release
 
     def list(self) -> tuple[Release, ...]:
@@ -110,13 +109,13 @@ class ReleaseStore:
         return tuple(sorted(found, key=lambda release: release.name, reverse=True))
 
     def find(self, name: str) -> Release:
-        """Return the release of that name. Raises ReleaseError that lists the names there are."""
+        """Return the release of that name. Raises PublishError that lists the names there are."""
         releases = self.list()
         for release in releases:
             if release.name == name:
                 return release
         known = ", ".join(release.name for release in releases) or "none"
-        raise ReleaseError(f"There is no release {name!r} in {self.releases_folder}. Releases: {known}.")
+        raise PublishError(f"There is no release {name!r} in {self.releases_folder}. Releases: {known}.")
 
     def open_read_only(self, release: Release | None = None) -> duckdb.DuckDBPyConnection:
         """Open a release (the current one by default) for trusted reading: reports, exports, alerts."""
@@ -128,8 +127,8 @@ class ReleaseStore:
     def rollback(self, to: str | None = None) -> Release:
         """Make an earlier release current: the one before the current one, or the one named `to`.
 
-        Readers see either the one or the other, never nothing. Raises ReleaseError when there is none to go
-        to, HomeBusyError while a run is writing.
+        Readers see either the one or the other, never nothing. Raises PublishError when there is none to go
+        to, LockedError while a run is writing.
         """
         with writer_lock(self.home):
             target = self.find(to) if to else self._one_before_current()
@@ -138,7 +137,7 @@ class ReleaseStore:
                     f"{target.name} is an as-of release and cannot be current. "
                     f"Read it with: everycent query --release {target.name}"
                 )
-                raise ReleaseError(message)
+                raise PublishError(message)
             self.point_current(target.name)
         return Release(target.path, is_current=True)
 
@@ -160,5 +159,5 @@ class ReleaseStore:
         earlier = [release for release in releases if current_name is None or release.name < current_name]
         if not earlier:
             message = f"There is no release before {current_name} in {self.releases_folder}. `current` stays as it is."
-            raise ReleaseError(message)
+            raise PublishError(message)
         return earlier[0]

@@ -52,7 +52,7 @@ def write_json(result: QueryResult, rows: Iterable[tuple[Any, ...]], stream: Tex
 
 def write_parquet(result: QueryResult, limit: int | None, stream: IO[bytes]) -> int:
     """Write the rows as Parquet with the types of the query. Returns the row count."""
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     reader = result.cursor.to_arrow_reader(100_000)
     count = 0
@@ -100,9 +100,13 @@ def render_json(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(render_json(item) for item in value) + "]"
     if isinstance(value, dict):
-        pairs = (f"{json.dumps(str(key), ensure_ascii=False)}: {render_json(item)}" for key, item in value.items())
+        pairs = (
+            f"{json.dumps(str(key), ensure_ascii=False)}: {render_json(item)}" for key, item in value.items()
+        )
         return "{" + ", ".join(pairs) + "}"
-    render: Callable[[Any], str] = (lambda moment: moment.isoformat()) if isinstance(value, date | time) else str
+    render: Callable[[Any], str] = (
+        (lambda moment: moment.isoformat()) if isinstance(value, date | time) else str
+    )
     return json.dumps(render(value), ensure_ascii=False)
 
 

@@ -1,0 +1,308 @@
+"""The command `everycent`: arguments in, the right call, an exit code out.
+
+What belongs here: commands, their options and help, and turning errors into sentences. What must not: work
+(it is imported inside each command, so that `--help` is there at once) or how results look (`terminal/`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.arguments import (
+    choose_home,
+    choose_release,
+    choose_release_as_of,
+    choose_release_if_any,
+    parse_day,
+    parse_moment,
+    parse_week,
+    read_config,
+    read_config_if_any,
+)
+from pipelines.results import ExitCode
+
+EXIT_CODES = (
+    "Exit codes: 0 all is well; 1 nothing was published, or there is nothing to read; 2 published, with a source at "
+    "fault; 3 the config or an argument is wrong."
+)
+
+app = typer.Typer(
+    name="everycent",
+    help="Traces every cent of a cloud and AI bill to the behaviour that caused it.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+export_app = typer.Typer(help="Write a release in a form that others read.", no_args_is_help=True)
+app.add_typer(export_app, name="export")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="Config file. Default: ./everycent.yml, else $EVERYCENT_CONFIG.", metavar="FILE"
+    ),
+]
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder of lake/ and warehouse/; wins over the config.", metavar="DIR"),
+]
+ReleaseOption = Annotated[
+    str | None,
+    typer.Option("--release", help="Read this release instead of the current one.", metavar="NAME"),
+]
+AsOfOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of", parser=parse_moment, metavar="TIME", help="Know only what was delivered by then (UTC)."
+    ),
+]
+
+
+class OutputFormat(StrEnum):
+    """How `query` writes its result."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+@app.command(epilog=EXIT_CODES)
+def nightly(
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    today: Annotated[
+        date | None,
+        typer.Option(parser=parse_day, metavar="DATE", help="Business day. Default: the day of as-of."),
+    ] = None,
+    as_of: AsOfOption = None,
+    since: Annotated[
+        date | None, typer.Option(parser=parse_day, metavar="DATE", help="Build again from this day on.")
+    ] = None,
+) -> None:
+    """Land what is new, attribute it, publish a release and write the weekly report."""
+    settings = read_config(config, is_identity_key_needed=True)
+    from pipelines.defs.nightly import run_nightly
+    from pipelines.terminal.console import output_console
+    from pipelines.terminal.nightly_summary import print_nightly
+    from pipelines.terminal.progress_bar import terminal_progress
+
+    with terminal_progress() as progress:
+        result = run_nightly(
+            settings, home=home or settings.home, today=today, as_of=as_of, since=since, progress=progress
+        )
+    print_nightly(result, output_console())
+    raise typer.Exit(int(result.exit_code))
+
+
+@app.command(epilog=EXIT_CODES)
+def report(
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    week: Annotated[
+        date | None,
+        typer.Option(
+            parser=parse_week, metavar="YYYY-Www", help="ISO week. Default: the last week that has ended."
+        ),
+    ] = None,
+    as_of: AsOfOption = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the report. Default: <home>/reports/weekly.")
+    ] = None,
+) -> None:
+    """Write the weekly report from the current release, or as it was known at a time."""
+    from pipelines.terminal.progress_bar import terminal_progress
+    from pipelines.weekly_report import write_weekly_report
+
+    settings = read_config(config, is_identity_key_needed=as_of is not None)
+    store_home = home or settings.home
+    with terminal_progress() as progress:
+        release = choose_release_as_of(settings, store_home, as_of, progress)
+        progress.step("Write the weekly report")
+        path = write_weekly_report(release, week, out, settings.report)
+    typer.echo(path)
+
+
+@app.command(epilog=EXIT_CODES)
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT; '-' reads it from standard input.")],
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    release: ReleaseOption = None,
+    output_format: Annotated[
+        OutputFormat | None,
+        typer.Option("--format", help="Default: table; with --out, what the file's name ends in."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write here instead of the terminal.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, metavar="ROWS", help="Most rows. Default: 50 as a table, else all.")
+    ] = None,
+) -> None:
+    """Run one SELECT on a release; nothing can be changed, and nothing else on the machine read.
+
+    Schemas: marts, core, staging. Example: everycent query "select * from marts.cost_daily"
+    """
+    from pipelines.terminal.query_output import write_query
+
+    text = sys.stdin.read() if sql == "-" else sql
+    write_query(choose_release(config, home, release), text, output_format, out, limit)
+
+
+@app.command(epilog=EXIT_CODES)
+def sources(config: ConfigOption = None, home: HomeOption = None, release: ReleaseOption = None) -> None:
+    """Show each source: what is configured, how fresh and complete it is, and what is wrong with it."""
+    from pipelines.source_overview import read_source_overview
+    from pipelines.terminal.console import output_console
+    from pipelines.terminal.source_tables import print_sources
+
+    settings = read_config_if_any(config, home)
+    chosen = choose_release_if_any(config, home, release)
+    print_sources(read_source_overview(settings, chosen), output_console())
+
+
+@app.command(epilog=EXIT_CODES)
+def explain(
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    release: ReleaseOption = None,
+    day: Annotated[
+        date | None, typer.Option("--date", parser=parse_day, metavar="DATE", help="UTC day.")
+    ] = None,
+    feature: Annotated[str | None, typer.Option(help="Feature; 'none' for cost without one.")] = None,
+    driver: Annotated[str | None, typer.Option(help="Cost driver, such as inference or egress.")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="User id as the marts show it; 'none' for without.")
+    ] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Endpoint.")] = None,
+    team: Annotated[str | None, typer.Option(help="Team.")] = None,
+    environment: Annotated[str | None, typer.Option(help="Environment.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Agent.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Provider.")] = None,
+    service: Annotated[str | None, typer.Option(help="Service, as the bill names it.")] = None,
+    residual: Annotated[
+        str | None, typer.Option(help="Residual reason, such as no_owner; 'none' for owned.")
+    ] = None,
+    charge_id: Annotated[str | None, typer.Option(help="Start from this bill line.")] = None,
+    cell_id: Annotated[str | None, typer.Option(help="Start from this cell.")] = None,
+    trace_id: Annotated[str | None, typer.Option(help="Start from this trace.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="ROWS", help="Most rows of each table.")] = 5,
+) -> None:
+    """Show where a cost comes from: the line, its cells, the bill lines and the requests behind them.
+
+    Both sides close at the cell: what the bill says, and what was attributed, to the last digit.
+    """
+    from pipelines.terminal.console import output_console
+    from pipelines.terminal.explanation import print_explanation
+    from pipelines.warehouse.explain import Selection, build_explanation
+
+    dimensions = {
+        "feature": feature,
+        "cost_driver": driver,
+        "user_id": user,
+        "endpoint": endpoint,
+        "team": team,
+        "environment": environment,
+        "agent": agent,
+        "model": model,
+        "provider": provider,
+        "service_name": service,
+        "residual_reason": residual,
+    }
+    selection = Selection(
+        day=day,
+        dimensions={key: value for key, value in dimensions.items() if value is not None},
+        charge_id=charge_id,
+        cell_id=cell_id,
+        trace_id=trace_id,
+    )
+    if selection.is_empty:
+        raise typer.BadParameter("say what to explain, for example --date 2026-11-19 --feature search")
+    print_explanation(
+        build_explanation(choose_release(config, home, release), selection, limit), output_console()
+    )
+
+
+@app.command(epilog=EXIT_CODES)
+def releases(config: ConfigOption = None, home: HomeOption = None) -> None:
+    """List the releases that are kept, newest first."""
+    from pipelines.terminal.console import output_console
+    from pipelines.terminal.source_tables import print_releases
+    from pipelines.warehouse.release import ReleaseStore
+
+    store = ReleaseStore(choose_home(config, home))
+    print_releases(store.list(), output_console())
+
+
+@app.command(epilog=EXIT_CODES)
+def rollback(
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Release to go to. Default: the one before the current one."),
+    ] = None,
+) -> None:
+    """Make an earlier release current again, and list what there is."""
+    from pipelines.terminal.console import output_console
+    from pipelines.terminal.source_tables import print_releases
+    from pipelines.warehouse.release import ReleaseStore
+
+    store = ReleaseStore(choose_home(config, home))
+    release = store.rollback(to)
+    typer.echo(
+        f"Current is now {release.name}. Readers that are open keep the old one until they open again."
+    )
+    print_releases(store.list(), output_console())
+
+
+@export_app.command("duckdb", epilog=EXIT_CODES)
+def export_duckdb_command(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write; it must not exist yet.")],
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    release: ReleaseOption = None,
+) -> None:
+    """Write a whole release as one portable DuckDB file: tables, not views."""
+    from pipelines.terminal.progress_bar import terminal_progress
+    from pipelines.warehouse.portable import export_duckdb
+
+    chosen = choose_release(config, home, release)
+    with terminal_progress() as progress:
+        count = export_duckdb(chosen, out, lambda name, total: progress.step(name))
+    typer.echo(f"{out}: {count} tables of release {chosen.name}")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; errors become sentences on the error stream."""
+    try:
+        code = app(list(arguments) or ["--help"], prog_name="everycent", standalone_mode=False)
+    except Exception as error:  # noqa: BLE001 (the outermost edge: users get a sentence, not a traceback)
+        if os.environ.get("EVERYCENT_DEBUG") == "1":
+            raise
+        from pipelines.terminal.errors import print_error
+
+        return int(print_error(error))
+    return code if isinstance(code, int) else int(ExitCode.OK)
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What a nightly run prints when it has ended.
+
+What belongs here: `NightlyResult` for eyes, at 80 columns or more. What must not: any figure of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.results import ConservationLine, NightlyResult
+from pipelines.terminal.console import count_text, exact_text, money_text, safe_text, table_of
+
+_WIDE = 96
+_VERDICTS = {
+    0: ("✓", "green", "Everything is published."),
+    1: ("✗", "red", "Nothing was published."),
+    2: ("!", "yellow", "Published, with a source at fault."),
+}
+
+
+def print_nightly(result: NightlyResult, console: Console) -> None:
+    """Print the release, its largest lines, the conservation proof, what is wrong, and where the report lies."""
+    if result.top_lines:
+        console.print(_largest_lines(result, console.width))
+    if result.conservation:
+        console.print(_proof(result))
+    _print_list("Failed checks", result.failed_checks, "red", console)
+    _print_list("Sources at fault", result.source_faults, "yellow", console)
+    _print_verdict(result, console)
+    _print_place("Release", result.release_path, console)
+    _print_place("Report", result.report_path, console)
+
+
+def _largest_lines(result: NightlyResult, width: int) -> Table:
+    is_wide = width >= _WIDE
+    columns = [
+        ("date", "left"),
+        ("driver", "left"),
+        ("feature", "left"),
+        ("user", "left"),
+        ("model or service", "left"),
+    ]
+    columns += [("requests", "right")] if is_wide else []
+    columns += [("effective cost", "right"), ("", "left")]
+    columns += [("state", "left")] if is_wide else []
+    rows = [_line_cells(line, is_wide) for line in result.top_lines]
+    return table_of(columns, rows, title=f"The {len(rows)} largest lines of marts.cost_daily")
+
+
+def _line_cells(line: Mapping[str, Any], is_wide: bool) -> list[Any]:
+    residual = line.get("residual_reason")
+    feature = Text(f"({residual})", style="dim") if residual else line.get("feature") or "(unknown)"
+    cells = [
+        line.get("charge_date"),
+        line.get("cost_driver"),
+        feature,
+        _shortened(line.get("user_id")),
+        line.get("model") or line.get("service_name"),
+    ]
+    cells += [count_text(line.get("requests"))] if is_wide else []
+    cells += [money_text(line.get("effective_cost")), line.get("billing_currency")]
+    return cells + ([line.get("cost_state")] if is_wide else [])
+
+
+def _shortened(user_id: str | None) -> str:
+    """Return the first 12 characters: enough to tell people apart in ten lines."""
+    text = safe_text(user_id)
+    return text if len(text) <= 13 else f"{text[:12]}…"
+
+
+def _proof(result: NightlyResult) -> Table:
+    columns = [
+        ("currency", "left"),
+        ("billed", "right"),
+        ("attributed", "right"),
+        ("difference", "right"),
+        ("", "left"),
+    ]
+    rows = [_proof_cells(line) for line in result.conservation]
+    return table_of(columns, rows, title="Conservation: every bill line is in the fact table")
+
+
+def _proof_cells(line: ConservationLine) -> list[Any]:
+    verdict = Text("✗", style="red") if line.difference else Text("✓", style="green")
+    figures = (line.billed_total, line.attributed_total, line.difference)
+    return [line.currency, *(exact_text(figure) for figure in figures), verdict]
+
+
+def _print_list(title: str, sentences: tuple[str, ...], style: str, console: Console) -> None:
+    if not sentences:
+        return
+    console.print(Text(title, style=f"bold {style}"))
+    for sentence in sentences:
+        console.print(Text(f"  • {safe_text(sentence)}"))
+    console.print()
+
+
+def _print_verdict(result: NightlyResult, console: Console) -> None:
+    mark, style, words = _VERDICTS[int(result.exit_code)]
+    if result.unchanged and result.exit_code == 0:
+        words = "Nothing new; the release before stays current."
+    console.print(Text.assemble((f"{mark} {words}", f"bold {style}"), f"  {result.seconds:.1f} s"))
+
+
+def _print_place(label: str, path: object, console: Console) -> None:
+    if path is not None:
+        console.print(Text(f"  {label:<8}{path}"), soft_wrap=True)

@@ -1,0 +1,130 @@
+"""A tiny release on disk, in the layout of real ones: immutable Parquet below `tables/`, a catalogue of views.
+
+One inference cell of 10.00 USD that two people used 3 : 1 and a tenth of which no log shows, one credit cell.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+
+DAY = "2026-11-19"
+FIRST = "20261118T030000Z-aaaaaaaa"
+SECOND = "20261119T030000Z-bbbbbbbb"
+THIRD = "20261120T030000Z-cccccccc"
+SIDE = "asof-20261117T030000Z-dddddddd"
+HOSTILE_FEATURE = '=HYPERLINK("http://x")'
+
+_MONEY = "decimal(38, 12)"
+_OWNERS = ("feature", "user_id", "tenant", "customer", "team", "endpoint", "workflow", "agent", "agent_step")
+_CELL = "provider, service_name, model, token_class, traffic_kind, cost_driver, cost_state, billing_currency"
+
+TABLES = {
+    "core.cells": f"""
+        select date '{DAY}' as charge_date, cell_id, {_CELL}, pool_key, method_id, evidence, residual_reason,
+            cast(billed_quantity as {_MONEY}) as billed_quantity, cast(coverage as decimal(18, 12)) as coverage_share
+        from (values
+            ('cell-1', 'openai', 'OpenAI API', 'gpt-x', 'output_tokens', null, 'inference', 'provisional', 'USD',
+                'pool-1', 'tokens', 'allocated', null, 1000, 0.9),
+            ('cell-2', 'aws', 'AmazonEC2', null, null, null, 'compute', 'provisional', 'USD',
+                null, 'residual', 'billed', 'credit', null, null)
+        ) as v(cell_id, {_CELL}, pool_key, method_id, evidence, residual_reason, billed_quantity, coverage)""",
+    "core.charges": f"""
+        select charge_id, rule_id, charge_category, charge_description, sku_meter, null as resource_id,
+            cast(cost as {_MONEY}) as billed_cost, 'bill.csv' as x_source_file
+        from (values
+            ('line-1', 'openai_output', 'Usage', 'gpt-x output', 'output', 7),
+            ('line-2', 'openai_output', 'Usage', 'gpt-x output', 'output', 3),
+            ('line-3', 'any_credit', 'Credit', chr(27) || '[31mred', 'credit', -2.5)
+        ) as v(charge_id, rule_id, charge_category, charge_description, sku_meter, cost)""",
+    "core.charge_cells": f"""
+        select date '{DAY}' as charge_date, charge_id, cell_id, cast(cost as {_MONEY}) as billed_cost,
+            cast(cost as {_MONEY}) as effective_cost, 'USD' as billing_currency
+        from (values ('line-1', 'cell-1', 7), ('line-2', 'cell-1', 3), ('line-3', 'cell-2', -2.5))
+            as v(charge_id, cell_id, cost)""",
+    "core.owners_dim": f"""
+        select owner_id, feature, user_id, {", ".join(f"cast(null as varchar) as {name}" for name in _OWNERS[2:])},
+            cast(null as varchar) as environment
+        from (values ('owner-0', null, null), ('owner-1', 'search', 'ann'), ('owner-2', '{HOSTILE_FEATURE}', 'bob'))
+            as v(owner_id, feature, user_id)""",
+    "core.attributed_costs": f"""
+        select date '{DAY}' as charge_date, cell_id, row_id, owner_id, null as from_zone, null as to_zone,
+            residual_reason, cast(cost as {_MONEY}) as billed_cost, cast(cost as {_MONEY}) as effective_cost,
+            cast(cost as {_MONEY}) as list_cost, 'USD' as billing_currency, requests, 0::bigint as input_tokens,
+            tokens as output_tokens, 0::bigint as bytes, method_id, evidence, 'provisional' as cost_state
+        from (values
+            ('cell-1', 'row-1', 'owner-1', null, 6.75, 3::bigint, 675::bigint, 'tokens', 'allocated'),
+            ('cell-1', 'row-2', 'owner-2', null, 2.25, 1, 225, 'tokens', 'allocated'),
+            ('cell-1', 'row-3', 'owner-0', 'unlogged_usage', 1, 0, 0, 'residual', 'billed'),
+            ('cell-2', 'row-4', 'owner-0', 'credit', -2.5, 0, 0, 'residual', 'billed')
+        ) as v(cell_id, row_id, owner_id, residual_reason, cost, requests, tokens, method_id, evidence)""",
+    "core.usage_costs": f"""
+        select date '{DAY}' as charge_date, usage_id, owner_id, 'openai' as provider, 'gpt-x' as model,
+            'output_tokens' as token_class, 'standard' as service_tier, 'pool-1' as pool_key,
+            quantity as quantity_tokens, cast(quantity as {_MONEY}) / 100 as list_cost, 'USD' as list_cost_currency,
+            null as unpriced_reason, 'price-1' as price_id
+        from (values ('usage-1', 'owner-1', 675::bigint), ('usage-2', 'owner-2', 225)) as v(usage_id, owner_id, quantity)""",
+    "core.trace_usage": f"""
+        select date '{DAY}' as charge_date, 'trace-1' as trace_id, 'usage-1' as usage_id, 'owner-1' as owner_id""",
+    "core.physical_weights": """
+        select date '2026-11-19' as charge_date, '' as pool_key, '' as weight_id, '' as owner_id, '' as feature,
+            '' as endpoint, '' as from_zone, '' as to_zone, '' as residual_reason, 0::bigint as bytes where false""",
+    "core.identified_requests": f"""
+        select date '{DAY}' as charge_date, timestamp '{DAY} 10:00:00' as started_at, request_id, trace_id,
+            'openai' as provider, 'gpt-x' as model, 'ok' as status, feature, user_id, 10::bigint as uncached_input_tokens,
+            0::bigint as cache_read_tokens, tokens as output_tokens, 'logs' as x_source,
+            {", ".join(f"cast(null as varchar) as {name}" for name in _OWNERS[2:])},
+            cast(null as varchar) as environment
+        from (values ('request-1', 'trace-1', 'search', 'ann', 675::bigint),
+            ('request-2', 'trace-2', '{HOSTILE_FEATURE}', 'bob', 225)) as v(request_id, trace_id, feature, user_id, tokens)""",
+    "marts.traces": "select 'trace-1' as trace_id, 'search' as feature, 1 as calls, 6.75::decimal(38, 12) as total_cost",
+    "marts.cost_daily": f"""
+        select date '{DAY}' as charge_date, feature, cast(cost as {_MONEY}) as effective_cost, requests
+        from (values ('search', 6.75, 3::bigint), ('{HOSTILE_FEATURE}', 2.25, 1), (null, -1.5, 0))
+            as v(feature, cost, requests)""",
+    "marts.data_completeness": f"""
+        select 'bill' as source, 'charges' as dataset, date '{DAY}' as date, 3::bigint as rows,
+            cast(0.75 as decimal(18, 12)) as expected_share""",
+    "staging.source_status": f"""
+        select 'bill' as source, 'focus_files' as connector, 'charges' as dataset, 'ok' as state,
+            timestamp '{DAY} 22:00:00' as last_delivered_at, date '{DAY}' as last_date, 3::bigint as rows,
+            cast(5 as decimal(18, 6)) as age_hours""",
+    "staging.deliveries": f"""
+        select 'bill' as source, 'charges' as dataset, 'abcdef0123456789' as snapshot_id,
+            timestamp '{DAY} 22:00:00' as delivered_at, true as is_current""",
+    "staging.findings": """
+        select 'bill' as source, 'charges' as dataset, 'warn' as severity, 'renamed_column' as kind,
+            'bill.csv: column X is new' as message, 2::bigint as finding_count""",
+}
+
+
+def build_home(home: Path) -> Path:
+    """Make a home with three releases and a side release; the third release is current."""
+    for name in (FIRST, SECOND, THIRD, SIDE):
+        build_release(home, name)
+    (home / "warehouse" / "current").symlink_to(Path("releases") / THIRD)
+    return home
+
+
+def build_release(home: Path, name: str) -> Path:
+    """Write one release whose views read Parquet files, and return its folder."""
+    folder = home / "warehouse" / "releases" / name
+    folder.mkdir(parents=True)
+    connection = duckdb.connect(str(folder / "everycent.duckdb"))
+    for relation, select in TABLES.items():
+        file = home / "warehouse" / "tables" / relation / "all" / "0123.parquet"
+        quoted = str(file).replace("'", "''")
+        if not file.exists():
+            file.parent.mkdir(parents=True)
+            connection.execute(f"copy ({select}) to '{quoted}' (format parquet)")
+        connection.execute(f"create schema if not exists {relation.partition('.')[0]}")
+        connection.execute(f"create view {relation} as select * from read_parquet(['{quoted}'])")
+    connection.execute("comment on view marts.cost_daily is 'Cost per day'")
+    connection.execute("comment on column marts.cost_daily.effective_cost is 'Net of credits'")
+    connection.execute(f"create table marts.release_name as select '{name}' as name")
+    connection.close()
+    manifest = {"parameters": {"as_of": "2026-11-20T03:00:00"}, "code_version": "test"}
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return folder
