@@ -271,7 +271,7 @@ class SourceState:
 
 @dataclass(frozen=True)
 class WeeklyData:
-    """Everything the report shows. Costs are effective, after credits, without tax, in the reporting currency."""
+    """Everything the report shows; costs are effective, without tax, in the reporting currency."""
 
     week: Week
     reporting_currency: str | None

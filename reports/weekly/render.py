@@ -139,8 +139,8 @@ def _render_chart(
     fan = fan_days(data)
     first, last = _chart_span(data, fan)
     description = (
-        f"Cost per day in {data.reporting_currency}, stacked by feature, "
-        f"{formats.format_day(first)} to {formats.format_day(last)}; {'with' if fan else 'without'} forecast. The figures stand in the tables."
+        f"Cost per day in {data.reporting_currency}, stacked by feature, {formats.format_day(first)} to "
+        f"{formats.format_day(last)}, {'with' if fan else 'without'} forecast. Figures stand in the tables."
     )
     bars = figures.build_bars(data.slices, legend)
     return figures.render_daily_chart(bars, fan, headline.daily_budgets, first, last, data.week, description)
