@@ -26,7 +26,7 @@ _DIGEST_HEX = 20
 
 
 def normalise_identifier(value: str | None) -> str | None:
-    """Return the comparable form of an identifier: NFKC, trimmed, lower-case, without `mailto:`; None when empty.
+    """Return the comparable form of an identifier: NFKC, trimmed, lower-case, no `mailto:`; None when empty.
 
     Applied until nothing changes, so that normalising twice is the same as once.
     """
@@ -83,7 +83,7 @@ class Identity:
         return f"u_{self.key_id}_{digest.hex()[:_DIGEST_HEX]}"
 
     def pseudonymise_array(self, column: pa.Array | pa.ChunkedArray) -> pa.Array:
-        """Return a text column with `pseudonymise` applied to each value; each distinct value is hashed once."""
+        """Return a text column with `pseudonymise` applied; each distinct value is hashed once."""
         array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         if isinstance(array, pa.ChunkedArray):
             array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], pa.string())

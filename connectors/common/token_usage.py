@@ -4,8 +4,8 @@ What belongs here: the arithmetic between reported counts and disjoint classes, 
 count. What must not: which attribute or column a count is read from (a connector's schema), or prices.
 
 Emitters disagree on whether "input tokens" holds the cached ones (OpenAI, Gemini and OTel: yes; Anthropic and
-Bedrock as they answer: no), and on whether output holds reasoning. So every row says which it means; nothing is
-clamped and nothing is guessed: a row that contradicts itself is refused with a reason.
+Bedrock as they answer: no), and on whether output holds reasoning. So every row says which it means;
+nothing is clamped and nothing is guessed: a row that contradicts itself is refused with a reason.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ REPORTED_COUNTS = (
     "image_tokens",
     "provider_total_tokens",
 )
-"""What an emitter may report. `cache_write_tokens` is the total of both lifetimes; null means not reported."""
+"""What an emitter may report. `cache_write_tokens` is the total of both lifetimes; null = not reported."""
 
 USAGE_COLUMNS = {
     "uncached_input_tokens": pl.Int64,
@@ -68,8 +68,8 @@ def normalise_usage(frame: pl.DataFrame) -> pl.DataFrame:
     Reads any of REPORTED_COUNTS (a missing column means not reported), the flags `input_includes_cached` and
     `output_includes_reasoning` (default true), and `usage_problem` where the reader already refused a count.
     Adds USAGE_COLUMNS and `usage_problem` (a key of PROBLEMS or null; then the classes are null),
-    `is_total_mismatch` (the classes do not add up to the provider's own total) and `is_cache_lifetime_assumed`
-    (cache writes of unstated lifetime, counted as five minutes).
+    `is_total_mismatch` (the classes do not add up to the provider's own total) and
+    `is_cache_lifetime_assumed` (cache writes of unstated lifetime, counted as five minutes).
     """
     reported = _with_defaults(frame)
     computed = reported.with_columns(_problem().alias("usage_problem"), **_classes())
@@ -116,7 +116,7 @@ def _cached() -> pl.Expr:
 
 
 def _classes() -> dict[str, pl.Expr]:
-    """Return the disjoint classes whose name is also a reported count, under a name with a trailing underscore."""
+    """Return the disjoint classes that are reported counts too, under names with a trailing underscore."""
     inclusive = pl.col("input_tokens") - _cached()
     from_input = pl.when("input_includes_cached").then(inclusive).otherwise(pl.col("input_tokens"))
     rest = pl.col("cache_write_tokens") - pl.col("cache_write_1h_tokens").fill_null(0)

@@ -28,7 +28,7 @@ from connectors.request_files.settings import Settings
 from connectors.request_files.values import (
     build_counts,
     build_duration,
-    build_instant,
+    build_instants,
     build_status,
     build_text,
 )
@@ -112,7 +112,7 @@ def _build_values(batch: pl.DataFrame, settings: Settings) -> dict[str, pl.Expr]
     problems: list[pl.Expr] = []
     for name in settings.columns:
         if name in TIME_COLUMNS:
-            values[name] = build_instant(name, types[name], settings.timestamp_format)
+            values[name] = pl.lit(build_instants(batch[name], settings.timestamp_format))
         elif name in TEXT_COLUMNS:
             text = build_text(name, types[name])
             values[name] = (

@@ -21,17 +21,39 @@ def build_text(column: str, dtype: pl.DataType) -> pl.Expr:
     return pl.when(~text.is_in(NULL_TEXTS)).then(text)
 
 
-def build_instant(column: str, dtype: pl.DataType, timestamp_format: str) -> pl.Expr:
-    """Return naive UTC times in microseconds; null where the text is no time."""
-    if isinstance(dtype, pl.Datetime):
-        value = pl.col(column).cast(pl.Datetime("us", dtype.time_zone))
-        return value.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if dtype.time_zone else value
-    text = build_text(column, dtype)
+def build_instants(column: pl.Series, timestamp_format: str) -> pl.Series:
+    """Return a column as naive UTC times in microseconds; null where a value is no time."""
+    frame = column.alias("value").to_frame()
+    if isinstance(column.dtype, pl.Datetime):
+        value = pl.col("value").cast(pl.Datetime("us", column.dtype.time_zone))
+        if column.dtype.time_zone:
+            value = value.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return frame.select(value).to_series()
+    text = frame.select(build_text("value", column.dtype)).to_series()
     if timestamp_format != "auto":
         zone = "UTC" if "%z" in timestamp_format or "%:z" in timestamp_format else None
         parsed = text.str.to_datetime(timestamp_format, time_unit="us", time_zone=zone, strict=False)
         return parsed.dt.replace_time_zone(None) if zone else parsed
-    return pl.coalesce(_iso_instant(text), _epoch_instant(text))
+    return _read_auto(text)
+
+
+def _read_auto(text: pl.Series) -> pl.Series:
+    """Read a column in the spelling of its first value, then what is left in every other known spelling."""
+    first = text.drop_nulls().head(1).to_list()
+    separator = "T" if first and first[0][10:11] == "T" else " "
+    suffix = "Z" if first and first[0].endswith("Z") else ""
+    parsed = text.str.to_datetime(f"%Y-%m-%d{separator}%H:%M:%S%.f{suffix}", time_unit="us", strict=False)
+    left = (text.is_not_null() & parsed.is_null()).arg_true()
+    if not len(left):
+        return parsed
+    value = pl.col("value")
+    rest = (
+        text.gather(left)
+        .alias("value")
+        .to_frame()
+        .select(pl.coalesce(_iso_instant(value), _epoch_instant(value)))
+    )
+    return parsed.scatter(left, rest.to_series())
 
 
 def _iso_instant(text: pl.Expr) -> pl.Expr:

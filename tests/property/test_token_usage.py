@@ -1,4 +1,4 @@
-"""Token usage: disjoint classes add up to what was reported, whatever the emitter's habit; nonsense is refused."""
+"""Token usage: classes add up to what was reported, whatever the emitter's habit; nonsense is refused."""
 
 from __future__ import annotations
 
