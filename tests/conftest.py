@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: the real data, a fresh lake with a fixed clock, and no network but loopback.
+"""Fixtures for every test: the real data, a fresh lake with a fixed clock, no network but loopback.
 
 What belongs here: small shared fixtures. What must not: cases of one test file.
 """
@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from pytest_socket import disable_socket, socket_allow_hosts
+from pytest_socket import socket_allow_hosts
 
 from connectors.common.contract import LandingContext
 from connectors.common.identity import Identity
@@ -21,8 +21,7 @@ CLOCK = datetime(2026, 11, 20, 3, 0, 0)
 
 def pytest_runtest_setup() -> None:
     """Block the network for every test; loopback and unix sockets stay open."""
-    disable_socket(allow_unix_socket=True)
-    socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
+    socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,9 @@ from __future__ import annotations
 from connectors.common.datasets import BUDGETS
 from connectors.common.plain_files import Kind, PlainColumn, PlainFormat
 
+MEASURES = ("effective_cost", "billed_cost", "list_cost")
+"""Which cost a budget limits; effective cost when the file does not say."""
+
 FORMAT = PlainFormat(
     BUDGETS,
     (
@@ -22,7 +25,7 @@ FORMAT = PlainFormat(
         PlainColumn("period_end", Kind.DAY, is_required=True),
         PlainColumn("amount", Kind.MONEY, is_required=True),
         PlainColumn("currency", is_required=True),
-        PlainColumn("measure", choices=("effective_cost", "billed_cost", "list_cost")),
+        PlainColumn("measure", choices=MEASURES, default="effective_cost"),
     ),
     interval=("period_start", "period_end"),
 )

@@ -18,9 +18,9 @@ def resolve_bill_of_record(
 ) -> list[SourceReport]:
     """Return the reports, in their order, so that every bill is carried by exactly one feed.
 
-    A bill is (invoice issuer, billing account, billing period); an unknown issuer overlaps every issuer of that
-    account and period. Where two feeds deliver the same bill the one declared first carries it. The other's
-    delivery of that scope is not current any more and its report gets a fault, for summing both would double
+    A bill is (invoice issuer, billing account, billing period); an unknown issuer overlaps every issuer of
+    that account and period. Where two feeds deliver the same bill the one declared first carries it. The
+    other's delivery of that scope is not current any more and its report gets a fault, for summing both would double
     the bill with every other check still green. A feed that is not in `declared_order` comes last.
     """
     rank = {name: position for position, name in enumerate(declared_order)}
@@ -63,7 +63,7 @@ def _is_overlapping(some: frozenset[str | None], others: frozenset[str | None]) 
 def _build_finding(source: str, first: str, delivery: Delivery) -> Finding:
     message = (
         f"{source}: the bill of account {delivery.billing_account_id}, period {delivery.period}, is already "
-        f"carried by {first}, which is declared first; this feed's {delivery.rows} lines do not count. Remove one "
-        "of the two sources, or narrow its path to what the other does not deliver"
+        f"carried by {first}, which is declared first; this feed's {delivery.rows} lines do not count. "
+        "Remove one of the two sources, or narrow its path to what the other does not deliver"
     )
     return Finding(source, _CHARGES, "overlapping_bill", message, Severity.FAULT, delivery.rows)

@@ -89,7 +89,7 @@ def write_record(folder: Path, record: DeliveryRecord, lake: Path) -> None:
 
 
 def read_records(folder: Path, lake: Path, typing_digest: str) -> list[DeliveryRecord]:
-    """Read all manifests of a source, oldest first, with the typed files of the wanted or else newest typing."""
+    """Read all manifests of a source, oldest first; typed files of the wanted, else the newest typing."""
     if not folder.is_dir():
         return []
     names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".json"))

@@ -227,10 +227,11 @@ class SourceLanding:
         write_json(self.raw / "quarantine" / f"{name}.json", content)
 
     def report(self) -> SourceReport:
-        """Save the seen index; return all deliveries known (by `as_of`), the current ones marked, and findings."""
+        """Save the seen index; return the deliveries known (by `as_of`), the current marked, and findings."""
         if not self.is_reading_only:
             self.seen.save()
-        known = mark_current(self.records, self.context.as_of)
+        ordered = sorted(self.records, key=lambda record: record.file_name)
+        known = mark_current(ordered, self.context.as_of)
         remembered = [finding for r in known if r.delivery.is_current for finding in r.findings]
         findings = tuple(dict.fromkeys([*self._findings, *remembered]))
         deliveries = tuple(r.delivery for r in known)

@@ -46,12 +46,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class PlainColumn:
-    """One column of a plain file; `choices` are the only values allowed where there are any."""
+    """One column of a plain file; `choices`: the only values allowed, `default`: for an empty one."""
 
     name: str
     kind: Kind = Kind.TEXT
     is_required: bool = False
     choices: tuple[str, ...] = ()
+    default: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ _PARSERS: dict[Kind, Callable[[pa.Array], Parsed]] = {
 
 
 def land_plain_files(settings: SourceSettings, context: LandingContext, plain: PlainFormat) -> SourceReport:
-    """Land a folder of plain files; a row that cannot be read is refused alone, a missing column stops the file."""
+    """Land a folder of plain files; a bad row is refused alone, a missing column stops the file."""
 
     def read(file: SourceFile, delivery: FileDelivery) -> None:
         _read_file(file, delivery, plain, context)
@@ -100,9 +101,9 @@ def _read_file(file: SourceFile, delivery: FileDelivery, plain: PlainFormat, con
     refused = np.zeros(text.num_rows, dtype=bool)
     columns: dict[str, pa.Array] = {}
     for column in plain.columns:
-        if column.name not in text.column_names:
+        values = _read_column(text, column)
+        if values is None:
             continue
-        values = normalise_nulls(text.column(column.name))
         parsed = _parse_column(column, values, context)
         problems = _find_problems(column, values, parsed)
         _refuse(delivery, column.name, problems, refused, first_line)
@@ -111,6 +112,14 @@ def _read_file(file: SourceFile, delivery: FileDelivery, plain: PlainFormat, con
         _refuse(delivery, plain.interval[1], _find_reversed(columns, plain.interval), refused, first_line)
     table = pa.table(columns)
     delivery.write(plain.dataset.name, table.filter(pa.array(~refused)) if refused.any() else table)
+
+
+def _read_column(text: pa.Table, column: PlainColumn) -> pa.Array | None:
+    """Return the delivered text of a column, None when there is neither column nor default."""
+    if column.name not in text.column_names:
+        return None if column.default is None else pa.repeat(column.default, text.num_rows)
+    values = normalise_nulls(text.column(column.name))
+    return values if column.default is None else pc.fill_null(values, column.default)
 
 
 def _parse_column(column: PlainColumn, values: pa.Array, context: LandingContext) -> Parsed:

@@ -34,14 +34,15 @@ def check_required_columns(present: Iterable[str], required: Iterable[str | tupl
 def check_type(
     column: str, expected: str, bad_rows: tuple[int, ...], *, present_count: int, first_line: int = 2
 ) -> None:
-    """Raise FileFault when text stands where a number or time must be; `type_flip` when no value fits at all."""
+    """Raise FileFault when text stands where a number or time must be; `type_flip` when no value fits."""
     if not bad_rows:
         return
     line = bad_rows[0] + first_line
     if len(bad_rows) >= present_count:
         message = f"column {column} changed its type: no value is {expected}; deliver it again as {expected}"
         raise FileFault("type_flip", message, line=line, column=column)
-    message = f"line {line}, column {column}: not {expected} ({len(bad_rows)} such values); correct and deliver again"
+    count = len(bad_rows)
+    message = f"line {line}, column {column}: not {expected} ({count} such values); correct and deliver again"
     raise FileFault("unparsable_value", message, line=line, column=column)
 
 

@@ -90,7 +90,7 @@ def list_paths(
 
 
 class SeenIndex:
-    """`seen.json`: relative path → size, mtime and digest of a file, and what came of it under which typing."""
+    """`seen.json`: relative path → size, mtime, digest of a file, and what came of it under which typing."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

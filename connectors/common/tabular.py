@@ -28,8 +28,8 @@ _BLOCK_BYTES = 16 << 20
 def read_text_table(file: SourceFile, on_bad_line: BadLine | None = None) -> pa.Table:
     """Return all rows of a file as text columns, in file order.
 
-    Doubles are given as their shortest decimal, nested values as JSON. A JSON line that cannot be read goes to
-    `on_bad_line(line, reason)` when given, else the file is refused. Raises FileFault (kinds `unreadable_file`,
+    Doubles are given as their shortest decimal, nested values as JSON. A JSON line that cannot be read goes
+    to `on_bad_line(line, reason)` when given, else the file is refused. Raises FileFault (`unreadable_file`,
     `malformed_row`, `empty_file`, `unknown_format`); messages never hold content.
     """
     suffix = file.suffix
@@ -87,7 +87,7 @@ def _read_csv(file: SourceFile) -> pa.Table:
     )
     if bad:
         line, expected, actual = bad[0]
-        message = f"line {line} has {actual} fields, the header has {expected}; correct the quoting and deliver again"
+        message = f"line {line} has {actual} fields, the header has {expected}; correct it and deliver again"
         raise FileFault("malformed_row", message, line=line)
     return table
 

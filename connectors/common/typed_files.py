@@ -80,7 +80,7 @@ class PartitionWriter:
         self._rows: dict[str, int] = {}
 
     def write(self, table: pa.Table) -> None:
-        """Add rows; any subset of the dataset's columns, `x_source` and `x_snapshot_id` are filled in here."""
+        """Add rows with any of the dataset's columns; `x_source` and `x_snapshot_id` are filled in here."""
         if table.num_rows == 0:
             return
         landing = {"x_source": self._source, "x_snapshot_id": self._snapshot_id}

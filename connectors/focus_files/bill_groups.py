@@ -23,7 +23,7 @@ _DIGITS = re.compile(r"\D")
 
 @dataclass(frozen=True)
 class BillGroup:
-    """Files that were delivered together; `delivered_at` is None when nothing states it (then mtime counts)."""
+    """Files delivered together; `delivered_at` is None when nothing states it (then mtime counts)."""
 
     key: str
     files: tuple[SourceFile, ...]

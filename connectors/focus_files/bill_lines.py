@@ -114,8 +114,8 @@ def _check_not_null(delivered: Mapping[str, pa.Array], first_line: int) -> None:
         if column.null_count:
             line = pc.index(pc.is_null(column), True).as_py() + first_line
             message = (
-                f"line {line}, column {name}: empty ({column.null_count} such lines), so the line belongs to no "
-                "period or currency; correct and deliver again"
+                f"line {line}, column {name}: empty ({column.null_count} such lines), so the line belongs to "
+                "no period or currency; correct and deliver again"
             )
             raise FileFault("missing_value", message, line=line, column=name)
 
@@ -138,7 +138,9 @@ def _check_currency(column: pa.Array, first_line: int) -> None:
     is_code = pc.match_substring_regex(column, _CURRENCY)
     if pc.all(is_code).as_py() is False:
         line = pc.index(is_code, False).as_py() + first_line
-        message = f"line {line}, column BillingCurrency: not an ISO 4217 code such as USD; correct and deliver again"
+        message = (
+            f"line {line}, column BillingCurrency: not an ISO 4217 code (as USD); correct and deliver again"
+        )
         raise FileFault("unparsable_value", message, line=line, column="BillingCurrency")
 
 

@@ -33,7 +33,7 @@ class ScopeBill:
 def build_scope_bill(
     scope: str, files: list[tuple[SourceFile, BillLines]], delivered_at: datetime
 ) -> ScopeBill:
-    """Return the bill of a scope (billing account|YYYY-MM): lines of all files in file order, each with its charge id.
+    """Return the bill of a scope (billing account|YYYY-MM): its lines in file order, with charge ids.
 
     Identical lines are legal: they get occurrence numbers 1, 2, …; the content digest is that of the sorted
     charge ids, so it depends on no file, order or delivery.
@@ -53,7 +53,9 @@ def build_scope_bill(
     oddities = []
     repeated = sum(1 for number in occurrences if number > 1)
     if repeated:
-        message = "lines identical to another line are kept: vendors may bill the same thing twice; look if in doubt"
+        message = (
+            "lines identical to another line are kept: a vendor may bill one thing twice; look if in doubt"
+        )
         oddities.append(Oddity("identical_lines", message, Severity.INFO, repeated))
     account, _, period = scope.rpartition("|")
     facts = DeliveryFacts(

@@ -31,7 +31,7 @@ _DATASET = CHARGES.name
 
 
 def land(settings: Settings, context: LandingContext) -> SourceReport:
-    """Land all FOCUS files of a source; bad files become findings, their scopes keep the last good snapshot."""
+    """Land all FOCUS files of a source; a bad file is a finding, its scopes keep the last good snapshot."""
     typing = {
         "schema": schema.SCHEMA_VERSION,
         "tag_keys": {key: list(names) for key, names in sorted(context.tag_keys.items())},
@@ -99,7 +99,7 @@ class _FocusLanding:
         landing.add_findings(finding_from_json(finding) for finding in note["findings"])
 
     def _deliver(self, group: BillGroup, scope: str, files: list[SourceFile]) -> list[Finding]:
-        """Write the delivery of one scope; return findings about the delivery that stand beside its record."""
+        """Write the delivery of one scope; return findings that stand beside its record."""
         landing = self._landing
         record_scope = f"{scope}|{group.key}" if self._settings.delivery == "append" else scope
         problems: list[Finding] = []
@@ -158,7 +158,7 @@ class _FocusLanding:
         return _Coverage(tuple(outcome["scopes"]), outcome["is_faulty"])
 
     def _read_file(self, file: SourceFile) -> dict[str, Any]:
-        """Read a new file; an empty one covers what its path covered before, as does one that cannot be read."""
+        """Read a new file; an empty or unreadable one covers what its path covered before."""
         landing = self._landing
         path_key = f"path {file.relative}"
         before: list[str] = landing.seen.notes.get(path_key, [])
@@ -196,7 +196,7 @@ class _FocusLanding:
         return lines
 
     def _retype_missing(self) -> None:
-        """Type current deliveries anew, from their kept artifacts, where settings changed and files are gone."""
+        """Type current deliveries anew, from kept artifacts, where settings changed and files are gone."""
         landing = self._landing
         for record in mark_current(landing.records):
             delivery = record.delivery
@@ -251,8 +251,8 @@ class _FocusLanding:
 
     def _double_delivery_finding(self, scope: str, first: SourceFile, second: SourceFile) -> Finding:
         message = (
-            f"{first.relative} and {second.relative} share more than half of their lines: two deliveries of one "
-            "bill? Declare delivered_at_pattern, write a manifest, or remove one file; until then the earlier "
-            "delivery counts"
+            f"{first.relative} and {second.relative} share more than half of their lines: two deliveries of "
+            "one bill? Declare delivered_at_pattern, write a manifest, or remove one file; until then the "
+            "earlier delivery counts"
         )
         return self._build_finding(Oddity("ambiguous_delivery", message, Severity.FAULT), scope, second)

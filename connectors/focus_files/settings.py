@@ -16,13 +16,13 @@ from connectors.common.settings import SourceSettings
 class Settings(SourceSettings):
     """A folder (or one file) of FOCUS bills.
 
-    `delivery`: `replace` when a newer delivery of a billing account and period supersedes the older one (AWS,
-    Azure, most vendors), `append` when every file adds lines. `delivered_at_pattern`: a regular expression with
-    a group `delivered_at`, searched in the relative path, for vendors that put the delivery time there
-    (`20241101`, `2024-11-01`, `20241101T120000Z`): files of one such time are one delivery.
+    `delivery`: `replace` when a newer delivery of a billing account and period supersedes the older one
+    (AWS, Azure, most vendors), `append` when every file adds lines. `delivered_at_pattern`: a regular
+    expression with a group `delivered_at`, searched in the relative path, for vendors that put the delivery
+    time there (`20241101`, `2024-11-01`, `20241101T120000Z`): files of one such time are one delivery.
     """
 
-    connector: Literal["focus_files"] = "focus_files"
+    connector: str = "focus_files"
     delivery: Literal["replace", "append"] = "replace"
     delivered_at_pattern: str | None = None
 

@@ -5,12 +5,10 @@ What belongs here: what the config may say about it. What must not: reading file
 
 from __future__ import annotations
 
-from typing import Literal
-
 from connectors.common.settings import SourceSettings
 
 
 class Settings(SourceSettings):
     """A folder (or one file) of `transfers` rows; each file is replaced by its next version."""
 
-    connector: Literal["transfer_files"] = "transfer_files"
+    connector: str = "transfer_files"
