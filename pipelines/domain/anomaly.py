@@ -156,7 +156,7 @@ def _judge_day(series: _Series, index: int, settings: AnomalySettings) -> dict[i
     if jump < 0 and (not is_settled or series.day(index) in settings.quiet_dates):
         return {}
     if abs(jump) > settings.robust_z * usual.scale and _is_material(expected, actual, settings):
-        if _is_monthly(series, index, jump, settings):
+        if _is_monthly(series, index, jump, usual):
             return {}
         return {index: Alert(series.day(index), expected, actual, "z", not is_settled)}
     return _judge_three_days(series, index, settings) if is_settled else {}
@@ -179,7 +179,7 @@ def _judge_three_days(series: _Series, index: int, settings: AnomalySettings) ->
         return {}
     is_quiet = jumps[0] < 0 and any(series.day(int(day)) in settings.quiet_dates for day in days)
     if is_quiet or any(
-        _is_monthly(series, int(day), jump, settings) for day, jump in zip(days, jumps, strict=True)
+        _is_monthly(series, int(day), jump, usual) for day, jump in zip(days, jumps, strict=True)
     ):
         return {}
     return {
@@ -196,19 +196,18 @@ def _is_material(expected: float, actual: float, settings: AnomalySettings) -> b
     return change >= settings.minimum_impact and change >= settings.minimum_change_share * abs(expected)
 
 
-def _is_monthly(series: _Series, index: int, jump: float, settings: AnomalySettings) -> bool:
+def _is_monthly(series: _Series, index: int, jump: float, usual: _Usual) -> bool:
     """The same day of month (a weekend may shift it by two days) jumped alike in two earlier months."""
+    least = max(0.5 * abs(jump), 3 * usual.scale)
     day, seen = series.day(index), 0
     for months in (1, 2, 3):
         month = day.month - months
         year, month = (day.year, month) if month > 0 else (day.year - 1, month + 12)
         last_day = ((date(year, month, 1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)).day
         position = (date(year, month, min(day.day, last_day)) - series.start).days
-        near = range(max(0, position - 2), min(index, position + 3))
-        past = series.residuals[near.start : near.stop] if len(near) else np.array([])
-        past = past[~np.isnan(past)]
-        alike = past[(np.sign(past) == np.sign(jump)) & (np.abs(past) >= 0.5 * abs(jump))]
-        seen += bool(len(alike) and abs(jump) > 3 * settings.scale_floor)
+        near = np.arange(max(0, position - 2), max(0, min(index, position + 3)))
+        past = (series.residuals[near] - usual.weekday_distance[near % SEASON_DAYS]) * np.sign(jump)
+        seen += bool((past >= least).any())
     return seen >= 2
 
 

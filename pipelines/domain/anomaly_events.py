@@ -42,6 +42,29 @@ ANOMALY_SCHEMA: dict[str, pl.DataType] = {
 MEASURES = ("cost", "actions", "calls", "tokens")
 
 
+def build_daily_series(leaves: pl.DataFrame, metric: str = "effective_cost") -> pl.DataFrame:
+    """The `daily` input of `build_anomaly_events` in the scopes total, feature and feature_driver.
+
+    `leaves`: charge_date, feature, cost_driver, currency, cost (Decimal), completeness (0…1). A sum is only as
+    complete as its least complete part, so that a late source never looks like a fall.
+    """
+    levels = {"total": (), "feature": ("feature",), "feature_driver": ("feature", "cost_driver")}
+    frames = []
+    for scope, kept in levels.items():
+        nulls = [
+            pl.lit(None, pl.String).alias(name) for name in ("feature", "cost_driver") if name not in kept
+        ]
+        summed = leaves.group_by("charge_date", "currency", *kept).agg(
+            pl.col("cost").cast(MONEY).sum().alias("value"), pl.col("completeness").min()
+        )
+        frames.append(
+            summed.with_columns(pl.lit(scope).alias("scope"), pl.lit(metric).alias("metric"), *nulls).select(
+                "charge_date", *SERIES_KEYS, "value", "completeness"
+            )
+        )
+    return pl.concat(frames).sort(*SERIES_KEYS, "charge_date")
+
+
 def build_anomaly_events(
     daily: pl.DataFrame,
     detected_at: datetime,
