@@ -7,7 +7,7 @@ What must not: files, inheritance between spans, token arithmetic, messages that
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from connectors.otlp_files.settings import Settings
 
 Row = dict[str, Any]
 Scalar = str | int | float | bool
+Targets = dict[str, list[tuple[str, int]]]
 _LARGEST_TIME_NANOSECONDS = 2**63 - 1
 
 
@@ -42,12 +43,10 @@ class SpanReader:
         self._identity: dict[str, tuple[str, ...]] = {
             key: getattr(attributes, key) for key in (*schema.INHERITED_KEYS, "sub_account_id")
         }
-        span_lists = (schema.COUNT_ATTRIBUTES, schema.SIZE_ATTRIBUTES, schema.TEXT_ATTRIBUTES, self._identity)
-        self._span_keys = frozenset(key for names in span_lists for keys in names.values() for key in keys)
-        resource_lists = (schema.RESOURCE_ATTRIBUTES, self._identity)
-        self._resource_keys = frozenset(
-            key for names in resource_lists for keys in names.values() for key in keys
-        )
+        self._span_texts = _build_targets(schema.TEXT_ATTRIBUTES, self._identity)
+        self._span_counts = _build_targets(schema.COUNT_ATTRIBUTES, schema.SIZE_ATTRIBUTES)
+        self._resource_texts = _build_targets(schema.RESOURCE_ATTRIBUTES, self._identity)
+        self._span_keys = self._span_texts.keys() | self._span_counts.keys()
         semantics = self.settings.semantics
         self._exclusive = frozenset(name.lower() for name in semantics.exclusive_emitters)
 
@@ -65,7 +64,10 @@ class SpanReader:
                 return
             raise MalformedLineError("no resourceSpans: not an OTLP trace export")
         for group in _dicts(content["resourceSpans"]):
-            resource = _attributes(_dict(group.get("resource")).get("attributes"), self._resource_keys)
+            described = _attributes(
+                _dict(group.get("resource")).get("attributes"), self._resource_texts.keys()
+            )
+            resource = self._pick_texts(described, self._resource_texts)
             for scoped in _dicts(group.get("scopeSpans") or group.get("instrumentationLibrarySpans")):
                 scope = str(_dict(scoped.get("scope")).get("name") or "").lower()
                 for span in _dicts(scoped.get("spans")):
@@ -74,7 +76,7 @@ class SpanReader:
                         yield row
 
     def _read_span(
-        self, number: int, span: Mapping[str, Any], resource: Mapping[str, Scalar], scope: str
+        self, number: int, span: Mapping[str, Any], resource: Mapping[str, str], scope: str
     ) -> Row | None:
         start = _microseconds(span.get("startTimeUnixNano"))
         if start is None:
@@ -88,48 +90,49 @@ class SpanReader:
             ("parent_span_id", "parentSpanId"),
         ):
             row[column] = self._text(column, span.get(name), str.lower)
-        for key, names in self._identity.items():
-            row[key] = self._first(key, names, attributes, resource)
-        for key, names in schema.RESOURCE_ATTRIBUTES.items():
-            row[key] = self._first(key, names, resource)
-        texts = {key: self._first(key, names, attributes) for key, names in schema.TEXT_ATTRIBUTES.items()}
-        row["status"] = _status(span.get("status"), texts["error_type"])
+        texts = self._pick_texts(attributes, self._span_texts)
+        row |= resource
+        row |= {key: texts[key] for key in self._identity.keys() & texts.keys()}
+        row |= {key: texts[key] for key in ("region_id", "to_zone", "tool_name") if key in texts}
+        row["status"] = _status(span.get("status"), texts.get("error_type"))
         row["is_call"] = _is_call(span, texts)
-        row["region_id"], row["to_zone"] = texts["region_id"], texts["to_zone"]
         row["span_kind"] = _span_kind(span, texts)
-        row["tool_name"] = texts["tool_name"]
         if row["is_call"]:
             self._read_call(row, span, texts, attributes, scope)
         return row
 
     def _read_call(
-        self, row: Row, span: Mapping[str, Any], texts: Row, attributes: Mapping[str, Scalar], scope: str
+        self,
+        row: Row,
+        span: Mapping[str, Any],
+        texts: Mapping[str, str],
+        attributes: Mapping[str, Scalar],
+        scope: str,
     ) -> None:
-        for key in ("provider_request_id", "request_model", "error_type"):
-            row[key] = texts[key]
-        row["model"] = texts["response_model"] or texts["request_model"]
-        row["service_tier"] = texts["service_tier"]
-        named = texts["provider"] or (
+        for key in ("provider_request_id", "request_model", "error_type", "service_tier"):
+            row[key] = texts.get(key)
+        row["model"] = texts.get("response_model") or texts.get("request_model")
+        named = texts.get("provider") or (
             schema.VLLM_PROVIDER if span.get("name") == schema.VLLM_SPAN_NAME else None
         )
         row["provider"] = build_provider_name(named)
         is_exclusive = scope in self._exclusive or row["provider"] in self._exclusive
         row["input_includes_cached"] = self.settings.semantics.input_includes_cached and not is_exclusive
-        for column, names in schema.COUNT_ATTRIBUTES.items():
-            row[column], problem = _count(names, attributes)
-            row["usage_problem"] = row.get("usage_problem") or problem
-        for column, names in schema.SIZE_ATTRIBUTES.items():
-            size, problem = _count(names, attributes)
-            row[column] = size if problem is None and (size is None or size >= 0) else None
+        for column, scalar in _pick(attributes, self._span_counts).items():
+            count, problem = _count(scalar)
+            row[column] = count
+            if column in schema.COUNT_ATTRIBUTES:
+                row["usage_problem"] = row.get("usage_problem") or problem
 
-    def _first(self, column: str, names: tuple[str, ...], *places: Mapping[str, Scalar]) -> str | None:
-        for place in places:
-            for name in names:
-                if name in place:
-                    text = self._text(column, place[name])
-                    if text is not None:
-                        return text
-        return None
+    def _pick_texts(self, found: Mapping[str, Scalar], targets: Targets) -> dict[str, str]:
+        """Return column → the text of the highest ranking attribute that has one."""
+        chosen: dict[str, tuple[int, str]] = {}
+        for key, scalar in found.items():
+            for column, rank in targets.get(key, ()):
+                text = self._text(column, scalar)
+                if text is not None and (column not in chosen or rank < chosen[column][0]):
+                    chosen[column] = (rank, text)
+        return {column: text for column, (_, text) in chosen.items()}
 
     def _text(self, column: str, value: object, convert: Callable[[str], str] = str.strip) -> str | None:
         if value is None or isinstance(value, dict | list):
@@ -143,8 +146,33 @@ class SpanReader:
 
 def build_frame(rows: list[Row]) -> pl.DataFrame:
     """Return parsed rows as a frame with ROW_COLUMNS."""
-    columns = {name: [row.get(name) for row in rows] for name in schema.ROW_COLUMNS}
-    return pl.DataFrame(columns, schema=schema.ROW_COLUMNS)
+    present: set[str] = set().union(*rows)
+    columns = {name: [row.get(name) for row in rows] for name in schema.ROW_COLUMNS if name in present}
+    frame = pl.DataFrame(columns, schema={name: schema.ROW_COLUMNS[name] for name in columns})
+    absent = [
+        pl.lit(None, kind).alias(name) for name, kind in schema.ROW_COLUMNS.items() if name not in present
+    ]
+    return frame.with_columns(absent).select(list(schema.ROW_COLUMNS))
+
+
+def _build_targets(*lists: Mapping[str, tuple[str, ...]]) -> Targets:
+    """Turn column → attributes by rank into attribute → the columns it may fill, with its rank there."""
+    targets: Targets = {}
+    for names in lists:
+        for column, keys in names.items():
+            for rank, key in enumerate(keys):
+                targets.setdefault(key, []).append((column, rank))
+    return targets
+
+
+def _pick(found: Mapping[str, Scalar], targets: Targets) -> dict[str, Scalar]:
+    """Return column → the highest ranking attribute's value."""
+    chosen: dict[str, tuple[int, Scalar]] = {}
+    for key, scalar in found.items():
+        for column, rank in targets.get(key, ()):
+            if column not in chosen or rank < chosen[column][0]:
+                chosen[column] = (rank, scalar)
+    return {column: scalar for column, (_, scalar) in chosen.items()}
 
 
 def _dict(value: object) -> dict[str, Any]:
@@ -156,7 +184,7 @@ def _dicts(value: object) -> Iterator[dict[str, Any]]:
         yield from (item for item in value if isinstance(item, dict))
 
 
-def _attributes(value: object, allowed: frozenset[str]) -> dict[str, Scalar]:
+def _attributes(value: object, allowed: Set[str]) -> dict[str, Scalar]:
     """Return the allowed attributes that hold a scalar; the first of several with one key."""
     found: dict[str, Scalar] = {}
     for item in _dicts(value):
@@ -189,11 +217,8 @@ def _microseconds(value: object) -> int | None:
     return nanoseconds // 1000 if 0 < nanoseconds <= _LARGEST_TIME_NANOSECONDS else None
 
 
-def _count(names: tuple[str, ...], attributes: Mapping[str, Scalar]) -> tuple[int | None, str | None]:
-    """Return the first count present and, where it is none, the problem's name."""
-    value = next((attributes[name] for name in names if name in attributes), None)
-    if value is None:
-        return None, None
+def _count(value: Scalar) -> tuple[int | None, str | None]:
+    """Return a count, or null and the problem's name where it is none."""
     try:
         if isinstance(value, bool):
             return None, "not_a_count"
@@ -207,21 +232,21 @@ def _count(names: tuple[str, ...], attributes: Mapping[str, Scalar]) -> tuple[in
     return (number, None) if number >= 0 else (None, "negative_tokens")
 
 
-def _is_call(span: Mapping[str, Any], texts: Row) -> bool:
-    if texts["operation"]:
+def _is_call(span: Mapping[str, Any], texts: Mapping[str, str]) -> bool:
+    if "operation" in texts:
         return texts["operation"].lower() in schema.CALL_OPERATIONS
-    if texts["openinference_kind"]:
+    if "openinference_kind" in texts:
         return texts["openinference_kind"].lower() in schema.CALL_OPENINFERENCE_KINDS
-    if texts["openllmetry_request"]:
+    if "openllmetry_request" in texts:
         return texts["openllmetry_request"].lower() in schema.CALL_OPENLLMETRY_REQUESTS
     return span.get("name") == schema.VLLM_SPAN_NAME
 
 
-def _span_kind(span: Mapping[str, Any], texts: Row) -> str:
+def _span_kind(span: Mapping[str, Any], texts: Mapping[str, str]) -> str:
     kinds = (
-        schema.SPAN_KIND_OF_OPERATION.get((texts["operation"] or "").lower()),
-        schema.SPAN_KIND_OF_OPENINFERENCE.get((texts["openinference_kind"] or "").lower()),
-        schema.SPAN_KIND_OF_OPENLLMETRY.get((texts["openllmetry_kind"] or "").lower()),
+        schema.SPAN_KIND_OF_OPERATION.get(texts.get("operation", "").lower()),
+        schema.SPAN_KIND_OF_OPENINFERENCE.get(texts.get("openinference_kind", "").lower()),
+        schema.SPAN_KIND_OF_OPENLLMETRY.get(texts.get("openllmetry_kind", "").lower()),
     )
     named = next((kind for kind in kinds if kind), None)
     kind = span.get("kind")

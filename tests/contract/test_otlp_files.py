@@ -260,7 +260,7 @@ def test_agents_tools_and_servers_are_skeleton_and_never_calls(company: Company)
 
 
 def test_nested_model_calls_are_one_call(company: Company) -> None:
-    """A framework's span around the SDK's tells of the same call; a failed attempt inside stays an attempt."""
+    """A framework's span around the SDK's tells of the same call; a failed attempt inside remains one."""
     failed = chat(4, 2, status={"code": 2})
     failed["attributes"] = [a for a in failed["attributes"] if "usage" not in a["key"]]
     echo = chat(12, 11)
