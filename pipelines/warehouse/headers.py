@@ -16,7 +16,17 @@ import yaml
 from pipelines.warehouse.errors import ModelError
 
 KEYS = frozenset(
-    {"description", "grain", "order_by", "materialized", "partition_by", "reads", "columns", "overlap", "checks"},
+    {
+        "description",
+        "grain",
+        "order_by",
+        "materialized",
+        "partition_by",
+        "reads",
+        "columns",
+        "overlap",
+        "checks",
+    },
 )
 UNITS = ("day", "month")
 SEVERITIES = ("fail", "warn")

@@ -89,6 +89,12 @@ class Model:
         """`day`, `month`, or None for the one partition `all`."""
         return self.header.partition_by.unit if self.header.partition_by else None
 
+    @property
+    def sort_columns(self) -> tuple[str, ...]:
+        """The order of rows in a file: total where the rows have a key, else over all columns."""
+        ends = self.header.grain or tuple(self.columns)
+        return tuple(dict.fromkeys((*self.header.order_by, *ends)))
+
     @cached_property
     def dependencies(self) -> tuple[str, ...]:
         """All relations that must exist before the model and its checks can run."""
@@ -314,14 +320,21 @@ def _parse(sql: str, where: str) -> list[list[str]]:
     return [sorted({f"{table.db}.{table.name}" for table in tables if table.db}), parameters, list(columns)]
 
 
-def column_lineage(models: ModelSet, name: str) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Per column of a model the (relation, column) pairs that it comes from. Slow: only for documentation."""
+def column_lineage(
+    models: ModelSet, name: str, inputs: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Per column of a model the (relation, column) pairs that it comes from. Slow: only for documentation.
+
+    `inputs` gives the columns of relations that are no models; without them a `select *` over one leads to `*`.
+    """
     from sqlglot import exp, lineage
 
     model = models[name]
     result = {}
     for column in model.columns:
-        root = lineage.lineage(column, model.sql, schema=_known_schema(models, model), dialect="duckdb")
+        root = lineage.lineage(
+            column, model.sql, schema=_known_schema(models, model, inputs or {}), dialect="duckdb"
+        )
         sources = {
             (f"{node.source.db}.{node.source.name}", node.name.split(".")[-1])
             for node in root.walk()
@@ -331,10 +344,13 @@ def column_lineage(models: ModelSet, name: str) -> dict[str, tuple[tuple[str, st
     return result
 
 
-def _known_schema(models: ModelSet, model: Model) -> dict[str, dict[str, dict[str, str]]]:
+def _known_schema(
+    models: ModelSet, model: Model, inputs: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, dict[str, str]]]:
+    known = {**inputs, **{ref: models[ref].columns for ref in model.refs if ref in models.models}}
     schema: dict[str, dict[str, dict[str, str]]] = {}
-    if all(ref in models.models for ref in model.refs):
+    if all(ref in known for ref in model.refs):
         for ref in model.refs:
             layer, _, table = ref.partition(".")
-            schema.setdefault(layer, {})[table] = dict(models[ref].columns)
+            schema.setdefault(layer, {})[table] = dict(known[ref])
     return schema

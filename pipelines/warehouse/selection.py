@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines.warehouse.errors import BuildError
@@ -17,8 +17,8 @@ from pipelines.warehouse.models import WINDOW_PARAMETERS, Model, ModelSet
 from pipelines.warehouse.periods import ALL, convert_key, keys_between, window_of
 from pipelines.warehouse.relations import DataFile, Relation, digest_of
 
-MAX_PARTITIONS = 40_000
-"""More days than a century: a wrong date in an input, not a history."""
+MAX_DAYS = 40_000
+"""Intervals of one file that cover more than a century are a wrong date in an input, not a history."""
 
 
 @dataclass(frozen=True)
@@ -191,10 +191,6 @@ class Selection:
             for file in self.relations[ref].all_files:
                 for key in _touched_keys(ref, file, unit):
                     index.setdefault(key, []).append(file)
-            if len(index) > MAX_PARTITIONS:
-                raise BuildError(
-                    f"{ref}: its intervals touch {len(index)} {unit}s; look for a wrong date in its input"
-                )
             self._overlaps[ref, unit] = index
         return self._overlaps[ref, unit]
 
@@ -220,5 +216,7 @@ def _touched_keys(ref: str, file: DataFile, unit: str) -> Iterable[str]:
         )
     start = datetime.fromisoformat(file.stats["overlap_start"])
     end = datetime.fromisoformat(file.stats["overlap_end"])
+    if (end - start).days > MAX_DAYS:
+        raise BuildError(f"{ref}: {file.path} covers {start} to {end}; look for a wrong date in its input")
     last = (end - timedelta(microseconds=1)).date()
-    return keys_between(unit, start.date(), min(last, date.max - timedelta(days=1)) + timedelta(days=1))
+    return keys_between(unit, start.date(), last + timedelta(days=1))

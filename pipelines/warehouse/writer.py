@@ -107,7 +107,7 @@ class Writer:
     def _write_one(self, model: Model, window: Sequence[str], parameters: Mapping[str, Any]) -> Files:
         key = window[0]
         temporary = self._temporary(model, key)
-        query = f"{_render_typed(model)} order by {render_order(model.header.order_by)}"
+        query = f"{_render_typed(model)} order by {render_order(model.sort_columns)}"
         rows = self._engine.copy(query, temporary, parameters)
         if not rows:
             temporary.unlink()
@@ -132,7 +132,7 @@ class Writer:
         temporary = self._temporary(model, key)
         query = (
             f"select {render_order(model.columns)} from {_STEP} where {_render_inside(model, key)} "
-            f"order by {render_order(model.header.order_by)}"
+            f"order by {render_order(model.sort_columns)}"
         )
         rows = self._engine.copy(query, temporary)
         return (keep_file(temporary, rows, key, stats),)
