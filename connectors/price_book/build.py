@@ -38,6 +38,7 @@ from genai_prices.types import (
 
 from connectors.price_book.build_patterns import ModelPattern, build_model_patterns
 from connectors.price_book.schema import (
+    CONTEXT_BANDS_FILE,
     KEY_COLUMNS,
     LEFT_OUT_FILE,
     PATTERN_COLUMNS,
@@ -46,6 +47,7 @@ from connectors.price_book.schema import (
     PRICE_KEYS,
     PRICES_FILE,
     SNAPSHOT_FILE,
+    TIME_BANDS_FILE,
     round_rate,
 )
 
@@ -83,7 +85,7 @@ PriceBands = tuple[tuple[int, tuple[Decimal | None, ...]], ...]
 
 
 def canonical_model(provider: Provider, owner: Provider, model: ModelInfo) -> str:
-    """The id of `owner`'s model when `provider` sells it; prefixed where the provider has another of that id."""
+    """The id of `owner`'s model as `provider` sells it; prefixed where that has another of the id."""
     if provider is owner or all(own.id != model.id for own in provider.models):
         return model.id
     return f"{owner.id}/{model.id}"
@@ -105,7 +107,7 @@ def build_price_rows(providers: Sequence[Provider]) -> list[dict[str, str]]:
 
 
 def build_left_out_rows(providers: Sequence[Provider]) -> list[dict[str, str]]:
-    """What the snapshot does not carry: other units than our token classes, other contexts, unpriced models."""
+    """What the snapshot does not carry: units beside our token classes, other contexts, unpriced models."""
     left_out: set[tuple[str, str, str]] = set()
     for provider in providers:
         for model in provider.models:
@@ -223,8 +225,25 @@ def render_csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> byt
     return text.getvalue().encode()
 
 
+def build_context_bands(rows: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Every [context_min_tokens, context_max_tokens) between the tiers of any model; the last has no end."""
+    cuts = sorted({int(row["context_min_tokens"]) for row in rows})
+    ends = (*map(str, cuts[1:]), "")
+    return [
+        {"context_min_tokens": str(cut), "context_max_tokens": end}
+        for cut, end in zip(cuts, ends, strict=True)
+    ]
+
+
+def build_time_bands(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Every [time_of_day_start, time_of_day_end) in UTC between price changes within a day of any model."""
+    columns = ("time_of_day_start", "time_of_day_end")
+    cuts = sorted({"00:00", "24:00", *(row[column] for row in rows for column in columns if row[column])})
+    return [dict(zip(columns, band, strict=True)) for band in pairwise(cuts)]
+
+
 def write_snapshot(reference: Path, published: date, providers: Sequence[Provider]) -> Path:
-    """Write one snapshot folder and the model patterns below `reference`; return the folder."""
+    """Write a snapshot folder, model patterns and price bands below `reference`; return the folder."""
     folder = reference / "price_books" / published.isoformat()
     folder.mkdir(parents=True, exist_ok=True)
     rows = build_price_rows(providers)
@@ -246,6 +265,9 @@ def write_snapshot(reference: Path, published: date, providers: Sequence[Provide
     (folder / LEFT_OUT_FILE).write_bytes(render_csv(("provider", "model", "left_out"), left_out))
     (folder / SNAPSHOT_FILE).write_text(json.dumps(snapshot, indent=2) + "\n", encoding="utf-8")
     patterns = [_pattern_row(pattern) for pattern in build_model_patterns(providers, canonical_model)]
+    context_bands, time_bands = build_context_bands(rows), build_time_bands(rows)
+    (reference / CONTEXT_BANDS_FILE).write_bytes(render_csv(tuple(context_bands[0]), context_bands))
+    (reference / TIME_BANDS_FILE).write_bytes(render_csv(tuple(time_bands[0]), time_bands))
     (reference / PATTERNS_FILE).write_bytes(render_csv(PATTERN_COLUMNS, patterns))
     return folder
 

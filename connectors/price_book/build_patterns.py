@@ -30,7 +30,7 @@ from genai_prices.types import (
 LOOKAROUND_REWRITES = {
     r"^(?!.*-[tT][tT][sS](?:$|-))": (r"^[^-]*(?:-(?:|t|tt|[^t-][^-]*|t[^t-][^-]*|tt[^s-][^-]*|tts[^-]+))*$"),
 }
-"""Lookarounds of the package → the same language without one (no dash-separated part but the first is `tts`)."""
+"""Lookarounds of the package → the same language without one (here: no part after a dash is `tts`)."""
 
 MAX_PATTERNS = 3
 METACHARACTERS = re.compile(r"([\\.+*?()|\[\]{}^$])")
@@ -52,10 +52,10 @@ class ModelPattern:
 def build_model_patterns(
     providers: Sequence[Provider], canonical_model: Callable[[Provider, Provider, ModelInfo], str]
 ) -> list[ModelPattern]:
-    """The patterns of every provider in the package's order: own models, then those of its fallback providers.
+    """The patterns of every provider in the package's order: own models, then its fallback providers'.
 
-    `canonical_model(provider, owner, model)` names the model of `owner` when it is sold by `provider`. As in
-    the package, a compact date (`-20251211`) is tried as `-2025-12-11` when nothing matched the name as it is.
+    `canonical_model(provider, owner, model)` names the model of `owner` as sold by `provider`. As in the
+    package, a compact date (`-20251211`) is tried as `-2025-12-11` when nothing matched the name as it is.
     """
     by_id = {provider.id: provider for provider in providers}
     rows: list[ModelPattern] = []

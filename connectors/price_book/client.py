@@ -108,7 +108,7 @@ def _read_snapshot(folder: Path) -> Iterator[dict[str, Any]]:
     if hashlib.sha256(content).hexdigest() != snapshot["snapshot_id"]:
         raise TerminalError(
             f"Price book {folder.name}: {PRICES_FILE} does not have the digest that {SNAPSHOT_FILE} states; "
-            "snapshots are never edited, state own prices under `prices.overrides` of the config and restore the file"
+            "snapshots are never edited: restore the file, state own prices under `prices.overrides`"
         )
     lines = csv.DictReader(content.decode("utf-8").splitlines())
     expected = (*KEY_COLUMNS, *PRICE_COLUMNS)

@@ -14,6 +14,8 @@ PRICES_FILE = "prices.csv"
 LEFT_OUT_FILE = "left_out.csv"
 SNAPSHOT_FILE = "snapshot.json"
 PATTERNS_FILE = "model_patterns.csv"
+CONTEXT_BANDS_FILE = "context_bands.csv"
+TIME_BANDS_FILE = "time_of_day_bands.csv"
 
 KEY_COLUMNS = (
     "provider",

@@ -58,7 +58,7 @@ class PriceOverride(BaseModel):
         if self.valid_from is not None and self.valid_to is not None and self.valid_from >= self.valid_to:
             raise ValueError(
                 f"price override of {self.provider} {self.model} {self.token_class}: valid_from "
-                f"{self.valid_from} is not before valid_to {self.valid_to} (which is exclusive); swap or drop one"
+                f"{self.valid_from} is not before valid_to {self.valid_to} (exclusive); swap or drop one"
             )
         return self
 

@@ -72,7 +72,23 @@ def test_the_snapshot_is_what_the_installed_package_says(tmp_path: Path) -> None
     folder = build.write_snapshot(tmp_path, published.date(), package_providers)
     for name in ("prices.csv", "left_out.csv", "snapshot.json"):
         assert (folder / name).read_bytes() == (BOOKS / folder.name / name).read_bytes(), name
-    assert (tmp_path / "model_patterns.csv").read_bytes() == (REFERENCE / "model_patterns.csv").read_bytes()
+    for name in ("model_patterns.csv", "context_bands.csv", "time_of_day_bands.csv"):
+        assert (tmp_path / name).read_bytes() == (REFERENCE / name).read_bytes(), name
+
+
+def test_bands_hold_every_cut_of_the_book(book: pa.Table) -> None:
+    with (REFERENCE / "context_bands.csv").open(encoding="utf-8") as file:
+        bands = list(csv.DictReader(file))
+    assert {int(band["context_min_tokens"]) for band in bands} == set(book["context_min_tokens"].to_pylist())
+    assert {"0", "200001", "272001"} <= {band["context_min_tokens"] for band in bands}
+    assert [band["context_max_tokens"] for band in bands] == [b["context_min_tokens"] for b in bands[1:]] + [
+        ""
+    ]
+    with (REFERENCE / "time_of_day_bands.csv").open(encoding="utf-8") as file:
+        hours = list(csv.DictReader(file))
+    assert hours[0]["time_of_day_start"] == "00:00" and hours[-1]["time_of_day_end"] == "24:00"
+    stated = set(book["time_of_day_start"].to_pylist()) - {None}
+    assert stated and stated <= {band["time_of_day_start"] for band in hours}
 
 
 def test_reads_in_the_canonical_schema_with_unique_ids(book: pa.Table) -> None:

@@ -1,0 +1,42 @@
+WITH charges AS (
+  SELECT
+    *
+  FROM core.charges
+  WHERE
+    billing_period_start >= CAST(:start AS TIMESTAMP_NTZ)
+    AND billing_period_start < CAST(:end AS TIMESTAMP_NTZ)
+), deliveries AS (
+  SELECT
+    *
+  FROM staging.bill_deliveries
+), bills AS (
+  SELECT
+    charges.billing_period_start,
+    charges.bill_of_record,
+    charges.provider,
+    charges.x_snapshot_id,
+    charges.billing_account_id
+  FROM charges
+  GROUP BY
+    charges.billing_period_start,
+    charges.bill_of_record,
+    charges.provider,
+    charges.x_snapshot_id,
+    charges.billing_account_id
+)
+SELECT
+  bills.billing_period_start,
+  bills.bill_of_record,
+  bills.provider,
+  MAX(deliveries.delivered_at) AS delivered_at,
+  MAX(deliveries.watermark_at) AS watermark_at
+FROM bills
+LEFT JOIN deliveries
+  ON bills.bill_of_record = deliveries.source
+  AND bills.x_snapshot_id = deliveries.snapshot_id
+  AND bills.billing_account_id = deliveries.billing_account_id
+  AND bills.billing_period_start = deliveries.billing_period_start
+GROUP BY
+  bills.billing_period_start,
+  bills.bill_of_record,
+  bills.provider

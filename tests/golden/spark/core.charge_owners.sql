@@ -1,0 +1,149 @@
+WITH facts AS (
+  SELECT
+    *
+  FROM core.attributed_costs
+), charge_cells AS (
+  SELECT
+    *
+  FROM core.charge_cells
+), rows_ranked AS (
+  SELECT
+    facts.*,
+    CAST(SUM(
+      CAST(ABS(CAST(facts.effective_cost AS DECIMAL(24, 12))) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(38, 0))
+    ) OVER (
+      PARTITION BY facts.charge_date, facts.cell_id
+      ORDER BY facts.row_id NULLS LAST
+      rows BETWEEN UNBOUNDED preceding AND CURRENT ROW
+    ) AS DECIMAL(38, 0)) AS until_units,
+    CAST(SUM(
+      CAST(ABS(CAST(facts.effective_cost AS DECIMAL(24, 12))) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(38, 0))
+    ) OVER (PARTITION BY facts.charge_date, facts.cell_id) AS DECIMAL(38, 0)) AS total_units,
+    CAST(ROW_NUMBER() OVER (PARTITION BY facts.charge_date, facts.cell_id ORDER BY facts.row_id NULLS LAST) AS DECIMAL(15, 0)) AS row_position,
+    CAST(COUNT(*) OVER (PARTITION BY facts.charge_date, facts.cell_id) AS DECIMAL(15, 0)) AS row_total
+  FROM facts
+  WHERE
+    facts.cost_state <> 'estimated'
+), weights AS (
+  SELECT
+    rows_ranked.*,
+    CASE
+      WHEN rows_ranked.total_units = 0
+      THEN rows_ranked.row_position
+      ELSE CAST(CAST((
+        (
+          rows_ranked.until_units * CAST(100000000000000 AS DECIMAL(15, 0))
+        ) - (
+          (
+            rows_ranked.until_units * CAST(100000000000000 AS DECIMAL(15, 0))
+          ) % (
+            rows_ranked.total_units
+          )
+        )
+      ) / (
+        rows_ranked.total_units
+      ) AS DECIMAL(38, 0)) AS DECIMAL(15, 0))
+    END AS until_weight,
+    CASE
+      WHEN rows_ranked.total_units = 0
+      THEN rows_ranked.row_total
+      ELSE CAST(100000000000000 AS DECIMAL(15, 0))
+    END AS total_weight
+  FROM rows_ranked
+), steps AS (
+  SELECT
+    weights.*,
+    COALESCE(
+      LAG(weights.until_weight) OVER (
+        PARTITION BY weights.charge_date, weights.cell_id
+        ORDER BY weights.row_id NULLS LAST
+      ),
+      0
+    ) AS before_weight
+  FROM weights
+), units AS (
+  SELECT
+    steps.charge_date,
+    charge_cells.charge_id,
+    steps.cell_id,
+    steps.row_id,
+    steps.owner_id,
+    steps.from_zone,
+    steps.to_zone,
+    steps.residual_reason,
+    steps.billing_currency,
+    steps.method_id,
+    steps.evidence,
+    steps.until_weight,
+    CAST(steps.before_weight AS DECIMAL(15, 0)) AS before_weight,
+    steps.total_weight,
+    CAST(CAST(charge_cells.billed_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS billed_units,
+    CAST(CAST(charge_cells.effective_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS effective_units
+  FROM steps
+  INNER JOIN charge_cells
+    ON steps.charge_date = charge_cells.charge_date
+    AND steps.cell_id = charge_cells.cell_id
+)
+SELECT
+  units.charge_date,
+  units.charge_id,
+  units.cell_id,
+  units.row_id,
+  units.owner_id,
+  units.from_zone,
+  units.to_zone,
+  units.residual_reason,
+  CAST(CAST(CAST((
+    (
+      units.billed_units * units.until_weight
+    ) - (
+      (
+        units.billed_units * units.until_weight
+      ) % (
+        units.total_weight
+      )
+    )
+  ) / (
+    units.total_weight
+  ) AS DECIMAL(38, 0)) - CAST((
+    (
+      units.billed_units * units.before_weight
+    ) - (
+      (
+        units.billed_units * units.before_weight
+      ) % (
+        units.total_weight
+      )
+    )
+  ) / (
+    units.total_weight
+  ) AS DECIMAL(38, 0)) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS billed_cost,
+  CAST(CAST(CAST((
+    (
+      units.effective_units * units.until_weight
+    ) - (
+      (
+        units.effective_units * units.until_weight
+      ) % (
+        units.total_weight
+      )
+    )
+  ) / (
+    units.total_weight
+  ) AS DECIMAL(38, 0)) - CAST((
+    (
+      units.effective_units * units.before_weight
+    ) - (
+      (
+        units.effective_units * units.before_weight
+      ) % (
+        units.total_weight
+      )
+    )
+  ) / (
+    units.total_weight
+  ) AS DECIMAL(38, 0)) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS effective_cost,
+  units.billing_currency,
+  units.method_id,
+  units.evidence
+FROM units

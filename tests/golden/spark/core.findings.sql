@@ -1,0 +1,15 @@
+WITH source AS (
+  SELECT
+    *
+  FROM staging.findings
+)
+SELECT
+  source.source,
+  source.dataset,
+  source.kind,
+  source.severity,
+  source.message,
+  source.file,
+  source.finding_date,
+  source.finding_count
+FROM source

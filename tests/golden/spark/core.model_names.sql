@@ -1,0 +1,127 @@
+WITH usage AS (
+  SELECT
+    *
+  FROM core.request_usage
+  WHERE
+    charge_date >= :start AND charge_date < :end
+), provider_names AS (
+  SELECT
+    otel_name,
+    MIN(price_provider) AS price_provider
+  FROM reference.provider_names
+  WHERE
+    NOT otel_name IS NULL
+  GROUP BY
+    otel_name
+), aliases AS (
+  SELECT
+    *
+  FROM staging.model_aliases
+), patterns AS (
+  SELECT
+    *
+  FROM reference.model_patterns
+), names AS (
+  SELECT
+    usage.charge_date,
+    usage.provider AS logged_provider,
+    usage.model AS logged_model,
+    COALESCE(provider_names.price_provider, usage.provider) AS provider,
+    LOWER(TRIM(usage.model)) AS model_text,
+    REGEXP_REPLACE(LOWER(TRIM(usage.model)), '[-_ .]+', '-') AS model_alias
+  FROM usage
+  LEFT JOIN provider_names
+    ON usage.provider = provider_names.otel_name
+  GROUP BY
+    usage.charge_date,
+    usage.provider,
+    usage.model,
+    provider_names.price_provider
+), distinct_names AS (
+  SELECT
+    names.provider,
+    names.model_text
+  FROM names
+  WHERE
+    NOT names.model_text IS NULL
+  GROUP BY
+    names.provider,
+    names.model_text
+), pattern_candidates AS (
+  SELECT
+    distinct_names.provider,
+    distinct_names.model_text,
+    patterns.model,
+    ROW_NUMBER() OVER (
+      PARTITION BY distinct_names.provider, distinct_names.model_text
+      ORDER BY patterns.priority NULLS LAST, patterns.model NULLS LAST
+    ) AS candidate_rank
+  FROM distinct_names
+  INNER JOIN patterns
+    ON distinct_names.provider = patterns.provider
+    AND distinct_names.model_text RLIKE patterns.pattern_1
+    AND (
+      patterns.pattern_2 IS NULL OR distinct_names.model_text RLIKE patterns.pattern_2
+    )
+    AND (
+      patterns.pattern_3 IS NULL OR distinct_names.model_text RLIKE patterns.pattern_3
+    )
+), matched_patterns AS (
+  SELECT
+    *
+  FROM pattern_candidates
+  WHERE
+    candidate_rank = 1
+), alias_candidates AS (
+  SELECT
+    names.provider,
+    names.model_alias,
+    aliases.model,
+    ROW_NUMBER() OVER (
+      PARTITION BY names.provider, names.model_alias
+      ORDER BY CASE WHEN aliases.provider IS NULL THEN 1 ELSE 0 END NULLS LAST, aliases.model NULLS LAST
+    ) AS candidate_rank
+  FROM (
+    SELECT
+      provider,
+      model_alias
+    FROM names
+    GROUP BY
+      provider,
+      model_alias
+  ) AS names
+  INNER JOIN aliases
+    ON names.model_alias = aliases.alias
+    AND (
+      aliases.provider IS NULL OR aliases.provider = names.provider
+    )
+), matched_aliases AS (
+  SELECT
+    *
+  FROM alias_candidates
+  WHERE
+    candidate_rank = 1
+)
+SELECT
+  names.charge_date,
+  MD5(
+    COALESCE(names.logged_provider, CHR(  30)) || CHR(  31) || COALESCE(names.logged_model, CHR(  30))
+  ) AS name_id,
+  names.logged_provider,
+  names.logged_model,
+  names.provider,
+  COALESCE(matched_aliases.model, matched_patterns.model) AS model,
+  CASE
+    WHEN NOT matched_aliases.model IS NULL
+    THEN 'alias'
+    WHEN NOT matched_patterns.model IS NULL
+    THEN 'pattern'
+    ELSE 'unmatched'
+  END AS matched_by
+FROM names
+LEFT JOIN matched_aliases
+  ON names.provider = matched_aliases.provider
+  AND names.model_alias = matched_aliases.model_alias
+LEFT JOIN matched_patterns
+  ON names.provider = matched_patterns.provider
+  AND names.model_text = matched_patterns.model_text

@@ -1,0 +1,105 @@
+WITH requests AS (
+  SELECT
+    *
+  FROM core.identified_requests
+  WHERE
+    started_at >= CAST(:start AS TIMESTAMP_NTZ)
+    AND started_at < CAST(:end AS TIMESTAMP_NTZ)
+), grouped AS (
+  SELECT
+    requests.charge_date,
+    requests.provider,
+    requests.sub_account_id,
+    requests.region_id,
+    requests.model,
+    requests.service_tier,
+    requests.context_min_tokens,
+    requests.user_id,
+    requests.tenant,
+    requests.customer,
+    requests.team,
+    requests.feature,
+    requests.endpoint,
+    requests.workflow,
+    requests.agent,
+    requests.agent_step,
+    requests.environment,
+    requests.from_zone,
+    requests.to_zone,
+    COUNT(*) AS requests,
+    COUNT(CASE WHEN requests.status <> 'ok' THEN 1 END) AS error_requests,
+    SUM(requests.uncached_input_tokens) AS uncached_input_tokens,
+    SUM(requests.cache_read_tokens) AS cache_read_tokens,
+    SUM(requests.cache_write_5m_tokens) AS cache_write_5m_tokens,
+    SUM(requests.cache_write_1h_tokens) AS cache_write_1h_tokens,
+    SUM(requests.output_tokens) AS output_tokens,
+    SUM(requests.reasoning_tokens) AS reasoning_tokens,
+    SUM(requests.request_bytes) AS request_bytes,
+    SUM(requests.response_bytes) AS response_bytes,
+    SUM(requests.duration_seconds) AS request_seconds
+  FROM requests
+  GROUP BY
+    requests.charge_date,
+    requests.provider,
+    requests.sub_account_id,
+    requests.region_id,
+    requests.model,
+    requests.service_tier,
+    requests.context_min_tokens,
+    requests.user_id,
+    requests.tenant,
+    requests.customer,
+    requests.team,
+    requests.feature,
+    requests.endpoint,
+    requests.workflow,
+    requests.agent,
+    requests.agent_step,
+    requests.environment,
+    requests.from_zone,
+    requests.to_zone
+), digested AS (
+  SELECT
+    grouped.*,
+    MD5(
+      COALESCE(grouped.user_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.tenant, CHR(  30)) || CHR(  31) || COALESCE(grouped.customer, CHR(  30)) || CHR(  31) || COALESCE(grouped.team, CHR(  30)) || CHR(  31) || COALESCE(grouped.feature, CHR(  30)) || CHR(  31) || COALESCE(grouped.endpoint, CHR(  30)) || CHR(  31) || COALESCE(grouped.workflow, CHR(  30)) || CHR(  31) || COALESCE(grouped.agent, CHR(  30)) || CHR(  31) || COALESCE(grouped.agent_step, CHR(  30)) || CHR(  31) || COALESCE(grouped.environment, CHR(  30))
+    ) AS owner_id,
+    MD5(
+      COALESCE(grouped.provider, CHR(  30)) || CHR(  31) || COALESCE(grouped.sub_account_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.region_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.model, CHR(  30)) || CHR(  31) || COALESCE(grouped.service_tier, CHR(  30)) || CHR(  31) || COALESCE(CAST(grouped.context_min_tokens AS STRING), CHR(  30)) || CHR(  31) || COALESCE(grouped.from_zone, CHR(  30)) || CHR(  31) || COALESCE(grouped.to_zone, CHR(  30))
+    ) AS segment_id
+  FROM grouped
+)
+SELECT
+  digested.charge_date,
+  MD5(digested.owner_id || digested.segment_id) AS usage_id,
+  digested.owner_id,
+  digested.provider,
+  digested.sub_account_id,
+  digested.region_id,
+  digested.model,
+  digested.service_tier,
+  digested.context_min_tokens,
+  digested.user_id,
+  digested.tenant,
+  digested.customer,
+  digested.team,
+  digested.feature,
+  digested.endpoint,
+  digested.workflow,
+  digested.agent,
+  digested.agent_step,
+  digested.environment,
+  digested.from_zone,
+  digested.to_zone,
+  CAST(digested.requests AS BIGINT) AS requests,
+  CAST(digested.error_requests AS BIGINT) AS error_requests,
+  CAST(digested.uncached_input_tokens AS BIGINT) AS uncached_input_tokens,
+  CAST(digested.cache_read_tokens AS BIGINT) AS cache_read_tokens,
+  CAST(digested.cache_write_5m_tokens AS BIGINT) AS cache_write_5m_tokens,
+  CAST(digested.cache_write_1h_tokens AS BIGINT) AS cache_write_1h_tokens,
+  CAST(digested.output_tokens AS BIGINT) AS output_tokens,
+  CAST(digested.reasoning_tokens AS BIGINT) AS reasoning_tokens,
+  CAST(digested.request_bytes AS BIGINT) AS request_bytes,
+  CAST(digested.response_bytes AS BIGINT) AS response_bytes,
+  CAST(digested.request_seconds AS DECIMAL(18, 6)) AS request_seconds
+FROM digested

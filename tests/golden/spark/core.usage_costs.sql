@@ -1,0 +1,260 @@
+WITH usage AS (
+  SELECT
+    *
+  FROM core.request_usage
+  WHERE
+    charge_date >= :start AND charge_date < :end
+), names AS (
+  SELECT
+    *
+  FROM core.model_names
+), prices AS (
+  SELECT
+    *
+  FROM staging.prices
+), named AS (
+  SELECT
+    usage.*,
+    names.provider AS priced_provider,
+    names.model AS priced_model,
+    CASE
+      WHEN usage.model IS NULL
+      THEN 'no_model'
+      WHEN names.matched_by = 'unmatched'
+      THEN 'unknown_model'
+    END AS name_problem,
+    CASE
+      WHEN usage.output_tokens > 0
+      THEN 'output_tokens'
+      WHEN usage.uncached_input_tokens > 0
+      THEN 'uncached_input_tokens'
+      WHEN usage.cache_read_tokens > 0
+      THEN 'cache_read_tokens'
+      WHEN usage.cache_write_5m_tokens > 0
+      THEN 'cache_write_5m_tokens'
+      WHEN usage.cache_write_1h_tokens > 0
+      THEN 'cache_write_1h_tokens'
+      ELSE 'output_tokens'
+    END AS requests_class
+  FROM usage
+  LEFT JOIN names
+    ON usage.charge_date = names.charge_date
+    AND COALESCE(usage.provider, CHR(  30)) = COALESCE(names.logged_provider, CHR(  30))
+    AND COALESCE(usage.model, CHR(  30)) = COALESCE(names.logged_model, CHR(  30))
+), by_class AS (
+  SELECT
+    named.usage_id,
+    named.charge_date,
+    named.owner_id,
+    named.priced_provider AS provider,
+    named.priced_model AS model,
+    'uncached_input_tokens' AS token_class,
+    named.service_tier,
+    named.context_min_tokens,
+    named.region_id,
+    named.from_zone,
+    named.to_zone,
+    named.name_problem AS unpriced_reason,
+    named.uncached_input_tokens AS quantity_tokens,
+    CASE
+      WHEN named.requests_class = 'uncached_input_tokens'
+      THEN named.requests
+      ELSE 0
+    END AS requests
+  FROM named
+  WHERE
+    named.uncached_input_tokens > 0 OR named.requests_class = 'uncached_input_tokens'
+  UNION ALL
+  SELECT
+    named.usage_id,
+    named.charge_date,
+    named.owner_id,
+    named.priced_provider AS provider,
+    named.priced_model AS model,
+    'cache_read_tokens' AS token_class,
+    named.service_tier,
+    named.context_min_tokens,
+    named.region_id,
+    named.from_zone,
+    named.to_zone,
+    named.name_problem AS unpriced_reason,
+    named.cache_read_tokens AS quantity_tokens,
+    CASE WHEN named.requests_class = 'cache_read_tokens' THEN named.requests ELSE 0 END AS requests
+  FROM named
+  WHERE
+    named.cache_read_tokens > 0 OR named.requests_class = 'cache_read_tokens'
+  UNION ALL
+  SELECT
+    named.usage_id,
+    named.charge_date,
+    named.owner_id,
+    named.priced_provider AS provider,
+    named.priced_model AS model,
+    'cache_write_5m_tokens' AS token_class,
+    named.service_tier,
+    named.context_min_tokens,
+    named.region_id,
+    named.from_zone,
+    named.to_zone,
+    named.name_problem AS unpriced_reason,
+    named.cache_write_5m_tokens AS quantity_tokens,
+    CASE
+      WHEN named.requests_class = 'cache_write_5m_tokens'
+      THEN named.requests
+      ELSE 0
+    END AS requests
+  FROM named
+  WHERE
+    named.cache_write_5m_tokens > 0 OR named.requests_class = 'cache_write_5m_tokens'
+  UNION ALL
+  SELECT
+    named.usage_id,
+    named.charge_date,
+    named.owner_id,
+    named.priced_provider AS provider,
+    named.priced_model AS model,
+    'cache_write_1h_tokens' AS token_class,
+    named.service_tier,
+    named.context_min_tokens,
+    named.region_id,
+    named.from_zone,
+    named.to_zone,
+    named.name_problem AS unpriced_reason,
+    named.cache_write_1h_tokens AS quantity_tokens,
+    CASE
+      WHEN named.requests_class = 'cache_write_1h_tokens'
+      THEN named.requests
+      ELSE 0
+    END AS requests
+  FROM named
+  WHERE
+    named.cache_write_1h_tokens > 0 OR named.requests_class = 'cache_write_1h_tokens'
+  UNION ALL
+  SELECT
+    named.usage_id,
+    named.charge_date,
+    named.owner_id,
+    named.priced_provider AS provider,
+    named.priced_model AS model,
+    'output_tokens' AS token_class,
+    named.service_tier,
+    named.context_min_tokens,
+    named.region_id,
+    named.from_zone,
+    named.to_zone,
+    named.name_problem AS unpriced_reason,
+    named.output_tokens AS quantity_tokens,
+    CASE WHEN named.requests_class = 'output_tokens' THEN named.requests ELSE 0 END AS requests
+  FROM named
+  WHERE
+    named.output_tokens > 0 OR named.requests_class = 'output_tokens'
+), segments AS (
+  SELECT
+    by_class.charge_date,
+    by_class.provider,
+    by_class.model,
+    by_class.token_class,
+    by_class.service_tier,
+    by_class.context_min_tokens,
+    by_class.region_id
+  FROM by_class
+  WHERE
+    NOT by_class.model IS NULL
+  GROUP BY
+    by_class.charge_date,
+    by_class.provider,
+    by_class.model,
+    by_class.token_class,
+    by_class.service_tier,
+    by_class.context_min_tokens,
+    by_class.region_id
+), price_candidates AS (
+  SELECT
+    segments.*,
+    prices.price_id,
+    prices.price_per_mtok,
+    prices.currency,
+    ROW_NUMBER() OVER (
+      PARTITION BY segments.charge_date, segments.provider, segments.model, segments.token_class, segments.service_tier, segments.context_min_tokens, segments.region_id
+      ORDER BY CASE WHEN prices.is_override THEN 0 ELSE 1 END NULLS LAST, CASE
+        WHEN prices.is_wrong_from_start
+        THEN 0
+        WHEN CAST(prices.published_at AS DATE) <= segments.charge_date
+        THEN 1
+        ELSE 2
+      END NULLS LAST, CASE
+        WHEN CAST(prices.published_at AS DATE) <= segments.charge_date
+        THEN DATEDIFF(DAY, CAST(prices.published_at AS DATE), segments.charge_date)
+        ELSE DATEDIFF(DAY, segments.charge_date, CAST(prices.published_at AS DATE))
+      END NULLS LAST, prices.context_min_tokens DESC, CASE WHEN prices.region_id IS NULL THEN 1 ELSE 0 END NULLS LAST, COALESCE(DATEDIFF(DAY, CAST(prices.valid_from AS DATE), segments.charge_date), 100000) NULLS LAST, prices.price_id NULLS LAST
+    ) AS candidate_rank
+  FROM segments
+  INNER JOIN prices
+    ON segments.provider = prices.provider
+    AND segments.model = prices.model
+    AND segments.token_class = prices.token_class
+    AND segments.service_tier = prices.service_tier
+    AND segments.context_min_tokens >= prices.context_min_tokens
+    AND (
+      prices.region_id IS NULL OR prices.region_id = segments.region_id
+    )
+    AND prices.time_of_day_start IS NULL
+    AND (
+      prices.valid_from IS NULL
+      OR CAST(prices.valid_from AS DATE) <= segments.charge_date
+    )
+    AND (
+      prices.valid_to IS NULL OR CAST(prices.valid_to AS DATE) > segments.charge_date
+    )
+), chosen AS (
+  SELECT
+    *
+  FROM price_candidates
+  WHERE
+    candidate_rank = 1
+)
+SELECT
+  by_class.charge_date,
+  by_class.usage_id,
+  by_class.token_class,
+  by_class.owner_id,
+  by_class.provider,
+  by_class.model,
+  by_class.service_tier,
+  by_class.context_min_tokens,
+  by_class.region_id,
+  by_class.from_zone,
+  by_class.to_zone,
+  'usage' || CHR(  31) || COALESCE(by_class.provider, CHR(  30)) || CHR(  31) || COALESCE(by_class.model, CHR(  30)) || CHR(  31) || by_class.token_class || CHR(  31) || by_class.service_tier AS pool_key,
+  CAST(by_class.quantity_tokens AS BIGINT) AS quantity_tokens,
+  CAST(by_class.requests AS BIGINT) AS requests,
+  chosen.price_id,
+  CAST(CAST(CAST((
+    (
+      2 * CAST(by_class.quantity_tokens AS DECIMAL(15, 0)) * CAST(CAST(chosen.price_per_mtok AS DECIMAL(18, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
+    ) - (
+      (
+        2 * CAST(by_class.quantity_tokens AS DECIMAL(15, 0)) * CAST(CAST(chosen.price_per_mtok AS DECIMAL(18, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
+      ) % (
+        2000000
+      )
+    )
+  ) / (
+    2000000
+  ) AS DECIMAL(38, 0)) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS list_cost,
+  chosen.currency AS list_cost_currency,
+  CASE
+    WHEN NOT by_class.unpriced_reason IS NULL
+    THEN by_class.unpriced_reason
+    WHEN chosen.price_id IS NULL
+    THEN 'no_price'
+  END AS unpriced_reason
+FROM by_class
+LEFT JOIN chosen
+  ON by_class.charge_date = chosen.charge_date
+  AND by_class.provider = chosen.provider
+  AND by_class.model = chosen.model
+  AND by_class.token_class = chosen.token_class
+  AND by_class.service_tier = chosen.service_tier
+  AND by_class.context_min_tokens = chosen.context_min_tokens
+  AND COALESCE(by_class.region_id, CHR(  30)) = COALESCE(chosen.region_id, CHR(  30))

@@ -1,0 +1,101 @@
+WITH facts AS (
+  SELECT
+    *
+  FROM core.attributed_costs
+  WHERE
+    charge_date >= :start AND charge_date < :end
+), cells AS (
+  SELECT
+    *
+  FROM core.cells
+  WHERE
+    charge_date >= :start AND charge_date < :end
+), owners AS (
+  SELECT
+    *
+  FROM core.owners_daily
+  WHERE
+    charge_date >= :start AND charge_date < :end
+)
+SELECT
+  facts.charge_date,
+  facts.cost_state,
+  cells.provider,
+  cells.billing_account_id,
+  cells.sub_account_id,
+  cells.region_id,
+  cells.service_name,
+  cells.sku_meter,
+  cells.charge_category,
+  cells.cost_driver,
+  cells.traffic_kind,
+  cells.model,
+  cells.token_class,
+  cells.service_tier,
+  owners.feature,
+  owners.endpoint,
+  owners.workflow,
+  owners.agent,
+  owners.agent_step,
+  owners.user_id,
+  owners.tenant,
+  owners.customer,
+  owners.team,
+  owners.environment,
+  facts.from_zone,
+  facts.to_zone,
+  CAST(SUM(facts.billed_cost) AS DECIMAL(38, 12)) AS billed_cost,
+  CAST(SUM(facts.effective_cost) AS DECIMAL(38, 12)) AS effective_cost,
+  CAST(SUM(facts.list_cost) AS DECIMAL(38, 12)) AS list_cost,
+  facts.billing_currency,
+  CAST(SUM(facts.billed_cost_reporting) AS DECIMAL(38, 12)) AS billed_cost_reporting,
+  CAST(SUM(facts.effective_cost_reporting) AS DECIMAL(38, 12)) AS effective_cost_reporting,
+  CAST(SUM(facts.list_cost_reporting) AS DECIMAL(38, 12)) AS list_cost_reporting,
+  CAST(:reporting_currency AS STRING) AS reporting_currency,
+  facts.fx_date,
+  CAST(SUM(facts.requests) AS BIGINT) AS requests,
+  CAST(SUM(facts.input_tokens) AS BIGINT) AS input_tokens,
+  CAST(SUM(facts.output_tokens) AS BIGINT) AS output_tokens,
+  CAST(SUM(facts.bytes) AS BIGINT) AS bytes,
+  facts.evidence,
+  facts.method_id,
+  facts.residual_reason,
+  cells.bill_of_record
+FROM facts
+INNER JOIN cells
+  ON facts.charge_date = cells.charge_date AND facts.cell_id = cells.cell_id
+LEFT JOIN owners
+  ON facts.charge_date = owners.charge_date AND facts.owner_id = owners.owner_id
+GROUP BY
+  facts.charge_date,
+  facts.cost_state,
+  cells.provider,
+  cells.billing_account_id,
+  cells.sub_account_id,
+  cells.region_id,
+  cells.service_name,
+  cells.sku_meter,
+  cells.charge_category,
+  cells.cost_driver,
+  cells.traffic_kind,
+  cells.model,
+  cells.token_class,
+  cells.service_tier,
+  owners.feature,
+  owners.endpoint,
+  owners.workflow,
+  owners.agent,
+  owners.agent_step,
+  owners.user_id,
+  owners.tenant,
+  owners.customer,
+  owners.team,
+  owners.environment,
+  facts.from_zone,
+  facts.to_zone,
+  facts.billing_currency,
+  facts.fx_date,
+  facts.evidence,
+  facts.method_id,
+  facts.residual_reason,
+  cells.bill_of_record

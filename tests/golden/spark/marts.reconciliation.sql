@@ -1,0 +1,185 @@
+WITH cells AS (
+  SELECT
+    *
+  FROM core.cells
+  WHERE
+    charge_date >= :start
+    AND charge_date < :end
+    AND cost_driver = 'inference'
+    AND charge_category = 'Usage'
+), usage AS (
+  SELECT
+    *
+  FROM core.usage_costs
+  WHERE
+    charge_date >= :start AND charge_date < :end
+), facts AS (
+  SELECT
+    *
+  FROM core.attributed_costs
+  WHERE
+    charge_date >= :start AND charge_date < :end
+), unlogged AS (
+  SELECT
+    facts.charge_date,
+    facts.cell_id,
+    SUM(facts.effective_cost) AS unlogged_cost
+  FROM facts
+  WHERE
+    facts.residual_reason = 'unlogged_usage'
+  GROUP BY
+    facts.charge_date,
+    facts.cell_id
+), billed AS (
+  SELECT
+    cells.charge_date,
+    cells.provider,
+    cells.billing_account_id,
+    cells.model,
+    cells.token_class,
+    cells.billing_currency AS currency,
+    SUM(cells.billed_quantity) AS billed_quantity,
+    SUM(cells.logged_quantity) AS logged_quantity,
+    SUM(cells.billed_cost) AS billed_cost,
+    SUM(cells.effective_cost) AS effective_cost,
+    SUM(cells.list_cost) AS list_cost,
+    SUM(unlogged.unlogged_cost) AS unlogged_cost,
+    MIN(cells.coverage_share) AS coverage_share
+  FROM cells
+  LEFT JOIN unlogged
+    ON cells.charge_date = unlogged.charge_date AND cells.cell_id = unlogged.cell_id
+  WHERE
+    cells.cost_state <> 'estimated'
+  GROUP BY
+    cells.charge_date,
+    cells.provider,
+    cells.billing_account_id,
+    cells.model,
+    cells.token_class,
+    cells.billing_currency
+), priced AS (
+  SELECT
+    usage.charge_date,
+    usage.provider,
+    usage.model,
+    usage.token_class,
+    usage.list_cost_currency,
+    SUM(usage.quantity_tokens) AS logged_quantity,
+    SUM(usage.list_cost) AS priced_cost,
+    MAX(usage.unpriced_reason) AS unpriced_reason
+  FROM usage
+  GROUP BY
+    usage.charge_date,
+    usage.provider,
+    usage.model,
+    usage.token_class,
+    usage.list_cost_currency
+), billed_pools AS (
+  SELECT
+    billed.charge_date,
+    billed.provider,
+    billed.model,
+    billed.token_class
+  FROM billed
+  GROUP BY
+    billed.charge_date,
+    billed.provider,
+    billed.model,
+    billed.token_class
+), totals AS (
+  SELECT
+    billed.*,
+    priced.priced_cost,
+    priced.unpriced_reason
+  FROM billed
+  LEFT JOIN priced
+    ON billed.charge_date = priced.charge_date
+    AND billed.provider = priced.provider
+    AND billed.model = priced.model
+    AND billed.token_class = priced.token_class
+    AND billed.currency = priced.list_cost_currency
+)
+SELECT
+  totals.charge_date,
+  totals.provider,
+  totals.billing_account_id,
+  totals.model,
+  totals.token_class,
+  CAST(totals.billed_quantity AS DECIMAL(38, 12)) AS billed_quantity,
+  CAST(NULL AS DECIMAL(38, 12)) AS provider_quantity,
+  CAST(totals.logged_quantity AS DECIMAL(38, 12)) AS logged_quantity,
+  CAST(totals.billed_cost AS DECIMAL(38, 12)) AS billed_cost,
+  CAST(totals.priced_cost AS DECIMAL(38, 12)) AS priced_cost,
+  'unlogged' AS cause,
+  CAST(totals.unlogged_cost AS DECIMAL(38, 12)) AS difference_cost,
+  CAST(totals.billed_quantity - COALESCE(totals.logged_quantity, 0) AS DECIMAL(38, 12)) AS difference_quantity,
+  totals.coverage_share,
+  totals.currency
+FROM totals
+WHERE
+  NOT totals.unlogged_cost IS NULL
+UNION ALL
+SELECT
+  totals.charge_date,
+  totals.provider,
+  totals.billing_account_id,
+  totals.model,
+  totals.token_class,
+  CAST(totals.billed_quantity AS DECIMAL(38, 12)) AS billed_quantity,
+  CAST(NULL AS DECIMAL(38, 12)) AS provider_quantity,
+  CAST(totals.logged_quantity AS DECIMAL(38, 12)) AS logged_quantity,
+  CAST(totals.billed_cost AS DECIMAL(38, 12)) AS billed_cost,
+  CAST(totals.priced_cost AS DECIMAL(38, 12)) AS priced_cost,
+  'discount' AS cause,
+  CAST(totals.effective_cost - totals.list_cost AS DECIMAL(38, 12)) AS difference_cost,
+  CAST(NULL AS DECIMAL(38, 12)) AS difference_quantity,
+  totals.coverage_share,
+  totals.currency
+FROM totals
+WHERE
+  totals.effective_cost <> totals.list_cost
+UNION ALL
+SELECT
+  totals.charge_date,
+  totals.provider,
+  totals.billing_account_id,
+  totals.model,
+  totals.token_class,
+  CAST(totals.billed_quantity AS DECIMAL(38, 12)) AS billed_quantity,
+  CAST(NULL AS DECIMAL(38, 12)) AS provider_quantity,
+  CAST(totals.logged_quantity AS DECIMAL(38, 12)) AS logged_quantity,
+  CAST(totals.billed_cost AS DECIMAL(38, 12)) AS billed_cost,
+  CAST(totals.priced_cost AS DECIMAL(38, 12)) AS priced_cost,
+  CASE WHEN totals.priced_cost IS NULL THEN 'not_priced' ELSE 'unexplained' END AS cause,
+  CAST(totals.effective_cost - totals.priced_cost - COALESCE(totals.unlogged_cost, 0) - (
+    totals.effective_cost - totals.list_cost
+  ) AS DECIMAL(38, 12)) AS difference_cost,
+  CAST(NULL AS DECIMAL(38, 12)) AS difference_quantity,
+  totals.coverage_share,
+  totals.currency
+FROM totals
+UNION ALL
+SELECT
+  priced.charge_date,
+  priced.provider,
+  CAST(NULL AS STRING) AS billing_account_id,
+  priced.model,
+  priced.token_class,
+  CAST(NULL AS DECIMAL(38, 12)) AS billed_quantity,
+  CAST(NULL AS DECIMAL(38, 12)) AS provider_quantity,
+  CAST(priced.logged_quantity AS DECIMAL(38, 12)) AS logged_quantity,
+  CAST(NULL AS DECIMAL(38, 12)) AS billed_cost,
+  CAST(priced.priced_cost AS DECIMAL(38, 12)) AS priced_cost,
+  'logged_without_bill' AS cause,
+  CAST(NULL AS DECIMAL(38, 12)) AS difference_cost,
+  CAST(-priced.logged_quantity AS DECIMAL(38, 12)) AS difference_quantity,
+  CAST(NULL AS DECIMAL(18, 12)) AS coverage_share,
+  priced.list_cost_currency AS currency
+FROM priced
+LEFT JOIN billed_pools
+  ON priced.charge_date = billed_pools.charge_date
+  AND priced.provider = billed_pools.provider
+  AND COALESCE(priced.model, CHR(  30)) = COALESCE(billed_pools.model, CHR(  30))
+  AND priced.token_class = billed_pools.token_class
+WHERE
+  billed_pools.provider IS NULL

@@ -1,0 +1,21 @@
+WITH source AS (
+  SELECT
+    *
+  FROM lake.provider_usage
+)
+SELECT
+  source.x_source,
+  source.x_snapshot_id,
+  source.bucket_start,
+  source.bucket_end,
+  source.provider,
+  source.billing_account_id,
+  source.sub_account_id,
+  source.model,
+  source.token_class,
+  source.service_tier,
+  source.quantity,
+  source.unit,
+  source.requests,
+  source.is_final
+FROM source
