@@ -183,7 +183,7 @@ def check_windows(tree: exp.Expr) -> Iterator[str]:
 
 
 def check_stars(tree: exp.Expr) -> Iterator[str]:
-    """A bare star belongs to a CTE that imports or filters one relation; the final select lists its columns."""
+    """A bare star belongs to a CTE that imports or filters one relation; the final select has none."""
     final = set(map(id, _branches(tree)))
     columns = {cte.alias: tuple(cte.this.named_selects) for cte in tree.find_all(exp.CTE)}
     for select in tree.find_all(exp.Select):

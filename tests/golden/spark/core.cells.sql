@@ -346,7 +346,7 @@ WITH charge_cells AS (
       WHEN usage_pools.list_cost_currency = :reporting_currency
       THEN 1
       ELSE fx_rates.rate
-    END AS DECIMAL(18, 9)) * CAST(1000000000 AS DECIMAL(10, 0)) AS DECIMAL(15, 0)) AS rate_units,
+    END AS DECIMAL(27, 9)) * CAST(1000000000 AS DECIMAL(10, 0)) AS DECIMAL(15, 0)) AS rate_units,
     CAST(CAST(usage_pools.list_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS list_units,
     CASE
       WHEN usage_pools.list_cost_currency = :reporting_currency

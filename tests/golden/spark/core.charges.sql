@@ -215,7 +215,7 @@ WITH source AS (
 ), money AS (
   SELECT
     spread.*,
-    CAST(CAST(spread.rate AS DECIMAL(18, 9)) * CAST(1000000000 AS DECIMAL(10, 0)) AS DECIMAL(18, 0)) AS rate_units,
+    CAST(CAST(spread.rate AS DECIMAL(27, 9)) * CAST(1000000000 AS DECIMAL(10, 0)) AS DECIMAL(18, 0)) AS rate_units,
     CAST(CAST(spread.billed_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS billed_units,
     CAST(CAST(spread.effective_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS effective_units,
     CAST(CAST(spread.list_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS list_units

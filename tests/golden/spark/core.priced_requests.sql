@@ -141,10 +141,10 @@ SELECT
   prices.price_id,
   CAST(CAST(CAST((
     (
-      2 * CAST(named.quantity_tokens AS DECIMAL(15, 0)) * CAST(CAST(prices.price_per_mtok AS DECIMAL(18, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
+      2 * CAST(named.quantity_tokens AS DECIMAL(19, 0)) * CAST(CAST(prices.price_per_mtok AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
     ) - (
       (
-        2 * CAST(named.quantity_tokens AS DECIMAL(15, 0)) * CAST(CAST(prices.price_per_mtok AS DECIMAL(18, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
+        2 * CAST(named.quantity_tokens AS DECIMAL(19, 0)) * CAST(CAST(prices.price_per_mtok AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
       ) % (
         2000000
       )

@@ -231,10 +231,10 @@ SELECT
   chosen.price_id,
   CAST(CAST(CAST((
     (
-      2 * CAST(by_class.quantity_tokens AS DECIMAL(15, 0)) * CAST(CAST(chosen.price_per_mtok AS DECIMAL(18, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
+      2 * CAST(by_class.quantity_tokens AS DECIMAL(19, 0)) * CAST(CAST(chosen.price_per_mtok AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
     ) - (
       (
-        2 * CAST(by_class.quantity_tokens AS DECIMAL(15, 0)) * CAST(CAST(chosen.price_per_mtok AS DECIMAL(18, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
+        2 * CAST(by_class.quantity_tokens AS DECIMAL(19, 0)) * CAST(CAST(chosen.price_per_mtok AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
       ) % (
         2000000
       )
