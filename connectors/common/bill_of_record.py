@@ -20,8 +20,8 @@ def resolve_bill_of_record(
 
     A bill is (invoice issuer, billing account, billing period); an unknown issuer overlaps every issuer of
     that account and period. Where two feeds deliver the same bill the one declared first carries it. The
-    other's delivery of that scope is not current any more and its report gets a fault, for summing both would double
-    the bill with every other check still green. A feed that is not in `declared_order` comes last.
+    other's delivery of that scope is not current any more and its report gets a fault, for summing both
+    would double the bill with every other check still green. A feed not in `declared_order` comes last.
     """
     rank = {name: position for position, name in enumerate(declared_order)}
     carried: dict[tuple[str | None, str | None], list[tuple[str, frozenset[str | None]]]] = {}

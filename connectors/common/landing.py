@@ -1,289 +1,35 @@
-"""Landing: how delivered content becomes artifacts, typed files and delivery records of one source.
+"""Landing of independent files: one file is one scope, its newest content is current.
 
-What belongs here: the steps that every source shares. What must not: reading a format, or calling a vendor.
-
-A connector whose files are independent (one file = one scope) calls `land_files` with a `read` function.
-One that forms deliveries itself (bills) uses `SourceLanding` directly.
+What belongs here: what a file connector's `read` function is given, and the loop over files.
+What must not: reading a format. Sources that form deliveries of several files (bills) use `SourceLanding`.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from pathlib import Path
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
 from connectors.common.contract import (
     ConnectorError,
-    Delivery,
     Finding,
     LandingContext,
     Severity,
     SourceReport,
-    TypedFile,
 )
 from connectors.common.datasets import Dataset
 from connectors.common.delivery_records import (
-    Artifact,
-    DeliveryRecord,
     finding_from_json,
     finding_to_json,
     mark_current,
-    read_records,
-    write_json,
-    write_record,
 )
-from connectors.common.digests import build_digest, build_settings_digest
 from connectors.common.settings import SourceSettings
-from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SeenIndex, SourceFile, list_paths
-from connectors.common.typed_files import PartitionWriter
-
-_QUARANTINED_ROWS_KEPT = 1000
-
-
-@dataclass(frozen=True)
-class DeliveryFacts:
-    """What a connector says about a delivery besides its rows."""
-
-    dataset: Dataset
-    scope: str
-    content: str  # digest of the delivered content of this scope
-    delivered_at: datetime
-    files: tuple[SourceFile, ...] = ()
-    period: str | None = None
-    billed_totals: Mapping[str, Decimal] = field(default_factory=dict)
-    invoice_issuers: tuple[str | None, ...] = ()
-    billing_account_id: str | None = None
-    schema_seen: tuple[str, ...] = ()
-    is_always_recorded: bool = (
-        False  # a stated delivery time: keep the record though the content is the current one
-    )
-
-    @property
-    def snapshot_id(self) -> str:
-        """Name of the content within its dataset and scope."""
-        return build_digest(self.dataset.name, self.scope, self.content)
-
-
-class SourceLanding:
-    """One run's work on one source: its files, records, typed files, findings and quarantine.
-
-    `typing` holds every setting that changes how content becomes typed rows, the connector's schema version
-    among them; identity key and tag keys are the caller's to include where they matter.
-    """
-
-    def __init__(
-        self,
-        settings: SourceSettings,
-        context: LandingContext,
-        *,
-        typing: Mapping[str, object],
-        keeps_artifacts: bool = True,
-    ) -> None:
-        self.settings = settings
-        self.context = context
-        self.source = settings.name
-        self.typing_digest = build_settings_digest(typing)
-        self.keeps_artifacts = keeps_artifacts
-        self.raw = context.lake / "raw" / settings.name
-        self.seen = SeenIndex(self.raw / "seen.json")
-        self.records = read_records(self.raw / "deliveries", context.lake, self.typing_digest)
-        self._findings: list[Finding] = []
-
-    @property
-    def is_reading_only(self) -> bool:
-        """True when the run asks what was known: nothing is fetched, nothing written."""
-        return self.context.as_of is not None
-
-    def list_files(self, dataset: str, suffixes: tuple[str, ...] = KNOWN_SUFFIXES) -> list[SourceFile]:
-        """Return the files under the source's path by relative path; a missing or empty path is a fault."""
-        root = self.settings.path
-        try:
-            found, passed_over = list_paths(root, self.settings.pattern, suffixes)
-        except FileFault as fault:
-            self.add(dataset, fault.kind, f"{self.source}: {fault}", Severity.FAULT)
-            return []
-        if passed_over:
-            wanted = ", ".join(suffixes)
-            message = f"{self.source}: files of other kinds under {root} are passed over; wanted: {wanted}"
-            self.add(dataset, "ignored_file", message, Severity.INFO, count=passed_over)
-        if not found:
-            pattern = self.settings.pattern
-            message = f"{self.source}: no file matches {pattern!r} under {root}; deliver one or correct it"
-            self.add(dataset, "empty_folder", message, Severity.FAULT)
-        files = []
-        for relative, stat in found:
-            try:
-                files.append(self.seen.identify(root, relative, stat))
-            except OSError as error:
-                message = (
-                    f"{self.source}: {relative} cannot be read ({error.strerror}); check its permissions"
-                )
-                self.add(dataset, "unreadable_file", message, Severity.FAULT, file=relative)
-        return files
-
-    def add(
-        self,
-        dataset: str,
-        kind: str,
-        message: str,
-        severity: Severity,
-        *,
-        count: int = 1,
-        file: str | None = None,
-        day: date | None = None,
-    ) -> Finding:
-        """Report a finding of this run and return it."""
-        finding = Finding(self.source, dataset, kind, message, severity, count, file, day)
-        self._findings.append(finding)
-        return finding
-
-    def add_findings(self, findings: Iterable[Finding]) -> None:
-        """Report findings that were made, or remembered, elsewhere."""
-        self._findings.extend(findings)
-
-    def current_record(self, dataset: str, scope: str, at: datetime | None = None) -> DeliveryRecord | None:
-        """Return the record that is current for a scope (as known at a time), None when there is none."""
-        own = [r for r in self.records if (r.delivery.dataset, r.delivery.scope) == (dataset, scope)]
-        return next((r for r in mark_current(own, at) if r.delivery.is_current), None)
-
-    def choose_delivered_at(self, dataset: str, scope: str, modified_at: datetime) -> datetime:
-        """Return the delivery time of a file that states none: its mtime when first seen.
-
-        Never after the run's clock unless it must be later than the delivery it follows.
-        """
-        current = self.current_record(dataset, scope)
-        moment = min(modified_at, self.context.now)
-        if current is None or moment > current.delivery.delivered_at:
-            return moment
-        return max(self.context.now, current.delivery.delivered_at + timedelta(microseconds=1))
-
-    def needs_rows(self, facts: DeliveryFacts) -> bool:
-        """Tell whether the typed files of this content, under these settings, are still to be written."""
-        return not any(
-            r.delivery.snapshot_id == facts.snapshot_id and self.typing_digest in r.typed
-            for r in self.records
-        )
-
-    def open_writer(self, facts: DeliveryFacts) -> PartitionWriter:
-        """Return the writer of this delivery's rows; hand it to `record` when done, or call its `discard`."""
-        lake = self.context.lake
-        return PartitionWriter(lake, self.source, facts.dataset, facts.snapshot_id, self.typing_digest)
-
-    def record(
-        self, facts: DeliveryFacts, writer: PartitionWriter | None, findings: Iterable[Finding] = ()
-    ) -> DeliveryRecord:
-        """Keep artifacts, name typed files, write the delivery record; what is already current adds nothing.
-
-        `writer` is None when `needs_rows` said that the rows are there.
-        """
-        same = [r for r in self.records if r.delivery.snapshot_id == facts.snapshot_id]
-        current = self.current_record(facts.dataset.name, facts.scope, facts.delivered_at)
-        if writer is not None:
-            typed, rows = writer.commit(), writer.rows
-        else:
-            typed, rows = self._typed_before(same), same[0].delivery.rows
-        again = next((r for r in same if r.delivery.delivered_at == facts.delivered_at), None)
-        if again is not None:
-            return self._add_typing(again, typed, tuple(findings))
-        is_current_content = current is not None and current.delivery.snapshot_id == facts.snapshot_id
-        if is_current_content and not facts.is_always_recorded:
-            return self._add_typing(current, typed, tuple(findings))
-        delivery = self._build_delivery(facts, rows, typed)
-        artifacts = tuple(self._keep_artifact(file) for file in facts.files)
-        typed_variants = {self.typing_digest: typed}
-        record = DeliveryRecord(delivery, artifacts, facts.schema_seen, tuple(findings), typed_variants)
-        self._write(record)
-        return record
-
-    def artifact_path(self, artifact: Artifact) -> Path:
-        """Return where the content of a delivered file is kept."""
-        suffix = "".join(Path(artifact.relative).suffixes[-2:])
-        safe = suffix if suffix.replace(".", "").isalnum() and len(suffix) <= 16 else ""
-        return self.raw / "artifacts" / f"{artifact.sha256}{safe}"
-
-    def quarantine(self, file: SourceFile, rows: Iterable[tuple[int | None, str, str | None]]) -> None:
-        """Write down which (line, reason, column) of a file were refused, never their content."""
-        listed = list(rows)
-        content = {
-            "file": file.relative,
-            "sha256": file.sha256,
-            "noted_at": self.context.now.isoformat(),
-            "count": len(listed),
-            "rows": [
-                {"line": line, "reason": reason, "column": column}
-                for line, reason, column in listed[:_QUARANTINED_ROWS_KEPT]
-            ],
-        }
-        name = build_digest(file.relative, file.sha256, self.typing_digest)
-        write_json(self.raw / "quarantine" / f"{name}.json", content)
-
-    def report(self) -> SourceReport:
-        """Save the seen index; return the deliveries known (by `as_of`), the current marked, and findings."""
-        if not self.is_reading_only:
-            self.seen.save()
-        ordered = sorted(self.records, key=lambda record: record.file_name)
-        known = mark_current(ordered, self.context.as_of)
-        remembered = [finding for r in known if r.delivery.is_current for finding in r.findings]
-        findings = tuple(dict.fromkeys([*self._findings, *remembered]))
-        deliveries = tuple(r.delivery for r in known)
-        return SourceReport(self.source, self.settings.connector, deliveries, findings)
-
-    def _build_delivery(self, facts: DeliveryFacts, rows: int, typed: tuple[TypedFile, ...]) -> Delivery:
-        return Delivery(
-            source=self.source,
-            dataset=facts.dataset.name,
-            scope=facts.scope,
-            period=facts.period,
-            snapshot_id=facts.snapshot_id,
-            delivered_at=facts.delivered_at,
-            fetched_at=self.context.now,
-            rows=rows,
-            typed_files=typed,
-            billed_totals=dict(facts.billed_totals),
-            invoice_issuers=facts.invoice_issuers,
-            billing_account_id=facts.billing_account_id,
-        )
-
-    def _typed_before(self, same: list[DeliveryRecord]) -> tuple[TypedFile, ...]:
-        return next(r.typed[self.typing_digest] for r in same if self.typing_digest in r.typed)
-
-    def _add_typing(
-        self, record: DeliveryRecord, typed: tuple[TypedFile, ...], findings: tuple[Finding, ...]
-    ) -> DeliveryRecord:
-        """Add the typed files of changed settings to a record that is there."""
-        if self.typing_digest in record.typed:
-            return record
-        variants = {**record.typed, self.typing_digest: typed}
-        delivery = replace(record.delivery, typed_files=typed)
-        changed = replace(record, delivery=delivery, typed=variants, findings=findings)
-        self._write(changed)
-        return changed
-
-    def _write(self, record: DeliveryRecord) -> None:
-        write_record(self.raw / "deliveries", record, self.context.lake)
-        self.records = [r for r in self.records if r.file_name != record.file_name]
-        self.records.append(record)
-
-    def _keep_artifact(self, file: SourceFile) -> Artifact:
-        artifact = Artifact(file.relative, file.sha256, file.size)
-        target = self.artifact_path(artifact)
-        if self.keeps_artifacts and not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f"_tmp-{uuid.uuid4().hex}")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with file.path.open("rb") as source, os.fdopen(descriptor, "wb") as copy:
-                shutil.copyfileobj(source, copy, 1 << 20)
-            os.replace(temporary, target)
-        return artifact
+from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SourceFile
+from connectors.common.source_landing import DeliveryFacts, SourceLanding
 
 
 class FileDelivery:

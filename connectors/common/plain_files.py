@@ -87,15 +87,20 @@ def land_plain_files(settings: SourceSettings, context: LandingContext, plain: P
 
 def _read_file(file: SourceFile, delivery: FileDelivery, plain: PlainFormat, context: LandingContext) -> None:
     text = read_text_table(file, on_bad_line=delivery.quarantine)
-    delivery.note_schema(text.column_names)
-    if text.num_columns or not file.suffix.startswith((".jsonl", ".ndjson", ".y")):
+    known = {column.name for column in plain.columns}
+    has_header = file.suffix.startswith(
+        (".csv", ".parquet")
+    )  # elsewhere a key may hold anything, prompts too
+    delivery.note_schema(name for name in text.column_names if has_header or name in known)
+    if text.num_columns or has_header:
         required = [column.name for column in plain.columns if column.is_required]
         check_required_columns(text.column_names, required)
     if text.num_rows == 0:
         delivery.add("header_only", "holds no rows: what it delivered before counts no more", Severity.INFO)
-    extra = set(text.column_names) - {column.name for column in plain.columns}
+    extra = set(text.column_names) - known
     if extra:
-        message = f"unknown columns are ignored: {describe_columns(extra)}"
+        names = f": {describe_columns(extra)}" if has_header else ""
+        message = f"unknown columns are ignored{names}"
         delivery.add("new_column", message, Severity.INFO, count=len(extra))
     first_line = 2 if file.suffix.startswith(".csv") else 1
     refused = np.zeros(text.num_rows, dtype=bool)

@@ -5,12 +5,14 @@ What belongs here: comparing column names, in words for the source's owner. What
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 from connectors.common.source_files import FileFault
 
 _NAMES_SHOWN = 8
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_:./ -]{0,59}")
 
 
 def check_required_columns(present: Iterable[str], required: Iterable[str | tuple[str, ...]]) -> None:
@@ -47,9 +49,10 @@ def check_type(
 
 
 def describe_columns(columns: Iterable[str]) -> str:
-    """Return column names for a message: neutralised, and not more than a few."""
+    """Return column names for a message: a few, and only those that look like names."""
     listed = sorted(columns)
-    shown = ", ".join(repr(name[:60]) for name in listed[:_NAMES_SHOWN])
+    plain = [repr(name) if _NAME.fullmatch(name) else "(no plain name)" for name in listed]
+    shown = ", ".join(plain[:_NAMES_SHOWN])
     return shown if len(listed) <= _NAMES_SHOWN else f"{shown} and {len(listed) - _NAMES_SHOWN} more"
 
 

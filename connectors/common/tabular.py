@@ -39,7 +39,7 @@ def read_text_table(file: SourceFile, on_bad_line: BadLine | None = None) -> pa.
         if suffix in (".jsonl", ".jsonl.gz", ".ndjson"):
             return _read_json_lines(file, on_bad_line)
         if suffix == ".parquet":
-            return build_text_table(pq.read_table(file.path, partitioning=None))
+            return build_text_table(pq.ParquetFile(file.path).read())
         if suffix in (".yml", ".yaml"):
             return _read_yaml(file)
     except (OSError, EOFError) as error:

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from connectors.common.contract import Severity
 from connectors.common.datasets import CHARGES
 from connectors.common.digests import build_digest
-from connectors.common.landing import DeliveryFacts
 from connectors.common.source_files import SourceFile
+from connectors.common.source_landing import DeliveryFacts
 from connectors.focus_files.bill_lines import BillLines, Oddity
 
 

@@ -16,9 +16,9 @@ import pyarrow as pa
 from connectors.common.contract import Finding, LandingContext, Severity, SourceReport
 from connectors.common.datasets import CHARGES
 from connectors.common.delivery_records import finding_from_json, finding_to_json, mark_current
-from connectors.common.landing import SourceLanding
 from connectors.common.schema_contract import describe_columns
 from connectors.common.source_files import FileFault, SourceFile
+from connectors.common.source_landing import SourceLanding
 from connectors.common.tabular import read_text_table
 from connectors.focus_files import schema
 from connectors.focus_files.bill_groups import MANIFEST_SUFFIX, BillGroup, build_groups

@@ -76,7 +76,7 @@ def test_a_line_lands_typed_with_configured_tags_only(bills: Path, land_bills: L
     kept = json.loads(str(row["tags"]))
     assert list(kept) == ["application", "env", "feature", "user"]
     assert kept["user"] == row["x_tag_user_id"]
-    assert b"s3cret" not in report.current_files[0].path.read_bytes()
+    assert "s3cret" not in str(row)
     (delivery,) = current(report)
     assert (delivery.scope, delivery.period, delivery.billing_account_id) == (
         "acct-1|2026-10",
@@ -447,6 +447,27 @@ def test_gone_and_new_columns_are_told(bills: Path, land_bills: Land) -> None:
     assert "InvoiceIssuerName" in find(report, "column_gone").message
     assert "x_Team" in find(report, "new_column").message
     assert current(report)[0].invoice_issuers == (None,)
+
+
+def test_nothing_but_the_artifact_holds_what_tags_and_bad_lines_say(
+    bills: Path, land_bills: Land, lake_context: LandingContext
+) -> None:
+    canary = "zebra-7"
+    tags = json.dumps({canary: "x", "note": canary, "feature": "search"})
+    write_bill(bills / "good.csv", [line(Tags=tags)])
+    write_bill(bills / "bad.csv", [line(BilledCost=canary, Tags=canary, BillingPeriodStart="2026-11-01")])
+    (bills / "broken.csv").write_text(",".join(LINE) + f"\n{canary},{canary}\n")
+    report = land_bills()
+    assert len(read_rows(report)) == 1
+    assert canary not in str(read_rows(report)) + str(report)
+    for path in lake_context.lake.rglob("*.json"):
+        assert canary not in path.read_text()
+    holders = [
+        p.parent.name
+        for p in lake_context.lake.rglob("*")
+        if p.is_file() and canary.encode() in p.read_bytes()
+    ]
+    assert holders == ["artifacts"]
 
 
 def test_changed_tag_settings_type_the_same_bill_again(

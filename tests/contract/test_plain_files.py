@@ -179,6 +179,18 @@ def test_files_add_up_and_replace_one_by_one(tmp_path: Path, lake_context: Landi
     assert len(read_rows(land("transfer_files", folder, replace(later, as_of=lake_context.now)))) == 4
 
 
+def test_keys_of_json_lines_are_not_repeated(tmp_path: Path, lake_context: LandingContext) -> None:
+    path = tmp_path / "zones.jsonl"
+    path.write_text(
+        json.dumps({"provider": "aws", "zone_name": "a", "my prompt zebra-7": "zebra-7"}) + "\n[zebra-7\n"
+    )
+    report = land("zone_files", path, lake_context)
+    assert sorted(kinds(report)) == ["new_column", "quarantined_row"]
+    assert "zebra-7" not in str(report) + str(read_rows(report))
+    for manifest in lake_context.lake.rglob("*.json"):
+        assert "zebra-7" not in manifest.read_text()
+
+
 def test_unknown_settings_are_errors() -> None:
     with pytest.raises(ValueError, match="colour"):
         registry.load_settings_class("zone_files").model_validate({"name": "z", "path": "x", "colour": "red"})
