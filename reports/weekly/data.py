@@ -23,7 +23,7 @@ CHART_DAYS_AFTER = 14  # known days after the week that the chart still shows
 
 @dataclass(frozen=True)
 class Window:
-    """The days that a report reads: all from the release, none after `as_of`."""
+    """The days that a report reads: whole days only, so none from the day of `as_of` on."""
 
     week: Week
     as_of: datetime
@@ -41,7 +41,7 @@ class Window:
     @property
     def end(self) -> date:
         """First day not read."""
-        return min(self.week.end + timedelta(days=CHART_DAYS_AFTER), self.as_of.date() + timedelta(days=1))
+        return min(self.week.end + timedelta(days=CHART_DAYS_AFTER), self.as_of.date())
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def choose_week(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Week:
             max(charge_date) filter (cost_state in ('provisional', 'final')),
             max(charge_date)
         from marts.cost_daily
-        where charge_date <= $today
+        where charge_date < $today
         """,
         {"today": as_of.date()},
     ).fetchone() or (None, None, None)
@@ -148,4 +148,5 @@ def _read_week(connection: duckdb.DuckDBPyConnection, window: Window) -> WeeklyD
         trace_summaries=signal_queries.read_trace_summaries(connection, week),
         reconciliation=signal_queries.read_reconciliation(connection, week),
         sources=signal_queries.read_sources(connection, week),
+        findings=signal_queries.read_findings(connection, week),
     )

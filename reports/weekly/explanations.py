@@ -12,6 +12,7 @@ RESIDUAL_REASONS = {
     "unknown_workload": "The cost belongs to a resource or address that no workload list names.",
     "no_owner": "The charge carries no tag and matches no log, so nothing says whose it is.",
     "unpriced": "Usage with no known price: its model or meter is not in the price book.",
+    "tax": "Tax that no taxed charge of the same invoice explains.",
     "credit": "A credit or refund that names no charge it belongs to. It lowers the total.",
     "over_logged": "The logs hold more usage than was billed.",
     "no_logs": "No request, transfer or telemetry log covers this charge on this day.",
@@ -32,12 +33,11 @@ EVIDENCE = {
 }
 
 RECONCILIATION_CAUSES = {
-    "unlogged_usage": "billed, but not in the logs",
-    "over_logged": "in the logs, but not billed",
-    "price_difference": "billed at another price than the price book's",
-    "unpriced": "no known price",
-    "timing": "billed on another day than logged",
-    "rounding": "the vendor's rounding",
+    "unlogged": "billed, but not in the logs",
+    "discount": "paid less or more than the bill's own list price",
+    "not_priced": "the price book has no price, so nothing can be compared",
+    "logged_without_bill": "in the logs, but on no bill that has arrived",
+    "unexplained": "what is left after the other causes",
 }
 
 

@@ -6,11 +6,12 @@ What belongs here: choosing and adding released figures. What must not: SQL, num
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from reports.weekly.records import Budget, WeeklyData
+from reports.weekly.records import Anomaly, Budget, WeeklyData
 
 _FULL_COVERAGE = Decimal("0.95")
 _STALE_FORECAST_DAYS = 21
@@ -84,6 +85,20 @@ def build_headline(data: WeeklyData) -> Headline:
         riskiest=min(risky, key=lambda b: (-(b.overrun_probability or 0), b.budget_id), default=None),
         daily_budgets=_build_daily_budgets(data) if position and position.covers_everything else (),
     )
+
+
+def distinct_anomalies(anomalies: Sequence[Anomaly]) -> tuple[Anomaly, ...]:
+    """Leave out the coarser and finer views of an anomaly that its feature already shows."""
+    features = [anomaly for anomaly in anomalies if anomaly.scope == "feature"]
+
+    def is_a_view(anomaly: Anomaly) -> bool:
+        return anomaly.scope in ("total", "feature_driver") and any(
+            other.overlaps(anomaly) and (anomaly.scope == "total" or other.feature == anomaly.feature)
+            for other in features
+            if other.metric == anomaly.metric and other.currency == anomaly.currency
+        )
+
+    return tuple(anomaly for anomaly in anomalies if not is_a_view(anomaly))
 
 
 def fan_days(data: WeeklyData) -> tuple:

@@ -155,7 +155,7 @@ class Budget:
     forecast_p90: Decimal | None
     overrun_probability: Decimal | None
     overrun_date: date | None
-    variance: Decimal | None
+    variance: Decimal | None  # budget minus expected landing: negative is overrun
     status: str | None
     top_driver: str | None
     currency: str | None
@@ -200,7 +200,9 @@ class Anomaly:
     detected_on: date | None
     started_date: date | None
     ended_date: date | None
-    scope: str | None
+    scope: str | None  # total, feature or feature_driver
+    feature: str | None
+    cost_driver: str | None
     metric: str | None
     expected: Decimal | None
     actual: Decimal | None
@@ -208,6 +210,12 @@ class Anomaly:
     currency: str | None
     state: str | None
     cause: str | None
+
+    def overlaps(self, other: Anomaly) -> bool:
+        """True when both were open on a common day."""
+        return (self.started_date or date.min) <= (other.ended_date or date.max) and (
+            other.started_date or date.min
+        ) <= (self.ended_date or date.max)
 
 
 @dataclass(frozen=True)
@@ -257,15 +265,26 @@ class ReconciliationCause:
 
 @dataclass(frozen=True)
 class SourceState:
-    """What is known of one source's data, and one kind of finding about it."""
+    """How fresh one dataset of a source is."""
 
     source: str
     dataset: str | None
     newest_date: date | None
     state: str | None
     age_hours: Decimal | None
+    row_count: int | None
     expected_share: Decimal | None
-    finding: str | None
+
+
+@dataclass(frozen=True)
+class SourceFinding:
+    """What is wrong with a source, in the words of the run."""
+
+    source: str
+    dataset: str | None
+    severity: str | None  # fault, warn or info
+    finding: str
+    message: str | None
     finding_count: int | None
 
 
@@ -297,3 +316,4 @@ class WeeklyData:
     trace_summaries: tuple[TraceSummary, ...]
     reconciliation: tuple[ReconciliationCause, ...]
     sources: tuple[SourceState, ...]
+    findings: tuple[SourceFinding, ...]

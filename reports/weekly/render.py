@@ -19,7 +19,7 @@ from markupsafe import Markup
 from reports.weekly import explanations, figures, formats
 from reports.weekly.cost_queries import CHART_FEATURES
 from reports.weekly.data import read_weekly_data
-from reports.weekly.headline import Headline, build_headline, fan_days
+from reports.weekly.headline import Headline, build_headline, distinct_anomalies, fan_days
 from reports.weekly.records import DayState, WeeklyData
 from reports.weekly.theme import SERIES, render_stylesheet
 
@@ -70,6 +70,7 @@ def render_weekly_report(
             legend=legend,
             chart=_render_chart(data, headline, legend),
             fan=fan_days(data),
+            anomalies=distinct_anomalies(data.anomalies),
             stylesheet=Markup(render_stylesheet()),  # noqa: S704 - our own constants
             complete_days=sum(1 for day in data.days if day.state is DayState.COMPLETE),
             known_days=sum(1 for day in data.days if day.state is not DayState.NO_DATA),

@@ -9,7 +9,15 @@ from datetime import datetime
 
 import duckdb
 
-from reports.weekly.records import Anomaly, ReconciliationCause, SourceState, Trace, TraceSummary, Week
+from reports.weekly.records import (
+    Anomaly,
+    ReconciliationCause,
+    SourceFinding,
+    SourceState,
+    Trace,
+    TraceSummary,
+    Week,
+)
 
 TOP_TRACES = 8
 TOP_FINDINGS = 40
@@ -21,7 +29,8 @@ def read_anomalies(connection: duckdb.DuckDBPyConnection, week: Week, as_of: dat
         """
         select
             anomaly_id, cast(detected_at as date), cast(started_date as date), cast(ended_date as date),
-            scope, metric, cast(expected as decimal(38, 12)), cast(actual as decimal(38, 12)),
+            scope, feature, cost_driver, metric,
+            cast(expected as decimal(38, 12)), cast(actual as decimal(38, 12)),
             cast(impact_cost as decimal(38, 12)), currency, state, cause
         from marts.anomalies
         where coalesce(started_date, cast(detected_at as date)) < $end
@@ -89,24 +98,52 @@ def read_reconciliation(connection: duckdb.DuckDBPyConnection, week: Week) -> tu
     return tuple(ReconciliationCause(*row) for row in rows)
 
 
+_DATED = """
+    with dated as (
+        select *, max(date) over (partition by source, dataset) as newest_date
+        from marts.data_completeness
+    ),
+    relevant as (
+        select *
+        from dated
+        where date is null or (date >= $start and date < $end) or date = newest_date
+    )
+"""
+
+
 def read_sources(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[SourceState, ...]:
-    """Return one row a source, dataset, state and finding: of the week, undated, and the newest."""
+    """Return how fresh each dataset of each source is; several rows where its state changed in the week."""
     rows = connection.execute(
-        """
-        with dated as (
-            select *, max(date) over (partition by source, dataset) as newest_date
-            from marts.data_completeness
-        )
+        f"""
+        {_DATED}
         select
             source, dataset, max(date), state, cast(min(age_hours) as decimal(18, 2)),
-            cast(min(expected_share) as decimal(18, 12)), nullif(finding, ''),
-            cast(sum(finding_count) as bigint)
-        from dated
-        where date is null or (date >= $start and date < $end) or (date = newest_date and newest_date < $end)
-        group by source, dataset, state, nullif(finding, '')
-        order by source, dataset nulls last, max(date) desc nulls last, state, nullif(finding, '') nulls first
+            cast(sum(rows) as bigint), cast(min(expected_share) as decimal(18, 12))
+        from relevant
+        where coalesce(finding, '') = ''
+        group by source, dataset, state
+        order by source, dataset nulls last, max(date) desc nulls last, state
         limit $top
-        """,
+        """,  # noqa: S608 - our own constant
         {"start": week.start, "end": week.end, "top": TOP_FINDINGS},
     ).fetchall()
     return tuple(SourceState(*row) for row in rows)
+
+
+def read_findings(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[SourceFinding, ...]:
+    """Return what is wrong with the sources: of the week, undated, and the newest; the gravest first."""
+    rows = connection.execute(
+        f"""
+        {_DATED}
+        select source, dataset, severity, finding, message, cast(sum(finding_count) as bigint)
+        from relevant
+        where finding <> ''
+        group by source, dataset, severity, finding, message
+        order by
+            case severity when 'fault' then 0 when 'warn' then 1 else 2 end,
+            source, dataset nulls last, finding, message
+        limit $top
+        """,  # noqa: S608 - our own constant
+        {"start": week.start, "end": week.end, "top": TOP_FINDINGS},
+    ).fetchall()
+    return tuple(SourceFinding(*row) for row in rows)

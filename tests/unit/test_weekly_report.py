@@ -142,18 +142,18 @@ def test_estimated_days_are_named(release: Path, tmp_path: Path) -> None:
 def test_a_partial_week_is_compared_with_the_same_weekdays(release: Path) -> None:
     midweek = datetime(2026, 11, 18, 6)
     data = read_weekly_data(release, WEEK, midweek)
-    assert data.compared_days == (date(2026, 11, 9), date(2026, 11, 10), date(2026, 11, 11))
+    assert data.compared_days == (date(2026, 11, 9), date(2026, 11, 10))
     [before] = query(
         release,
         f"select sum(effective_cost_reporting) from marts.cost_daily "
-        f"where charge_date between date '2026-11-09' and date '2026-11-11' and {NOT_TAX}",
+        f"where charge_date between date '2026-11-09' and date '2026-11-10' and {NOT_TAX}",
     )[0]
     assert data.total.last_week == before
 
 
-def test_nothing_after_as_of_is_shown(release: Path) -> None:
+def test_no_day_that_is_not_over_is_shown(release: Path) -> None:
     data = read_weekly_data(release, WEEK, datetime(2026, 11, 17, 6))
-    assert max(piece.charge_date for piece in data.slices) == date(2026, 11, 17)
+    assert max(piece.charge_date for piece in data.slices) == date(2026, 11, 16)
     assert data.anomalies == ()
     assert data.forecast is None
 
@@ -271,10 +271,28 @@ def test_without_budgets_the_month_is_known_cost_plus_the_days_forecasts(
     assert (month.p50, month.p90) == (known + coming, known + high)
 
 
-def test_anomalies_of_other_weeks_are_not_shown(release: Path, tmp_path: Path) -> None:
+def test_an_anomaly_is_told_once_and_in_its_week(release: Path, tmp_path: Path) -> None:
     html = build(release, tmp_path)
-    assert "Calls per request rose" in html
-    assert "long-gone-scope" not in html
+    assert html.count("Anomaly since 17") == 1
+    assert "agent_step = retry" in html
+    assert "2 more, smaller or other views of the same" in html
+    assert "long-gone" not in html
+    assert "long-gone" in build(release, tmp_path, "2026-W40")
+
+
+def test_an_overrun_is_called_over_and_a_reserve_left(release: Path, tmp_path: Path) -> None:
+    html = build(release, tmp_path)
+    rows = query(release, "select variance from marts.budget_status")
+    assert {variance < 0 for (variance,) in rows} == {True, False}
+    for (variance,) in rows:
+        word = "over" if variance < 0 else "left"
+        assert f'<data value="{variance:f}">{formats.format_amount(abs(variance))}</data> {word}' in html
+
+
+def test_sources_and_findings_are_told_the_gravest_first(release: Path) -> None:
+    data = read_weekly_data(release, WEEK, AS_OF)
+    assert [row.source for row in data.sources] == ["agent_spans", "aws_bills", "azure_bills", "flow_logs"]
+    assert [row.severity for row in data.findings] == ["fault", "warn"]
 
 
 @pytest.mark.parametrize("name", ["2026-47", "2026-W54", "last", "2026-W4", "../../x"])

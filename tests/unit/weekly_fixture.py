@@ -56,7 +56,8 @@ _COLUMNS: dict[str, str] = {
         coverage_share DECIMAL(18,12), currency VARCHAR""",
     "data_completeness": """
         source VARCHAR, dataset VARCHAR, date DATE, rows BIGINT, expected_share DECIMAL(18,12),
-        age_hours DECIMAL(18,12), state VARCHAR, finding VARCHAR, finding_count BIGINT""",
+        age_hours DECIMAL(18,12), state VARCHAR, finding VARCHAR, finding_count BIGINT,
+        severity VARCHAR, message VARCHAR""",
     "budget_status": f"""
         budget_id VARCHAR, parent_id VARCHAR, owner VARCHAR, period_start DATE, period_end DATE,
         measure VARCHAR,
@@ -73,7 +74,7 @@ _COLUMNS: dict[str, str] = {
         p95 {MONEY}, model_name VARCHAR, model_version VARCHAR, is_low_history BOOLEAN""",
     "anomalies": f"""
         anomaly_id VARCHAR, detected_at TIMESTAMP, started_date DATE, ended_date DATE, scope VARCHAR,
-        metric VARCHAR,
+        feature VARCHAR, cost_driver VARCHAR, metric VARCHAR,
         expected {MONEY}, actual {MONEY}, impact_cost {MONEY}, currency VARCHAR, state VARCHAR, cause VARCHAR,
         proof VARCHAR""",
 }
@@ -214,19 +215,28 @@ def _build_reconciliation() -> Iterator[dict[str, Any]]:
 
 
 def _build_completeness(hostile: bool) -> Iterator[dict[str, Any]]:
-    finding = HOSTILE[0] if hostile else "AvailabilityZone holds a price; read as NULL"
-    for source, dataset, state, age, share, text, count in (
-        ("aws_bills", "charges", "complete", 9, "1", None, 0),
-        ("azure_bills", "charges", "late", 31, "0.94", finding, 12),
-        ("agent_spans", "requests", "complete", 5, "1", "trace whose parent never arrived", 3),
-        ("flow_logs", "transfers", "stale", 96, "0.5", None, 0),
+    unknown = {"rows": None, "expected_share": None, "age_hours": None}
+    for source, dataset, state, age in (
+        ("aws_bills", "charges", "ok", 9),
+        ("azure_bills", "charges", "fault", 31),
+        ("agent_spans", "requests", "ok", 5),
+        ("flow_logs", "transfers", "empty", 96),
     ):
-        for day in (date(2026, 11, 20), date(2026, 11, 21)):
-            yield {
-                "source": source, "dataset": dataset, "date": day, "rows": 100,
-                "expected_share": Decimal(share),
-                "age_hours": Decimal(age), "state": state, "finding": text, "finding_count": count,
-            }  # fmt: skip
+        yield {
+            "rows": 12345, "expected_share": Decimal("0.94"), "age_hours": Decimal(age),
+            "source": source, "dataset": dataset, "date": date(2026, 11, 22), "state": state,
+            "finding": None, "finding_count": None, "severity": None, "message": None,
+        }  # fmt: skip
+    text = HOSTILE[1] if hostile else "bills-11.csv: column EffectiveCost is text; ask for a new export."
+    yield unknown | {
+        "source": "azure_bills", "dataset": "charges", "date": date(2026, 11, 20), "state": "fault",
+        "finding": "type_flip", "finding_count": 1, "severity": "fault", "message": text,
+    }  # fmt: skip
+    yield unknown | {
+        "source": "agent_spans", "dataset": "requests", "date": None, "state": "ok",
+        "finding": "orphan_trace", "finding_count": 3, "severity": "warn",
+        "message": "3 traces without a root.",
+    }  # fmt: skip
 
 
 def _build_budgets(month_to_date: Decimal, hostile: bool) -> Iterator[dict[str, Any]]:
@@ -242,7 +252,7 @@ def _build_budgets(month_to_date: Decimal, hostile: bool) -> Iterator[dict[str, 
             "forecast_p50": actual * Decimal("1.35"), "forecast_p90": actual * Decimal("1.41"),
             "overrun_probability": Decimal(risk), "overrun_date": date(2026, 11,
             28) if status == "over" else None,
-            "variance": actual - Decimal(amount) * Decimal("0.733333333333"), "status": status,
+            "variance": Decimal(amount) - actual * Decimal("1.35"), "status": status,
             "top_driver": "inference", "currency": "USD",
         }  # fmt: skip
 
@@ -268,18 +278,20 @@ def _build_forecast() -> Iterator[dict[str, Any]]:
 
 
 def _build_anomalies(hostile: bool) -> Iterator[dict[str, Any]]:
-    yield {
-        "anomaly_id": "a1", "detected_at": datetime(2026, 11, 18, 5), "started_date": date(2026, 11, 17),
-        "ended_date": None, "scope": HOSTILE[0] if hostile else "code-review-agent",
-        "metric": "effective_cost",
-        "expected": Decimal("3840"), "actual": Decimal("10350.75"), "impact_cost": Decimal("6510.75"),
-        "currency": "USD", "state": "open", "proof": "{}",
-        "cause": HOSTILE[1] if hostile else "Calls per request rose from 3.1 to 8.7: 81 % of the excess.",
-    }  # fmt: skip
-    yield {
-        "anomaly_id": "a0", "detected_at": datetime(2026, 10, 2, 5), "started_date": date(2026, 10, 1),
-        "ended_date": date(2026, 10, 3), "scope": "long-gone-scope", "metric": "effective_cost",
-        "expected": Decimal(1),
-        "actual": Decimal(2), "impact_cost": Decimal(1), "currency": "USD", "state": "closed", "proof": "{}",
-        "cause": None,
-    }  # fmt: skip
+    feature = HOSTILE[0] if hostile else "code-review-agent"
+    cause = HOSTILE[1] if hostile else "agent_step = retry: calls per action 3.1 -> 8.7 (x2.8)"
+    episodes = (
+        ("a1", "feature", feature, None, date(2026, 11, 17), None, "open", "6510.75", cause),
+        ("a2", "feature_driver", feature, "inference", date(2026, 11, 17), None, "open", "5208.5", "finer"),
+        ("a3", "total", None, None, date(2026, 11, 17), None, "open", "6400", "coarser"),
+        ("a0", "feature", "long-gone", None, date(2026, 10, 1), date(2026, 10, 3), "closed", "1", None),
+    )
+    for name, scope, of_feature, driver, started, ended, state, impact, why in episodes:
+        yield {
+            "anomaly_id": name, "detected_at": datetime(2026, started.month, started.day + 1, 5),
+            "started_date": started,
+            "ended_date": ended, "scope": scope, "feature": of_feature, "cost_driver": driver,
+            "metric": "effective_cost", "expected": Decimal("3840"),
+            "actual": Decimal("3840") + Decimal(impact), "impact_cost": Decimal(impact), "currency": "USD",
+            "state": state, "cause": why, "proof": "{}",
+        }  # fmt: skip
