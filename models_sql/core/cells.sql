@@ -382,7 +382,7 @@ estimated as (
         ) as rate_rank,
         cast(
             cast(case when usage_pools.list_cost_currency = $reporting_currency then 1 else fx_rates.rate end
-                as decimal(18, 9)) * cast(1000000000 as decimal(10, 0)) as decimal(15, 0)
+                as decimal(27, 9)) * cast(1000000000 as decimal(10, 0)) as decimal(15, 0)
         ) as rate_units,
         cast(
             cast(usage_pools.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
@@ -400,7 +400,7 @@ estimated as (
             > cast(usage_pools.charge_date as timestamp) - interval 31 day
         and date_trunc('month', usage_pools.charge_date)
             = date_trunc('month', cast(coverage.billing_period_start as date))
-        and coverage.watermark_at > cast(usage_pools.charge_date as timestamp)
+        and coverage.watermark_at >= cast(usage_pools.charge_date as timestamp) + interval 1 day
     left join measured
         on usage_pools.charge_date = measured.charge_date
         and usage_pools.pool_key = measured.pool_key

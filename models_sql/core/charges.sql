@@ -218,10 +218,16 @@ joined as (
         deliveries.delivered_at,
         deliveries.watermark_at,
         case
-            when units.base_unit = 'tokens'
+            when classified.token_class is null then null
+            when consumed_units.base_unit = 'tokens'
                 then cast(
-                    cast(coalesce(signed.consumed_quantity, signed.pricing_quantity) as decimal(24, 12))
-                    * cast(units.multiplier as decimal(13, 0)) as decimal(38, 12)
+                    cast(signed.consumed_quantity as decimal(24, 12))
+                    * cast(consumed_units.multiplier as decimal(13, 0)) as decimal(38, 12)
+                )
+            when priced_units.base_unit is not null
+                then cast(
+                    cast(signed.pricing_quantity as decimal(24, 12))
+                    * cast(priced_units.multiplier as decimal(13, 0)) as decimal(38, 12)
                 )
         end as billed_quantity,
         case
@@ -239,10 +245,8 @@ joined as (
     left join aliases
         on classified.model_alias = aliases.alias
         and (aliases.provider is null or aliases.provider = providers.provider)
-    left join units
-        on lower(
-            case when signed.consumed_quantity is null then signed.pricing_unit else signed.consumed_unit end
-        ) = units.unit
+    left join units as consumed_units on lower(signed.consumed_unit) = consumed_units.unit
+    left join units as priced_units on lower(signed.pricing_unit) = priced_units.unit
     left join deliveries
         on signed.x_source = deliveries.source
         and signed.x_snapshot_id = deliveries.snapshot_id
@@ -278,7 +282,7 @@ spread as (
 money as (
     select
         spread.*,
-        cast(cast(spread.rate as decimal(18, 9)) * cast(1000000000 as decimal(10, 0)) as decimal(18, 0))
+        cast(cast(spread.rate as decimal(27, 9)) * cast(1000000000 as decimal(10, 0)) as decimal(18, 0))
             as rate_units,
         cast(
             cast(spread.billed_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))

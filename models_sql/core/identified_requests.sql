@@ -73,8 +73,9 @@ measured as (
     select
         requests.*,
         cast(requests.started_at as date) as charge_date,
-        requests.uncached_input_tokens + requests.cache_read_tokens
-            + requests.cache_write_5m_tokens + requests.cache_write_1h_tokens as total_input_tokens
+        coalesce(requests.uncached_input_tokens, 0) + coalesce(requests.cache_read_tokens, 0)
+            + coalesce(requests.cache_write_5m_tokens, 0)
+            + coalesce(requests.cache_write_1h_tokens, 0) as total_input_tokens
     from requests
 )
 

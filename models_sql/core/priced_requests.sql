@@ -115,8 +115,8 @@ select
     cast(
         cast(
             idiv(
-                2 * cast(named.quantity_tokens as decimal(15, 0)) * cast(
-                    cast(prices.price_per_mtok as decimal(18, 12)) * cast(1000000000000 as decimal(13, 0))
+                2 * cast(named.quantity_tokens as decimal(19, 0)) * cast(
+                    cast(prices.price_per_mtok as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
                     as decimal(18, 0)
                 ) + 1000000,
                 2000000

@@ -68,16 +68,16 @@ grouped as (
         requests.from_zone,
         requests.to_zone,
         count(*) as requests,
-        count(case when requests.status <> 'ok' then 1 end) as error_requests,
-        sum(requests.uncached_input_tokens) as uncached_input_tokens,
-        sum(requests.cache_read_tokens) as cache_read_tokens,
-        sum(requests.cache_write_5m_tokens) as cache_write_5m_tokens,
-        sum(requests.cache_write_1h_tokens) as cache_write_1h_tokens,
-        sum(requests.output_tokens) as output_tokens,
-        sum(requests.reasoning_tokens) as reasoning_tokens,
-        sum(requests.request_bytes) as request_bytes,
-        sum(requests.response_bytes) as response_bytes,
-        sum(requests.duration_seconds) as request_seconds
+        count(case when coalesce(requests.status, 'ok') <> 'ok' then 1 end) as error_requests,
+        sum(coalesce(requests.uncached_input_tokens, 0)) as uncached_input_tokens,
+        sum(coalesce(requests.cache_read_tokens, 0)) as cache_read_tokens,
+        sum(coalesce(requests.cache_write_5m_tokens, 0)) as cache_write_5m_tokens,
+        sum(coalesce(requests.cache_write_1h_tokens, 0)) as cache_write_1h_tokens,
+        sum(coalesce(requests.output_tokens, 0)) as output_tokens,
+        sum(coalesce(requests.reasoning_tokens, 0)) as reasoning_tokens,
+        sum(coalesce(requests.request_bytes, 0)) as request_bytes,
+        sum(coalesce(requests.response_bytes, 0)) as response_bytes,
+        sum(coalesce(requests.duration_seconds, 0)) as request_seconds
     from requests
     group by
         requests.charge_date,

@@ -1,0 +1,208 @@
+"""Input relations of a build: the lake's current files, and what the sources said about themselves.
+
+What belongs here: turning source reports into relations. What must not: landing, running models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from connectors.common.contract import Delivery, Finding, Severity, SourceReport, TypedFile
+from connectors.common.datasets import DATASETS, Dataset
+from pipelines.warehouse.relations import DataFile, Relation, duckdb_columns, keep_file
+
+COMPLETE_AFTER_HOURS = 24
+"""A bill delivered now is taken as complete for days that ended this long ago, unless its connector knows better."""
+
+_TEXT, _INSTANT, _COUNT = pa.string(), pa.timestamp("us"), pa.int64()
+DELIVERY_SCHEMA = pa.schema(
+    [
+        ("source", _TEXT),
+        ("dataset", _TEXT),
+        ("scope", _TEXT),
+        ("period", _TEXT),
+        ("snapshot_id", _TEXT),
+        ("delivered_at", _INSTANT),
+        ("fetched_at", _INSTANT),
+        ("rows", _COUNT),
+        ("is_current", pa.bool_()),
+    ]
+)
+BILL_DELIVERY_SCHEMA = pa.schema(
+    [
+        ("source", _TEXT),
+        ("billing_account_id", _TEXT),
+        ("billing_period_start", _INSTANT),
+        ("snapshot_id", _TEXT),
+        ("delivered_at", _INSTANT),
+        ("watermark_at", _INSTANT),
+    ]
+)
+FINDING_SCHEMA = pa.schema(
+    [
+        ("source", _TEXT),
+        ("dataset", _TEXT),
+        ("kind", _TEXT),
+        ("severity", _TEXT),
+        ("message", _TEXT),
+        ("file", _TEXT),
+        ("finding_date", pa.date32()),
+        ("finding_count", _COUNT),
+    ]
+)
+STATUS_SCHEMA = pa.schema(
+    [
+        ("source", _TEXT),
+        ("connector", _TEXT),
+        ("dataset", _TEXT),
+        ("state", _TEXT),
+        ("last_delivered_at", _INSTANT),
+        ("first_date", pa.date32()),
+        ("last_date", pa.date32()),
+        ("rows", _COUNT),
+        ("age_hours", _COUNT),
+    ]
+)
+
+
+def build_lake_relations(
+    reports: Sequence[SourceReport], since: date | None = None
+) -> dict[str, Relation]:
+    """`lake.<dataset>` for every canonical dataset, of the files that are current; typed empty where there are none."""
+    files: dict[str, list[TypedFile]] = {name: [] for name in DATASETS}
+    for report in reports:
+        for file in report.current_files:
+            files[file.dataset].append(file)
+    return {
+        f"lake.{name}": _build_relation(dataset, files[name], since) for name, dataset in DATASETS.items()
+    }
+
+
+def _build_relation(dataset: Dataset, files: Iterable[TypedFile], since: date | None) -> Relation:
+    unit = dataset.partition[1] if dataset.partition else None
+    first = "" if since is None else {"day": since.isoformat(), "month": since.isoformat()[:7]}.get(unit or "", "")
+    partitions: dict[str, list[DataFile]] = {}
+    for file in files:
+        if file.rows and file.partition >= first:
+            partitions.setdefault(file.partition, []).append(
+                DataFile(file.path, file.digest, file.rows, file.partition)
+            )
+    ordered = {key: tuple(sorted(partitions[key], key=lambda f: str(f.path))) for key in sorted(partitions)}
+    return Relation(f"lake.{dataset.name}", duckdb_columns(dataset.schema), unit, ordered)
+
+
+def build_delivery_table(reports: Sequence[SourceReport]) -> pa.Table:
+    """Every delivery as a row of `lake.deliveries`."""
+    rows = [
+        {name: getattr(delivery, name) for name in DELIVERY_SCHEMA.names}
+        for report in reports
+        for delivery in report.deliveries
+    ]
+    rows.sort(key=lambda row: (row["source"], row["dataset"], row["scope"], row["delivered_at"], row["snapshot_id"]))
+    return pa.Table.from_pylist(rows, schema=DELIVERY_SCHEMA)
+
+
+def write_bill_deliveries(tables: Path, reports: Sequence[SourceReport]) -> Relation:
+    """`lake.bill_deliveries`, one file a billing month, so that a new delivery touches its own month only."""
+    months: dict[str, list[dict[str, object]]] = {}
+    for report in reports:
+        for delivery in report.deliveries:
+            if delivery.is_current and delivery.dataset == "charges" and delivery.period:
+                months.setdefault(delivery.period, []).append(_bill_delivery_row(delivery))
+    files = {}
+    for month in sorted(months):
+        rows = sorted(months[month], key=lambda row: tuple(str(value) for value in row.values()))
+        table = pa.Table.from_pylist(rows, schema=BILL_DELIVERY_SCHEMA)
+        files[month] = (_write(tables, "lake.bill_deliveries", month, table),)
+    return Relation("lake.bill_deliveries", duckdb_columns(BILL_DELIVERY_SCHEMA), "month", files)
+
+
+def _bill_delivery_row(delivery: Delivery) -> dict[str, object]:
+    return {
+        "source": delivery.source,
+        "billing_account_id": delivery.billing_account_id,
+        "billing_period_start": datetime.strptime(delivery.period or "", "%Y-%m"),  # noqa: DTZ007 (naive UTC)
+        "snapshot_id": delivery.snapshot_id,
+        "delivered_at": delivery.delivered_at,
+        "watermark_at": delivery.delivered_at - timedelta(hours=COMPLETE_AFTER_HOURS),
+    }
+
+
+def _write(tables: Path, name: str, partition: str, table: pa.Table) -> DataFile:
+    folder = tables / name / partition
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / "_tmp.parquet"
+    pq.write_table(table, temporary, compression="zstd")
+    return keep_file(temporary, table.num_rows, partition)
+
+
+def build_finding_table(findings: Iterable[Finding]) -> pa.Table:
+    """Findings as rows of `lake.findings`."""
+    rows = [
+        {
+            "source": finding.source,
+            "dataset": finding.dataset,
+            "kind": finding.kind,
+            "severity": str(finding.severity),
+            "message": finding.message,
+            "file": finding.file,
+            "finding_date": finding.date,
+            "finding_count": finding.count,
+        }
+        for finding in findings
+    ]
+    rows.sort(key=lambda row: tuple(str(value) for value in row.values()))
+    return pa.Table.from_pylist(rows, schema=FINDING_SCHEMA)
+
+
+def build_status_table(reports: Sequence[SourceReport], now: datetime) -> pa.Table:
+    """One row a source and dataset; a source that never delivered anything is a row too."""
+    rows = []
+    for report in reports:
+        current = [delivery for delivery in report.deliveries if delivery.is_current]
+        datasets = sorted({d.dataset for d in current} | {f.dataset for d in current for f in d.typed_files})
+        for dataset in datasets or [_only_dataset(report)]:
+            rows.append(_status_row(report, dataset, current, now))
+    return pa.Table.from_pylist(sorted(rows, key=lambda r: (r["source"], r["dataset"])), schema=STATUS_SCHEMA)
+
+
+def _only_dataset(report: SourceReport) -> str:
+    return next((finding.dataset for finding in report.findings), report.connector)
+
+
+def _status_row(
+    report: SourceReport, dataset: str, current: Sequence[Delivery], now: datetime
+) -> dict[str, str | int | datetime | date | None]:
+    files = [f for d in current for f in d.typed_files if f.dataset == dataset]
+    days = sorted(f.partition for f in files if len(f.partition) == 10)
+    last = max((d.delivered_at for d in current), default=None)
+    rows = sum(file.rows for file in files)
+    faults = [f for f in report.findings if f.severity is Severity.FAULT]
+    return {
+        "source": report.name,
+        "connector": report.connector,
+        "dataset": dataset,
+        "state": "fault" if faults else "ok" if rows else "empty",
+        "last_delivered_at": last,
+        "first_date": date.fromisoformat(days[0]) if days else None,
+        "last_date": date.fromisoformat(days[-1]) if days else None,
+        "rows": rows,
+        "age_hours": None if last is None else max(0, int((now - last).total_seconds() // 3600)),
+    }
+
+
+def billed_totals(reports: Sequence[SourceReport]) -> Mapping[str, Decimal]:
+    """Σ billed cost per currency as the current deliveries state it, summed before any model saw a line."""
+    totals: dict[str, Decimal] = {}
+    for report in reports:
+        for delivery in report.deliveries:
+            if delivery.is_current:
+                for currency, amount in delivery.billed_totals.items():
+                    totals[currency] = totals.get(currency, Decimal(0)) + amount
+    return totals

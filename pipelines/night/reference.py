@@ -1,0 +1,148 @@
+"""Reference relations: what the project ships in models_sql/reference, with the config's own rows before it.
+
+What belongs here: turning CSV and config rows into input relations. What must not: facts about bills or requests.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.common.datasets import BUDGETS, FX_RATES, MODEL_ALIASES
+from connectors.price_book.client import read_price_book
+from connectors.price_book.schema import normalise_alias
+from connectors.price_book.settings import PriceOverride
+from connectors.price_book.settings import Settings as PriceBookSettings
+from pipelines.config.model import Config
+
+CALENDAR_START = date(2015, 1, 1)
+CALENDAR_END = date(2041, 1, 1)
+LOOP_MIN_CALLS = 12
+"""A step called this often within one root action is shown as a loop."""
+
+_TEXT = pa.string()
+_RULE_COLUMNS = (
+    "rule_id",
+    "charge_category",
+    "provider_pattern",
+    "service_pattern",
+    "category_pattern",
+    "meter_pattern",
+    "cost_driver",
+    "traffic_kind",
+    "token_class",
+    "service_tier",
+    "model_pattern",
+)
+
+
+def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
+    """All reference.* inputs by name; `folder` is models_sql/reference."""
+    return {
+        "reference.classification_rules": _build_rules(config, folder),
+        "reference.units": _read_csv(folder / "units.csv", {"multiplier": int}),
+        "reference.bill_providers": _read_csv(folder / "bill_providers.csv", {"priority": int}),
+        "reference.provider_names": _read_csv(folder / "provider_names.csv"),
+        "reference.model_patterns": _read_csv(folder / "model_patterns.csv", {"priority": int}),
+        "reference.calendar": _build_calendar(),
+        "reference.settings": _build_settings(config),
+    }
+
+
+def build_price_table(config: Config, folder: Path) -> pa.Table:
+    """The shipped price book with the config's overrides; overrides name providers as OpenTelemetry does."""
+    names = {
+        row["otel_name"]: row["price_provider"]
+        for row in _read_rows(folder / "provider_names.csv")
+        if row["otel_name"] and row["price_provider"]
+    }
+    overrides = [
+        PriceOverride.model_validate(
+            {**row.model_dump(), "provider": names.get(row.provider, row.provider)}
+        )
+        for row in config.prices.overrides
+    ]
+    settings = PriceBookSettings(path=folder / "price_books", overrides=tuple(overrides))
+    return read_price_book(settings)
+
+
+def build_alias_table(config: Config, folder: Path) -> pa.Table:
+    """Model aliases: the config's replace the shipped ones of the same name and provider."""
+    rows = {
+        (row["alias"], row["provider"]): row["model"] for row in _read_rows(folder / "model_aliases.csv")
+    }
+    for alias in config.model_aliases:
+        rows[normalise_alias(alias.alias), alias.provider] = alias.model
+    return pa.Table.from_pylist(
+        [{"alias": a, "provider": p, "model": model} for (a, p), model in sorted(rows.items())],
+        schema=MODEL_ALIASES.schema,
+    )
+
+
+def build_fx_table(config: Config) -> pa.Table:
+    """The config's exchange rates; the last row of a day wins."""
+    rows = {(r.from_currency, r.to_currency, r.rate_date): r.rate for r in config.fx_rates}
+    return pa.Table.from_pylist(
+        [
+            {"from_currency": f, "to_currency": t, "rate_date": d, "rate": Decimal(rate), "rate_source": "config"}
+            for (f, t, d), rate in sorted(rows.items())
+        ],
+        schema=FX_RATES.schema,
+    )
+
+
+def build_budget_table(config: Config) -> pa.Table:
+    """The budgets written in the config itself."""
+    rows = [{**row.model_dump(), "x_source": "config", "x_snapshot_id": "config"} for row in config.budgets]
+    return pa.Table.from_pylist(rows, schema=BUDGETS.schema)
+
+
+def _build_rules(config: Config, folder: Path) -> pa.Table:
+    own = [
+        {**{name: getattr(rule, name) for name in _RULE_COLUMNS}, "priority": position}
+        for position, rule in enumerate(config.classification, start=1)
+    ]
+    shipped = _read_rows(folder / "classification_rules.csv", {"priority": int})
+    rows = [{name: row[name] for name in ("priority", *_RULE_COLUMNS)} for row in [*own, *shipped]]
+    schema = pa.schema([("priority", pa.int64()), *((name, _TEXT) for name in _RULE_COLUMNS)])
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _build_calendar() -> pa.Table:
+    days = (CALENDAR_END - CALENDAR_START).days
+    return pa.table(
+        {"calendar_date": pa.array([CALENDAR_START + timedelta(days=n) for n in range(days)], pa.date32())}
+    )
+
+
+def _build_settings(config: Config) -> pa.Table:
+    epsilon = int((config.coverage_epsilon * 1_000_000).to_integral_value())
+    return pa.table(
+        {
+            "coverage_epsilon_ppm": pa.array([epsilon], pa.int64()),
+            "loop_min_calls": pa.array([LOOP_MIN_CALLS], pa.int64()),
+        }
+    )
+
+
+def _read_csv(path: Path, kinds: Mapping[str, Callable[[str], Any]] | None = None) -> pa.Table:
+    rows = _read_rows(path, kinds)
+    names: Iterable[str] = rows[0]
+    numbers = set(kinds or ())
+    return pa.Table.from_pylist(
+        list(rows), schema=pa.schema([(name, pa.int64() if name in numbers else _TEXT) for name in names])
+    )
+
+
+def _read_rows(path: Path, kinds: Mapping[str, Callable[[str], Any]] | None = None) -> Sequence[dict[str, Any]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [
+            {key: (kinds or {}).get(key, str)(value) if value != "" else None for key, value in row.items()}
+            for row in csv.DictReader(stream)
+        ]

@@ -1,0 +1,310 @@
+"""The state of one night and its steps, in the order they may be called.
+
+What belongs here: holding the lock, the build and the findings of one run. What must not: dagster, printing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+
+from connectors.common.bill_of_record import resolve_bill_of_record
+from connectors.common.contract import ConnectorError, Finding, LandingContext, Severity, SourceReport
+from connectors.common.identity import Identity
+from connectors.common.registry import land
+from connectors.common.settings import SourceSettings
+from pipelines.config.model import Config
+from pipelines.night.inputs import (
+    billed_totals,
+    build_delivery_table,
+    build_finding_table,
+    build_lake_relations,
+    build_status_table,
+    write_bill_deliveries,
+)
+from pipelines.night.outlook import LEDGER_SCHEMAS, build_outlook, outlook_inputs
+from pipelines.night.reference import (
+    build_alias_table,
+    build_budget_table,
+    build_fx_table,
+    build_price_table,
+    build_reference_tables,
+)
+from pipelines.results import ConservationLine, ExitCode, NightlyResult
+from pipelines.warehouse.engine import EngineSettings
+from pipelines.warehouse.ledger import LedgerFile, read_ledger, recover, write_ledger
+from pipelines.warehouse.lock import writer_lock
+from pipelines.warehouse.models import ModelSet
+from pipelines.warehouse.publish import is_changed, publish, read_current_manifest
+from pipelines.warehouse.relations import DataFile, Relation, duckdb_columns
+from pipelines.warehouse.release import Release, ReleaseStore
+from pipelines.warehouse.runner import Build, ModelResult, Progress
+
+MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models_sql"
+OUTLOOK_READS = ("marts.cost_daily", "core.bill_coverage", "staging.budgets")
+"""What must be built before the night looks ahead; the ledger relations are read after it."""
+
+TOP_LINES = 10
+_TOP_SQL = """
+select charge_date, provider, service_name, cost_driver, model, feature, residual_reason, cost_state,
+    effective_cost, billing_currency
+from marts.cost_daily
+order by effective_cost_reporting desc nulls last, charge_date, service_name, sku_meter, feature, user_id
+limit 10
+"""
+_ATTRIBUTED_SQL = """
+select billing_currency, cast(sum(billed_cost) as decimal(38, 12)) as total
+from marts.cost_daily where cost_state <> 'estimated' group by billing_currency order by billing_currency
+"""
+
+
+@dataclass(frozen=True)
+class NightRequest:
+    """What a night is asked for. `now` is the clock at the edge (UTC, naive); `as_of` limits knowledge."""
+
+    config: Config
+    home: Path
+    today: date
+    now: datetime
+    as_of: datetime | None = None
+    since: date | None = None
+
+
+@dataclass
+class Night:
+    """One run. Use as a context manager: it holds the writer lock from `__enter__` on."""
+
+    request: NightRequest
+    models: ModelSet
+    run_id: str = field(default_factory=lambda: uuid4().hex)
+    reports: dict[str, SourceReport] = field(default_factory=dict)
+    release: Release | None = None
+    is_published: bool = False
+    report_path: Path | None = None
+
+    def __post_init__(self) -> None:
+        self._started = time.monotonic()
+        self._build: Build | None = None
+        self._ledger: list[LedgerFile] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Night:
+        self.request.home.mkdir(parents=True, exist_ok=True)
+        self._stack.enter_context(writer_lock(self.request.home))
+        self._previous = read_current_manifest(self.request.home)
+        recover(self.request.home, self._previous)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._build is not None:
+            self._build.close()
+        self._stack.close()
+
+    @property
+    def build(self) -> Build:
+        """The build; it exists once `gather` ran."""
+        if self._build is None:
+            raise RuntimeError("the inputs were not gathered yet: call gather() first")
+        return self._build
+
+    @property
+    def is_side_run(self) -> bool:
+        """True for a run about the past: it publishes a side release and writes no ledger."""
+        return self.request.as_of is not None
+
+    def land(self, source: SourceSettings) -> SourceReport:
+        """Land one source. Never raises: what goes wrong is a fault of that source, and the others go on."""
+        config = self.request.config
+        context = LandingContext(
+            lake=self.request.home / "lake",
+            now=self.request.now,
+            identity=Identity(config.identity.key_bytes(), config.identity.pseudonymise),
+            tag_keys=config.tags.by_attribution_key(),
+            as_of=self.request.as_of,
+        )
+        try:
+            report = land(source, context)
+        except (ConnectorError, OSError) as error:
+            finding = Finding(source.name, source.connector, "source_failed", str(error), Severity.FAULT)
+            report = SourceReport(source.name, source.connector, (), (finding,))
+        self.reports[source.name] = report
+        return report
+
+    def gather(self) -> None:
+        """Decide the bill of record and give the build its inputs. All sources must have landed."""
+        request, config = self.request, self.request.config
+        order = [source.name for source in config.sources]
+        resolved = resolve_bill_of_record([self.reports[name] for name in order], order)
+        self.reports = {report.name: report for report in resolved}
+        self._build = Build(
+            home=request.home,
+            models=self.models,
+            inputs={},
+            parameters={
+                "as_of": request.as_of or request.now,
+                "today": request.today,
+                "reporting_currency": config.reporting_currency,
+            },
+            previous=self._previous,
+            engine=EngineSettings(
+                **{
+                    key: value
+                    for key, value in config.engine.model_dump().items()
+                    if value is not None
+                }
+            ),
+            code_version=code_version(self.models),
+        )
+        for relation in build_lake_relations(resolved, request.since).values():
+            self._add_dataset(relation)
+        self.build.add_input(write_bill_deliveries(self.build.tables, self._covered(resolved)))
+        self.build.add_table("lake.deliveries", build_delivery_table(resolved))
+        self.build.add_table("lake.findings", build_finding_table(self.findings))
+        self.build.add_table("lake.source_status", build_status_table(resolved, request.as_of or request.now))
+        for name, table in build_reference_tables(config, MODELS_FOLDER / "reference").items():
+            self.build.add_table(name, table)
+
+    def _covered(self, reports: Sequence[SourceReport]) -> list[SourceReport]:
+        """The reports without billing periods before `--since`."""
+        since = self.request.since
+        if since is None:
+            return list(reports)
+        return [
+            replace(report, deliveries=tuple(d for d in report.deliveries if (d.period or "9") >= since.isoformat()[:7]))
+            for report in reports
+        ]
+
+    def _add_dataset(self, relation: Relation) -> None:
+        """A dataset of the lake, joined by what the config itself states of it."""
+        config, folder = self.request.config, MODELS_FOLDER / "reference"
+        own: dict[str, Callable[[], pa.Table]] = {
+            "lake.prices": lambda: build_price_table(config, folder),
+            "lake.model_aliases": lambda: build_alias_table(config, folder),
+            "lake.fx_rates": lambda: build_fx_table(config),
+            "lake.budgets": lambda: build_budget_table(config),
+        }
+        if relation.name in own:
+            written = self.build.add_table(relation.name, own[relation.name]())
+            files = {**relation.files}
+            for key, added in written.files.items():
+                files[key] = (*files.get(key, ()), *added)
+            relation = replace(relation, files=files)
+        self.build.add_input(relation)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong or worth knowing about the sources, in the order they are declared."""
+        return [finding for report in self.reports.values() for finding in report.findings]
+
+    def run_model(self, name: str, progress: Progress | None = None) -> ModelResult:
+        """Bring one model up to date."""
+        return self.build.run(name, progress)
+
+    def look_ahead(self) -> str:
+        """Forecast and detect, unless nothing changed since the last time; give the ledger relations to the build."""
+        inputs = outlook_inputs(self.build)
+        known = {kind: self._read_ledger(kind) for kind in LEDGER_SCHEMAS}
+        is_known = self._previous is not None and self._previous.parameters.get("outlook") == inputs
+        said = "unchanged"
+        if not is_known and not self.is_side_run:
+            outlook = build_outlook(
+                self.build, self.run_id, self.request.now, self.request.today, self._known_anomalies(known["anomalies"])
+            )
+            for kind, table in outlook.tables.items():
+                written = write_ledger(self.request.home, kind, self.run_id, table)
+                self._ledger.append(written)
+                known[kind] = self._with_file(known[kind], written)
+            said = ", ".join(f"{table.num_rows} {kind}" for kind, table in outlook.tables.items()) or "nothing to say"
+        for relation in known.values():
+            self.build.add_input(relation)
+        self.build.parameters["outlook"] = inputs
+        return said
+
+    def _read_ledger(self, kind: str) -> Relation:
+        columns = duckdb_columns(LEDGER_SCHEMAS[kind])
+        return read_ledger(self.request.home, kind, columns, self.request.as_of)
+
+    def _with_file(self, relation: Relation, written: LedgerFile) -> Relation:
+        file = DataFile(self.request.home.resolve() / written.path, written.digest, written.rows, "all")
+        return replace(relation, files={"all": (*relation.files.get("all", ()), file)})
+
+    def _known_anomalies(self, relation: Relation) -> pa.Table:
+        """The newest state of every episode told so far."""
+        import pyarrow.parquet as pq
+
+        schema = LEDGER_SCHEMAS["anomalies"]
+        newest: dict[str, dict[str, object]] = {}
+        for file in relation.all_files:  # files sort by commit, so later rows replace earlier ones
+            for row in pq.read_table(file.path).to_pylist():
+                newest[row["anomaly_id"]] = row
+        return pa.Table.from_pylist(list(newest.values()), schema=schema)
+
+    def publish(self) -> Release | None:
+        """Publish what was built, unless a reader would see no difference. Raises PublishError on failed checks."""
+        kind = "asof" if self.is_side_run else "release"
+        if not self.is_side_run and not self._ledger and not is_changed(self.build, self._previous):
+            self.release = ReleaseStore(self.request.home).current()
+            return None
+        self.release = publish(self.build, self.run_id, self.request.now, kind, self._ledger)
+        self.is_published = True
+        return self.release
+
+    def write_report(self) -> Path | None:
+        """Render the weekly report of the newest settled week from the release; None where there is no settled week."""
+        from pipelines.weekly_report import write_weekly_report
+        from reports.weekly.records import WeeklyReportError
+
+        if self.release is None:
+            return None
+        folder = self.release.path / "reports" if self.is_side_run else None
+        try:
+            self.report_path = write_weekly_report(self.release, None, folder, self.request.config.report)
+        except WeeklyReportError:
+            return None
+        return self.report_path
+
+    def result(self) -> NightlyResult:
+        """What to tell whoever started the run, after `publish`."""
+        faults = tuple(f"{f.source}: {f.message}" for f in self.findings if f.severity is Severity.FAULT)
+        return NightlyResult(
+            exit_code=ExitCode.SOURCE_AT_FAULT if faults else ExitCode.OK,
+            release_path=self.release.path if self.release else None,
+            is_published=self.is_published,
+            unchanged=not self.is_published,
+            source_faults=faults,
+            conservation=self._prove_conservation(),
+            top_lines=tuple(self.build.fetch(_TOP_SQL).to_pylist()),
+            report_path=self.report_path,
+            seconds=time.monotonic() - self._started,
+        )
+
+    def _prove_conservation(self) -> tuple[ConservationLine, ...]:
+        billed = billed_totals(self._covered(list(self.reports.values())))
+        rows = self.build.fetch(_ATTRIBUTED_SQL).to_pylist()
+        attributed = {row["billing_currency"]: row["total"] or Decimal(0) for row in rows}
+        return tuple(
+            ConservationLine(currency, billed.get(currency, Decimal(0)), attributed.get(currency, Decimal(0)))
+            for currency in sorted({*billed, *attributed})
+        )
+
+
+def load_models(home: Path | None = None) -> ModelSet:
+    """The project's models; `home` may keep what parsing found, which saves a second a night."""
+    cache = None if home is None else home / "warehouse" / "cache"
+    return ModelSet.load(MODELS_FOLDER, cache)
+
+
+def code_version(models: ModelSet) -> str:
+    """The package's version and a digest of all models: equal means equal figures from equal inputs."""
+    digest = sha256("".join(model.code_digest for model in models.models.values()).encode())
+    return f"{version('everycent')}+{digest.hexdigest()[:8]}"
