@@ -1,4 +1,4 @@
-"""From what stands on the command line to typed values: days, weeks, moments, the config, the home, the release.
+"""From what stands on the command line to typed values: days, weeks, moments, config, home, release.
 
 What belongs here: reading arguments and their defaults. What must not: commands, or heavy imports.
 """
@@ -78,7 +78,7 @@ def read_config(option: Path | None, *, is_identity_key_needed: bool) -> Config:
 
 
 def read_config_if_any(option: Path | None, home: Path | None) -> Config | None:
-    """Return the checked config for a command that only reads; None when there is none but a home is given."""
+    """Return the checked config for a command that only reads; None if there is none but a home is given."""
     if home is not None and find_config_file(option) is None:
         return None
     return read_config(option, is_identity_key_needed=False)
@@ -92,7 +92,7 @@ def choose_home(config_option: Path | None, home: Path | None) -> Path:
 
 
 def choose_release(config_option: Path | None, home: Path | None, name: str | None) -> Release:
-    """Return the release to read: the one named, else the current one. Raises PublishError when there is none."""
+    """Return the release to read: the one named, else the current one. Raises PublishError without one."""
     from pipelines.warehouse.release import ReleaseStore
 
     store = ReleaseStore(choose_home(config_option, home))

@@ -30,8 +30,8 @@ from pipelines.arguments import (
 from pipelines.results import ExitCode
 
 EXIT_CODES = (
-    "Exit codes: 0 all is well; 1 nothing was published, or there is nothing to read; 2 published, with a source at "
-    "fault; 3 the config or an argument is wrong."
+    "Exit codes: 0 all is well; 1 nothing was published, or there is nothing to read; "
+    "2 published, with a source at fault; 3 the config or an argument is wrong."
 )
 
 app = typer.Typer(

@@ -1,7 +1,7 @@
 """How a long step tells the person at the terminal where it stands.
 
 What belongs here: the `Progress` interface that every long step takes, and its two plain forms.
-What must not: rich or any other terminal library at import; the bar itself is in `pipelines.terminal.progress_bar`.
+What must not: rich or any other terminal library at import; the bar is in `pipelines.terminal`.
 """
 
 from __future__ import annotations

@@ -84,14 +84,11 @@ def read_source_overview(settings: Config | None, release: Release | None) -> So
 
 
 def _without_config(state: SourceState) -> SourceState:
-    return SourceState(**{**state.__dict__, "state": f"{state.state}, no longer configured"})
+    return SourceState(**{**state.__dict__, "state": f"{state.state} (not configured)"})
 
 
 def _rows(release: Release, sql: str) -> tuple[dict[str, Any], ...]:
-    connection = ReleaseStore(release.home).open_read_only(release)
-    try:
+    with ReleaseStore(release.home).reading(release) as connection:
         cursor = connection.execute(sql)
         names = [column[0] for column in cursor.description or []]
         return tuple(dict(zip(names, values, strict=True)) for values in cursor.fetchall())
-    finally:
-        connection.close()

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from connectors.common.registry import CONNECTORS, load_settings_class
 from connectors.common.settings import SourceSettings
-from pipelines.config.model import Config
+from pipelines.config.model import Config, IdentitySettings
 from pipelines.config.problems import ConfigError, KeyPath, Problem, render_choice
 from pipelines.config.secrets import expand_variables
 from pipelines.config.validation import SEE_DOCS, validate_section
@@ -44,13 +44,14 @@ def load_config(
         Config, expand_variables(values, Config, (), variables, problems), (), context, problems
     )
     sources = _read_sources(tree.values.get("sources"), context, variables, problems)
+    identity = _read_identity(values.get("identity"), config)
+    if is_identity_key_needed and identity is not None:
+        identity = _with_key(identity, variables, problems)
     if config is not None:
-        if is_identity_key_needed:
-            config = _with_identity_key(config, variables, problems)
         _check_duplicate_rows(config, problems)
-    if config is None or problems:
+    if config is None or identity is None or problems:
         raise ConfigError(file, problems, tree.lines)
-    return config.model_copy(update={"sources": sources})
+    return config.model_copy(update={"sources": sources, "identity": identity})
 
 
 def _read_sources(
@@ -103,23 +104,32 @@ def _read_source(
     return validate_section(settings, expanded, path, context, problems)
 
 
-def _with_identity_key(config: Config, variables: Mapping[str, str], problems: list[Problem]) -> Config:
-    """Return the config with `identity.key` filled from `identity.key_env`; a problem when there is no key."""
-    identity = config.identity
+def _read_identity(raw: Any, config: Config | None) -> IdentitySettings | None:
+    """Return the identity section, alone if the rest has errors: a missing key is told at once too."""
+    if config is not None:
+        return config.identity
+    try:
+        return IdentitySettings.model_validate(raw or {})
+    except ValidationError:
+        return None
+
+
+def _with_key(
+    identity: IdentitySettings, variables: Mapping[str, str], problems: list[Problem]
+) -> IdentitySettings:
+    """Return the section with `key` from the variable that `key_env` names; a problem if there is none."""
     if not identity.pseudonymise or (identity.key and identity.key.get_secret_value()):
-        return config
+        return identity
     key = variables.get(identity.key_env)
     if not key:
-        what = (
-            f"user ids are to be pseudonymised, but the environment variable {identity.key_env} holds no key"
-        )
+        what = f"user ids are to be pseudonymised, but the variable {identity.key_env} holds no key"
         remedy = (
             f"Make one with {_MAKE_KEY}, keep it safe, and export {identity.key_env}=… before each run; "
             "or set identity.pseudonymise to false."
         )
         problems.append(Problem(("identity",), what, remedy))
-        return config
-    return config.model_copy(update={"identity": identity.model_copy(update={"key": SecretStr(key)})})
+        return identity
+    return identity.model_copy(update={"key": SecretStr(key)})
 
 
 def _check_duplicate_rows(config: Config, problems: list[Problem]) -> None:

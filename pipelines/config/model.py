@@ -30,11 +30,11 @@ class IdentitySettings(Section):
     )
     key: SecretStr | None = Field(
         None,
-        description="The key itself, best as `${VARIABLE}`; wins over `key_env`. In clear only for demo data.",
+        description="The key itself, as `${VARIABLE}`; wins over `key_env`. In clear only for demo data.",
     )
 
     def key_bytes(self) -> bytes | None:
-        """Return the key, or None when pseudonymising is off. `load_config` has filled `key` from the environment."""
+        """Return the key, which `load_config` took from the environment; None when pseudonymising is off."""
         if not self.pseudonymise or self.key is None:
             return None
         return self.key.get_secret_value().encode()
@@ -72,7 +72,7 @@ class ReportSettings(Section):
     title: str = Field("Weekly cost report", description="The headline.", min_length=1)
     label_file: ConfigPath | None = Field(
         None,
-        description="CSV of `user_id,label` that names hashed users when the report is rendered; never stored.",
+        description="CSV of `user_id,label`: names for hashed users, used in the report only; never stored.",
     )
     week_start: Literal["monday"] = Field("monday", description="Weeks are ISO weeks; no other start yet.")
 
@@ -98,7 +98,7 @@ class Config(Section):
     identity: IdentitySettings = Field(IdentitySettings(), description="How user ids are made unreadable.")
     sources: tuple[SourceSettings, ...] = Field(
         (),
-        description="Where bills, requests and weights come from, see below. The first feed of a bill carries cost.",
+        description="Bills, requests and weights, see below; of two feeds of a bill the first carries cost.",
     )
     tags: TagSettings = Field(TagSettings(), description="Which bill tags mean which attribution key.")
     budgets: tuple[BudgetRow, ...] = Field(
@@ -114,5 +114,5 @@ class Config(Section):
     engine: EngineSettings = Field(EngineSettings(), description="Limits of the embedded engine.")
     coverage_epsilon: Annotated[Rate, Field(lt=1)] = Field(
         Decimal("0.0005"),
-        description="How far logged ÷ billed quantity may be from 1 and still count as complete.",
+        description="How far logged ÷ billed quantity may be from 1 and still be complete.",
     )

@@ -107,9 +107,9 @@ class ModelAlias(Section):
 
 
 class ClassificationRule(Section):
-    """What a bill line pays for. All conditions given must hold; patterns search the line's text in lower case.
+    """What a bill line pays for. All conditions given must hold; patterns search lower-case text.
 
-    Rules are tried in the order of the list, before the shipped ones of models_sql/reference/classification_rules.csv.
+    Rules are tried in the order of the list, before the shipped ones in `models_sql/reference/`.
     """
 
     rule_id: Text = Field(description="Name of the rule; `core.charges.rule_id` shows it.")

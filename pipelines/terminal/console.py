@@ -67,15 +67,16 @@ def count_text(count: int | Decimal | None) -> str:
 def table_of(
     columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]], *, title: str | None = None
 ) -> Table:
-    """Return a table; a column is (heading, 'left' | 'right'); cells are taken as plain, hostile text."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    """Return a table; a column is (heading, 'left' | 'right' | 'whole'); cells are plain, hostile text."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     for heading, side in columns:
-        is_number = side == "right"
         table.add_column(
             Text(heading),
-            justify="right" if is_number else "left",
-            no_wrap=is_number,
-            overflow="fold" if is_number else "ellipsis",
+            justify="right" if side == "right" else "left",
+            no_wrap=side != "left",
+            overflow="fold",
         )
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(safe_text(cell)) for cell in row))

@@ -146,7 +146,7 @@ def _owner(row: Row) -> str:
 
 
 _LINE_COLUMNS: list[Column] = [
-    ("date", "left", _plain("charge_date")),
+    ("date", "whole", _plain("charge_date")),
     ("driver", "left", _plain("cost_driver")),
     ("model or service", "left", lambda row: row.get("model") or row.get("service_name")),
     ("for", "left", _owner),
@@ -180,7 +180,7 @@ _WEIGHT_COLUMNS: list[Column] = [
     ("bytes", "right", _count("bytes")),
 ]
 _REQUEST_COLUMNS: list[Column] = [
-    ("at", "left", lambda row: f"{row['started_at']:%m-%d %H:%M:%S}" if row.get("started_at") else None),
+    ("at", "whole", lambda row: f"{row['started_at']:%m-%d %H:%M:%S}" if row.get("started_at") else None),
     ("request", "left", lambda row: str(row["request_id"])[:16]),
     ("trace", "left", lambda row: str(row["trace_id"])[:12]),
     ("model", "left", _plain("model")),

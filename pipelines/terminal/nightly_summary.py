@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from pipelines.results import ConservationLine, NightlyResult
 from pipelines.terminal.console import count_text, exact_text, money_text, safe_text, table_of
 
-_WIDE = 96
+_WIDE = 120
 _VERDICTS = {
     0: ("✓", "green", "Everything is published."),
     1: ("✗", "red", "Nothing was published."),
@@ -24,7 +25,7 @@ _VERDICTS = {
 
 
 def print_nightly(result: NightlyResult, console: Console) -> None:
-    """Print the release, its largest lines, the conservation proof, what is wrong, and where the report lies."""
+    """Print the largest lines, the conservation proof, what is wrong, and where release and report lie."""
     if result.top_lines:
         console.print(_largest_lines(result, console.width))
     if result.conservation:
@@ -38,32 +39,27 @@ def print_nightly(result: NightlyResult, console: Console) -> None:
 
 def _largest_lines(result: NightlyResult, width: int) -> Table:
     is_wide = width >= _WIDE
-    columns = [
-        ("date", "left"),
-        ("driver", "left"),
-        ("feature", "left"),
-        ("user", "left"),
-        ("model or service", "left"),
-    ]
+    columns = [("date", "whole"), ("driver", "whole"), ("feature", "left"), ("user", "whole")]
+    columns += [("model or service", "left")]
     columns += [("requests", "right")] if is_wide else []
-    columns += [("effective cost", "right"), ("", "left")]
-    columns += [("state", "left")] if is_wide else []
+    columns += [("effective cost", "right")]
+    columns += [("state", "whole")] if is_wide else []
     rows = [_line_cells(line, is_wide) for line in result.top_lines]
     return table_of(columns, rows, title=f"The {len(rows)} largest lines of marts.cost_daily")
 
 
 def _line_cells(line: Mapping[str, Any], is_wide: bool) -> list[Any]:
     residual = line.get("residual_reason")
-    feature = Text(f"({residual})", style="dim") if residual else line.get("feature") or "(unknown)"
+    day = safe_text(line.get("charge_date"))
     cells = [
-        line.get("charge_date"),
+        day if is_wide else day[-5:],
         line.get("cost_driver"),
-        feature,
+        Text(f"({safe_text(residual)})", style="dim") if residual else line.get("feature") or "(unknown)",
         _shortened(line.get("user_id")),
         line.get("model") or line.get("service_name"),
     ]
     cells += [count_text(line.get("requests"))] if is_wide else []
-    cells += [money_text(line.get("effective_cost")), line.get("billing_currency")]
+    cells += [f"{money_text(line.get('effective_cost'))} {safe_text(line.get('billing_currency'))}"]
     return cells + ([line.get("cost_state")] if is_wide else [])
 
 
@@ -75,11 +71,11 @@ def _shortened(user_id: str | None) -> str:
 
 def _proof(result: NightlyResult) -> Table:
     columns = [
-        ("currency", "left"),
+        ("", "whole"),
+        ("", "whole"),
         ("billed", "right"),
         ("attributed", "right"),
         ("difference", "right"),
-        ("", "left"),
     ]
     rows = [_proof_cells(line) for line in result.conservation]
     return table_of(columns, rows, title="Conservation: every bill line is in the fact table")
@@ -88,7 +84,7 @@ def _proof(result: NightlyResult) -> Table:
 def _proof_cells(line: ConservationLine) -> list[Any]:
     verdict = Text("✗", style="red") if line.difference else Text("✓", style="green")
     figures = (line.billed_total, line.attributed_total, line.difference)
-    return [line.currency, *(exact_text(figure) for figure in figures), verdict]
+    return [verdict, line.currency, *(exact_text(figure) for figure in figures)]
 
 
 def _print_list(title: str, sentences: tuple[str, ...], style: str, console: Console) -> None:
@@ -96,7 +92,7 @@ def _print_list(title: str, sentences: tuple[str, ...], style: str, console: Con
         return
     console.print(Text(title, style=f"bold {style}"))
     for sentence in sentences:
-        console.print(Text(f"  • {safe_text(sentence)}"))
+        console.print(Padding(Text(safe_text(sentence)), (0, 0, 0, 2)))
     console.print()
 
 

@@ -6,14 +6,16 @@ What belongs here: choosing the format, and the table form. What must not: runni
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
-from pipelines.terminal.console import error_console, output_console, table_of
+from pipelines.terminal.console import error_console, output_console, safe_text, table_of
 from pipelines.warehouse.query import QueryResult, run_query
 from pipelines.warehouse.release import Release
 from pipelines.warehouse.result_files import as_text, replacing, write_csv, write_json, write_parquet
@@ -79,8 +81,30 @@ def _write(result: QueryResult, chosen: str, limit: int | None, stream: Any) -> 
 
 def _print_table(result: QueryResult, limit: int) -> None:
     rows = list(islice(result.rows(batch_size=limit + 1), limit + 1))
-    sides = ["right" if kind.upper().startswith(_NUMBERS) else "left" for kind in result.types]
-    output_console().print(table_of(list(zip(result.columns, sides, strict=True)), rows[:limit]))
+    console = output_console()
+    if _natural_width(result.columns, rows[:limit]) <= console.width or not rows:
+        sides = ["right" if kind.upper().startswith(_NUMBERS) else "left" for kind in result.types]
+        console.print(table_of(list(zip(result.columns, sides, strict=True)), rows[:limit]))
+    else:
+        _print_records(result.columns, rows[:limit], console)
     if len(rows) > limit:
         note = f"The first {limit:,} rows; there are more. Use --limit ROWS or --out FILE."
         error_console().print(note, style="dim")
+
+
+def _natural_width(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> int:
+    """Return how wide the table would be; long text counts as 32 columns, since it may wrap."""
+    widths = [
+        min(32, max(len(safe_text(value)) for value in values)) for values in zip(columns, *rows, strict=True)
+    ]
+    return sum(width + 2 for width in widths)
+
+
+def _print_records(columns: Sequence[str], rows: Sequence[tuple[Any, ...]], console: Console) -> None:
+    """Print one block a row, one line a column: for rows too wide for a table."""
+    label_width = max(len(safe_text(column)) for column in columns)
+    for number, row in enumerate(rows, start=1):
+        console.print(Text(f"row {number:,}", style="bold"))
+        for column, value in zip(columns, row, strict=True):
+            label = safe_text(column).ljust(label_width)
+            console.print(Text.assemble((label, "dim"), "  ", safe_text(value)), soft_wrap=True)

@@ -40,8 +40,8 @@ _DIMENSIONS = {
     "residual_reason": "fact.residual_reason",
 }
 _LINE_KEY = (
-    "charge_date, cost_driver, provider, service_name, model, token_class, feature, user_id, residual_reason, "
-    "method_id, evidence, cost_state, billing_currency"
+    "charge_date, cost_driver, provider, service_name, model, token_class, feature, user_id, "
+    "residual_reason, method_id, evidence, cost_state, billing_currency"
 )
 _USAGE_METHODS = ("tokens", "list_price", "list_cost")
 
@@ -106,17 +106,17 @@ def build_explanation(release: Release, selection: Selection, limit: int) -> Exp
 
     Raises PublishError when the release holds no such cost.
     """
-    connection = ReleaseStore(release.home).open_read_only(release)
-    try:
+    with ReleaseStore(release.home).reading(release) as connection:
         _select_fact_rows(connection, selection)
         totals = _rows(
             connection,
-            "select billing_currency, sum(billed_cost) as billed_cost, sum(effective_cost) as effective_cost, "
-            "sum(list_cost) as list_cost from selected group by all order by all",
+            "select billing_currency, sum(billed_cost) as billed_cost, "
+            "sum(effective_cost) as effective_cost, sum(list_cost) as list_cost "
+            "from selected group by all order by all",
         )
         if not totals:
             raise PublishError(
-                f"The release {release.name} holds no such cost. Check the values with: everycent query "
+                f"The release {release.name} holds no such cost. See which values there are: everycent query "  # noqa: S608
                 '"select distinct feature, cost_driver from marts.cost_daily"'
             )
         keys, cell_count = _largest_cells(connection, limit)
@@ -129,8 +129,6 @@ def build_explanation(release: Release, selection: Selection, limit: int) -> Exp
             requests=_largest_requests(connection, selection, limit),
             trace=_trace(connection, selection.trace_id),
         )
-    finally:
-        connection.close()
 
 
 def _select_fact_rows(connection: duckdb.DuckDBPyConnection, selection: Selection) -> None:
@@ -161,7 +159,8 @@ _ENTRY_POINTS = {
         select (cells.charge_date, cells.cell_id, trace_usage.owner_id)
         from core.trace_usage as trace_usage
         inner join core.usage_costs as usage_costs
-            on trace_usage.charge_date = usage_costs.charge_date and trace_usage.usage_id = usage_costs.usage_id
+            on trace_usage.charge_date = usage_costs.charge_date
+            and trace_usage.usage_id = usage_costs.usage_id
         inner join core.cells as cells
             on usage_costs.charge_date = cells.charge_date
             and (usage_costs.pool_key = cells.pool_key
@@ -183,8 +182,9 @@ _SELECTED = """
 
 def _largest_lines(connection: duckdb.DuckDBPyConnection, limit: int) -> Part:
     sql = (
-        f"select {_LINE_KEY}, sum(billed_cost) as billed_cost, sum(effective_cost) as effective_cost, "
-        "sum(requests) as requests, count(*) over () as total_count from selected "
+        f"select {_LINE_KEY}, sum(billed_cost) as billed_cost, "  # noqa: S608 (our own constants)
+        "sum(effective_cost) as effective_cost, sum(requests) as requests, "
+        "count(*) over () as total_count from selected "
         f"group by {_LINE_KEY} order by abs(sum(effective_cost)) desc nulls last, {_LINE_KEY} limit $limit"
     )
     return _part(connection, sql, {"limit": limit})
@@ -229,26 +229,29 @@ _CELL_CHARGES = """
     from core.charge_cells as parts
     inner join core.charges as charges on parts.charge_id = charges.charge_id
     where parts.charge_date = $day and parts.cell_id = $cell_id
-    order by coalesce(parts.charge_id = $charge_id, false) desc, abs(parts.effective_cost) desc nulls last, parts.charge_id
+    order by coalesce(parts.charge_id = $charge_id, false) desc, abs(parts.effective_cost) desc nulls last,
+        parts.charge_id
     limit $limit
 """
 
 _CELL_ATTRIBUTIONS = """
     select owners.feature, owners.user_id, owners.team, owners.endpoint, owners.environment, fact.from_zone,
-        fact.to_zone, fact.residual_reason, fact.method_id, fact.evidence, fact.billed_cost, fact.effective_cost,
-        fact.requests, fact.input_tokens, fact.output_tokens, fact.bytes, count(*) over () as total_count
+        fact.to_zone, fact.residual_reason, fact.method_id, fact.evidence, fact.billed_cost,
+        fact.effective_cost, fact.requests, fact.input_tokens, fact.output_tokens, fact.bytes,
+        count(*) over () as total_count
     from core.attributed_costs as fact
     left join core.owners_dim as owners on fact.owner_id = owners.owner_id
     where fact.charge_date = $day and fact.cell_id = $cell_id
-    order by fact.row_id in (select row_id from selected where charge_date = $day and cell_id = $cell_id) desc,
+    order by
+        fact.row_id in (select row_id from selected where charge_date = $day and cell_id = $cell_id) desc,
         abs(fact.effective_cost) desc nulls last, fact.row_id
     limit $limit
 """
 
 _USAGE = """
     select owners.feature, owners.user_id, usage.model, usage.token_class, usage.service_tier,
-        usage.quantity_tokens, usage.list_cost, usage.list_cost_currency, usage.unpriced_reason, usage.price_id,
-        count(*) over () as total_count
+        usage.quantity_tokens, usage.list_cost, usage.list_cost_currency, usage.unpriced_reason,
+        usage.price_id, count(*) over () as total_count
     from core.usage_costs as usage
     left join core.owners_dim as owners on usage.owner_id = owners.owner_id
     where usage.charge_date = $day and {pool}
@@ -305,15 +308,14 @@ _SAME_OWNER = " and ".join(
 
 
 def _largest_requests(connection: duckdb.DuckDBPyConnection, selection: Selection, limit: int) -> Part:
-    """Return the largest requests of the owners that were selected, on their days; of the trace, if one was."""
+    """Return the largest requests of the owners selected, on their days; of the trace, if one was given."""
     parameters: dict[str, Any] = {"limit": limit}
     if selection.trace_id:
         condition = "requests.trace_id = $trace_id"
         parameters["trace_id"] = selection.trace_id
     else:
-        condition = (
-            f"exists (select 1 from owners where owners.charge_date = requests.charge_date and {_SAME_OWNER})"
-        )
+        same_day = "owners.charge_date = requests.charge_date"
+        condition = f"exists (select 1 from owners where {same_day} and {_SAME_OWNER})"  # noqa: S608 (constants)
     return _part(connection, _REQUESTS.format(condition=condition), parameters)
 
 

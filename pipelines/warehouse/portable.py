@@ -21,7 +21,8 @@ _RELATIONS = """
     select schema_name, view_name as name, comment from duckdb_views()
     where database_name = 'release' and not internal
     union all
-    select schema_name, table_name, comment from duckdb_tables() where database_name = 'release' and not internal
+    select schema_name, table_name, comment from duckdb_tables()
+    where database_name = 'release' and not internal
     order by 1, 2
 """
 _COLUMN_COMMENTS = """
@@ -69,7 +70,7 @@ def _copy_tables(connection: duckdb.DuckDBPyConnection, announce: Callable[[str,
             announce(f"{schema}.{name}", len(relations))
         target = f"{_name(schema)}.{_name(name)}"
         connection.execute(f"create schema if not exists portable.{_name(schema)}")
-        connection.execute(f"create table portable.{target} as select * from release.{target}")
+        connection.execute(f"create table portable.{target} as select * from release.{target}")  # noqa: S608 (quoted)
         if comment:
             connection.execute(f"comment on table portable.{target} is {_text(comment)}")
     return len(relations)

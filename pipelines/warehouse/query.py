@@ -145,6 +145,8 @@ def _reworded(error: Exception, release: Release) -> str:
     if "file system operations are disabled" in text:
         return f"A query reads only the release {release.name}, no other file and no network. {text}"
     if "No files found" in text or "No such file" in text:
-        moved = "Was the home moved? A release names its files by their absolute paths; run a nightly to publish anew."
+        moved = (
+            "Was the home moved? A release names its files by absolute paths; run a nightly to publish anew."
+        )
         return f"The release {release.name} lacks a file that it lists. {text} {moved}"
     return f"The query failed: {text}"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -97,7 +99,7 @@ class ReleaseStore:
         return release
 
     def list(self) -> tuple[Release, ...]:
-        """Return every complete release, newest first, as-of ones included."""
+        """Return every complete release, newest first; as-of ones, which are never current, at the end."""
         if not self.releases_folder.is_dir():
             return ()
         current = self.pointer.resolve() if self.pointer.is_symlink() else None
@@ -106,7 +108,7 @@ class ReleaseStore:
             for path in self.releases_folder.iterdir()
             if (path / CATALOGUE_NAME).is_file() and (path / MANIFEST_NAME).is_file()
         )
-        return tuple(sorted(found, key=lambda release: release.name, reverse=True))
+        return tuple(sorted(found, key=lambda release: (not release.is_side, release.name), reverse=True))
 
     def find(self, name: str) -> Release:
         """Return the release of that name. Raises PublishError that lists the names there are."""
@@ -123,6 +125,22 @@ class ReleaseStore:
 
         release = release or self.current()
         return duckdb.connect(str(release.catalogue), read_only=True)
+
+    @contextmanager
+    def reading(self, release: Release) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a release for trusted reading while the block runs; the engine's errors become PublishError."""
+        import duckdb
+
+        try:
+            with self.open_read_only(release) as connection:
+                yield connection
+        except duckdb.Error as error:
+            reason = str(error).partition("\n")[0]
+            message = (
+                f"The release {release.name} cannot be read: {reason}. Publish anew with: everycent nightly "
+                "--config FILE, or go back with: everycent rollback"
+            )
+            raise PublishError(message) from error
 
     def rollback(self, to: str | None = None) -> Release:
         """Make an earlier release current: the one before the current one, or the one named `to`.
@@ -158,6 +176,7 @@ class ReleaseStore:
         current_name = self.pointer.resolve().name if self.pointer.is_symlink() else None
         earlier = [release for release in releases if current_name is None or release.name < current_name]
         if not earlier:
-            message = f"There is no release before {current_name} in {self.releases_folder}. `current` stays as it is."
+            place = f"{current_name} in {self.releases_folder}"
+            message = f"There is no release before {place}. `current` stays as it is."
             raise PublishError(message)
         return earlier[0]

@@ -3,6 +3,8 @@
 One inference cell of 10.00 USD that two people used 3 : 1 and a tenth of which no log shows, one credit cell.
 """
 
+# ruff: noqa: E501 (tables read better in whole lines)
+
 from __future__ import annotations
 
 import json

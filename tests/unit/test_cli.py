@@ -1,0 +1,422 @@
+"""The command `everycent`: exit codes, sentences for errors, output at 80 and 100 columns, a light start."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+import typer
+from rich.console import Console
+
+from pipelines import arguments, cli
+from pipelines.progress import PlainProgress
+from pipelines.results import ConservationLine, ExitCode, NightlyResult
+from pipelines.terminal.console import exact_text, money_text, safe_text
+from pipelines.terminal.nightly_summary import print_nightly
+from tests.conftest import ROOT
+from tests.unit.release_fixture import FIRST, HOSTILE_FEATURE, SECOND, THIRD, build_home
+
+HEAVY = ("dagster", "polars", "pyarrow", "sqlglot", "altair", "duckdb", "numpy", "pydantic", "statsforecast")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that its tests only read."""
+    return build_home(tmp_path_factory.mktemp("cli") / "home")
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in an empty folder, with no config named and a terminal of 100 columns."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EVERYCENT_CONFIG", raising=False)
+    monkeypatch.delenv("EVERYCENT_DEBUG", raising=False)
+    monkeypatch.delenv("EVERYCENT_IDENTITY_KEY", raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def everycent(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+
+
+def test_help_names_every_command_and_exit_code() -> None:
+    done = everycent("--help")
+    assert done.returncode == 0
+    for word in (
+        "nightly",
+        "report",
+        "query",
+        "sources",
+        "explain",
+        "releases",
+        "rollback",
+        "export",
+        "Exit codes",
+    ):
+        assert word in done.stdout
+    assert everycent().stdout == done.stdout
+
+
+def test_the_page_lists_every_command_and_exit_code() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    commands = [command.name or command.callback.__name__ for command in cli.app.registered_commands]
+    assert len(commands) >= 7
+    assert all(f"`everycent {command}" in page for command in [*commands, "export duckdb"])
+    assert all(f"| {int(code)} |" in page for code in ExitCode)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from pipelines import cli; code = cli.run(['--help']);"
+        f"heavy = sorted(name for name in {HEAVY!r} if name in sys.modules); print(heavy, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert "Usage" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["nighty"], "Did you mean 'nightly'"),
+        (["nightly", "--confg", "x"], "--config"),
+        (["nightly", "--today", "yesterday"], "2026-11-19"),
+        (["nightly", "--as-of", "noon"], "UTC"),
+        (["report", "--week", "2026-W60"], "2026-W47"),
+        (["nightly"], "there is no config"),
+        (["query", "select 1"], "there is no config"),
+        (["explain", "--home", "x"], "say what to explain"),
+        (["nightly", "--config", "absent.yml"], "no such file"),
+        (["query", "select 1", "--limit", "-1", "--home", "x"], "limit"),
+    ],
+)
+def test_a_wrong_argument_ends_with_3_and_a_sentence(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(words) == 3
+    captured = capsys.readouterr()
+    assert sentence in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+
+
+def test_a_config_error_ends_with_3_and_lists_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "everycent.yml").write_text("hom: x\nreporting_currency: usd\n")
+    assert cli.run(["nightly"]) == 3
+    message = capsys.readouterr().err
+    assert "3 problems" in message
+    assert "Did you mean 'home'?" in message
+    assert "export EVERYCENT_IDENTITY_KEY" in message
+
+
+def test_nothing_to_read_ends_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["query", "select 1"],
+        ["rollback"],
+        ["explain", "--cell-id", "x"],
+        ["export", "duckdb", "--out", "x"],
+    ):
+        assert cli.run([*words, "--home", str(tmp_path / "none")]) == 1
+        assert "release" in capsys.readouterr().err
+
+
+def test_the_config_is_found_beside_then_by_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert arguments.find_config_file(None) is None
+    monkeypatch.setenv("EVERYCENT_CONFIG", "/named.yml")
+    assert arguments.find_config_file(None) == Path("/named.yml")
+    (tmp_path / "everycent.yml").write_text("{}")
+    assert arguments.find_config_file(None) == Path("everycent.yml")
+    assert arguments.find_config_file(Path("given.yml")) == Path("given.yml")
+
+
+def test_reading_needs_no_identity_key(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "everycent.yml").write_text(f"home: {home}\n")
+    assert cli.run(["query", "select 40 + 2 as answer"]) == 0
+    assert "42" in capsys.readouterr().out
+
+
+def test_debug_shows_the_traceback() -> None:
+    done = everycent("query", "select 1", "--home", "absent", EVERYCENT_DEBUG="1")
+    assert "Traceback" in done.stderr
+    assert done.returncode != 0
+
+
+def test_arguments_are_read_exactly() -> None:
+    assert arguments.parse_week("2026-w47") == "2026-W47"
+    assert arguments.parse_day("2026-11-19") == date(2026, 11, 19)
+    assert str(arguments.parse_moment("2026-11-19T06:00+02:00")) == "2026-11-19 04:00:00"
+    assert str(arguments.parse_moment("2026-11-19T06:00Z")) == "2026-11-19 06:00:00"
+    with pytest.raises(typer.BadParameter):
+        arguments.parse_week("2025-W53")
+
+
+@pytest.mark.parametrize("output_format", ["csv", "json", "parquet"])
+def test_query_writes_files(
+    home: Path, tmp_path: Path, output_format: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / f"lines.{output_format}"
+    sql = "select feature, effective_cost from marts.cost_daily order by effective_cost desc"
+    assert cli.run(["query", sql, "--home", str(home), "--out", str(out), "--limit", "2"]) == 0
+    assert "2 rows" in capsys.readouterr().err
+    if output_format == "csv":
+        rows = list(csv.DictReader(out.open(encoding="utf-8")))
+        expected = [("search", "6.750000000000"), (f"'{HOSTILE_FEATURE}", "2.250000000000")]
+        assert [tuple(row.values()) for row in rows] == expected
+        return
+    if output_format == "json":
+        rows = [
+            tuple(row.values()) for row in json.loads(out.read_text(encoding="utf-8"), parse_float=Decimal)
+        ]
+    else:
+        rows = duckdb.sql(f"select * from read_parquet('{out}')").fetchall()
+    assert rows == [("search", Decimal("6.75")), (HOSTILE_FEATURE, Decimal("2.25"))]
+
+
+def test_query_to_a_pipe_is_clean_csv(home: Path) -> None:
+    done = everycent("query", "select 1 as a, '=x' as b", "--format", "csv", "--home", home)
+    assert list(csv.reader(io.StringIO(done.stdout))) == [["a", "b"], ["1", "'=x"]]
+    assert done.stderr == ""
+
+
+def test_a_refused_query_ends_with_3_and_leaves_no_file(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.csv"
+    for sql in ("drop table marts.release_name", "select * from read_csv('/etc/passwd')", "select nothing"):
+        assert cli.run(["query", sql, "--home", str(home), "--out", str(out)]) == 3
+        assert capsys.readouterr().err.startswith("everycent: ")
+    assert list(tmp_path.iterdir()) == []
+    assert cli.run(["query", "select 1", "--home", str(home), "--out", "x.txt"]) == 3
+    assert "--format" in capsys.readouterr().err
+
+
+def test_a_table_says_when_rows_are_left_out(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["query", "select range as n from range(60)", "--home", str(home)]) == 0
+    captured = capsys.readouterr()
+    assert "49" in captured.out
+    assert "The first 50 rows" in captured.err
+
+
+def test_a_cell_cannot_steer_the_terminal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sql = "select chr(27) || '[2J' as a, '[red]x[/red]' as b, chr(8238) || 'abc' as c"
+    assert cli.run(["query", sql, "--home", str(home)]) == 0
+    shown = capsys.readouterr().out
+    assert "[red]x[/red]" in shown
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+def test_sources_joins_config_and_release(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = f"home: {home}\nsources:\n  - {{name: traces, connector: otlp_files, path: t}}\n"
+    (tmp_path / "everycent.yml").write_text(text)
+    assert cli.run(["sources"]) == 0
+    shown = capsys.readouterr().out
+    for part in (
+        "traces",
+        "not landed yet",
+        "ok (not configured)",
+        "abcdef01",
+        "75 %",
+        "renamed_column ×2",
+        "column X is new",
+    ):
+        assert part in shown
+    assert cli.run(["sources", "--home", str(tmp_path / "new")]) == 0
+    assert "nothing landed yet" in capsys.readouterr().out
+
+
+def test_releases_and_rollback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = build_home(tmp_path / "own")
+    assert cli.run(["rollback", "--home", str(own)]) == 0
+    assert f"Current is now {SECOND}" in capsys.readouterr().out
+    assert cli.run(["rollback", "--home", str(own), "--to", FIRST]) == 0
+    assert cli.run(["releases", "--home", str(own)]) == 0
+    shown = capsys.readouterr().out
+    assert f"→  {FIRST}" in shown
+    assert THIRD in shown
+    assert cli.run(["rollback", "--home", str(own), "--to", "nope"]) == 1
+    assert THIRD in capsys.readouterr().err
+
+
+def test_export_duckdb(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "all.duckdb"
+    assert cli.run(["export", "duckdb", "--home", str(home), "--out", str(out)]) == 0
+    assert "tables of release" in capsys.readouterr().out
+    with duckdb.connect(str(out), read_only=True) as portable:
+        assert portable.execute("select count(*) from marts.cost_daily").fetchall() == [(3,)]
+    assert cli.run(["export", "duckdb", "--home", str(home), "--out", str(out)]) == 1
+
+
+def test_explain_closes_at_the_cell(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["explain", "--home", str(home), "--date", "2026-11-19", "--feature", "search"]) == 0
+    shown = capsys.readouterr().out
+    for part in (
+        "Selected: billed 6.75   effective 6.75 USD",
+        "cell_id cell-1",
+        "shared by logged tokens",
+        "90.00 %",
+        "line-1",
+        "line-2",
+        "(unlogged_usage)",
+        "request-1",
+        "✓ closes",
+    ):
+        assert part in shown
+    assert "request-2" not in shown
+    assert "✗" not in shown
+
+
+def test_explain_starts_from_a_bill_line_a_cell_or_a_trace(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = {
+        ("--charge-id", "line-3"): ("-2.50 USD", "a credit or refund that names no charge"),
+        ("--cell-id", "cell-1"): ("billed 10.00", "request-1", "request-2"),
+        ("--trace-id", "trace-1"): ("Trace trace-1", "billed 6.75", "request-1"),
+        ("--user", "none"): ("billed -1.50", "(unlogged_usage)", "(credit)"),
+    }
+    for words, parts in expected.items():
+        assert cli.run(["explain", "--home", str(home), *words]) == 0
+        shown = capsys.readouterr().out
+        assert all(part in shown for part in parts), words
+    assert cli.run(["explain", "--home", str(home), "--feature", "nothing"]) == 1
+    assert "no such cost" in capsys.readouterr().err
+
+
+def test_explain_shows_a_side_that_does_not_close(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = build_home(tmp_path / "own")
+    file = own / "warehouse" / "tables" / "core.charge_cells" / "all" / "0123.parquet"
+    duckdb.sql(
+        f"copy (select * replace (billed_cost + 1 as billed_cost) from '{file}') "
+        f"to '{file}.new' (format parquet)"
+    )
+    os.replace(f"{file}.new", file)
+    assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-2"]) == 0
+    assert "✗ open" in capsys.readouterr().out
+
+
+RESULT = NightlyResult(
+    exit_code=ExitCode.SOURCE_AT_FAULT,
+    release_path=Path("/home/sample/warehouse/releases") / THIRD,
+    is_published=True,
+    unchanged=False,
+    source_faults=("aws-bill: bills/aws/2026-11.csv lacks the column BilledCost. Ask for it in the export.",),
+    failed_checks=(),
+    conservation=(
+        ConservationLine("USD", Decimal("123456789.012345678901"), Decimal("123456789.012345678901")),
+        ConservationLine("EUR", Decimal("10"), Decimal("9.999999999999")),
+    ),
+    top_lines=(
+        {
+            "charge_date": date(2026, 11, 19),
+            "cost_driver": "inference",
+            "feature": "customer-support-assistant",
+            "user_id": "u_ab12_0123456789abcdef0123",
+            "model": "claude-sonnet-4-5-20250929",
+            "requests": 123456,
+            "effective_cost": Decimal("-1234567.891"),
+            "billing_currency": "USD",
+            "cost_state": "provisional",
+            "residual_reason": None,
+        },
+        {
+            "charge_date": date(2026, 11, 19),
+            "effective_cost": Decimal("1"),
+            "residual_reason": "unlogged_usage",
+        },
+    ),
+    report_path=Path("/home/sample/reports/weekly/weekly-2026-W47.html"),
+    seconds=12.34,
+)
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_the_summary_fits_the_terminal(width: int) -> None:
+    console = Console(width=width, file=io.StringIO(), highlight=False)
+    print_nightly(RESULT, console)
+    shown = console.file.getvalue()
+    for part in (
+        "-1,234,567.89",
+        "123,456,789.012345678901",
+        "0.000000000001",
+        "lacks the column BilledCost",
+        "Published, with a source at fault.",
+        "weekly-2026-W47.html",
+        THIRD,
+        "12.3 s",
+    ):
+        assert part in shown
+    assert max(len(line) for line in shown.splitlines()) <= width
+    assert "(unlogged" in shown
+
+
+def test_a_row_too_wide_for_the_terminal_becomes_a_block(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = ", ".join(f"{number} as a_rather_long_name_{number}" for number in range(9))
+    assert cli.run(["query", f"select {columns}", "--home", str(home)]) == 0
+    assert "row 1\na_rather_long_name_0  0\n" in capsys.readouterr().out
+
+
+def test_an_unreadable_release_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = build_home(tmp_path / "own")
+    (own / "warehouse" / "tables" / "core.cells" / "all" / "0123.parquet").write_bytes(b"broken")
+    assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-2"]) == 1
+    message = capsys.readouterr().err
+    assert "cannot be read" in message
+    assert "everycent rollback" in message
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "words"), [(0, "Everything is published."), (1, "Nothing was published.")]
+)
+def test_the_verdict_fits_the_exit_code(exit_code: int, words: str) -> None:
+    console = Console(width=80, file=io.StringIO())
+    print_nightly(NightlyResult(ExitCode(exit_code), None, exit_code == 0, False), console)
+    assert words in console.file.getvalue()
+
+
+def test_numbers_for_eyes_round_half_up_and_never_invent() -> None:
+    assert money_text(Decimal("0.125")) == "0.13"
+    assert money_text(Decimal("-0.125")) == "-0.13"
+    assert money_text(None) == "–"
+    assert exact_text(Decimal("1234.500000000000")) == "1,234.50"
+    assert exact_text(Decimal("0E-12")) == "0.00"
+    assert safe_text("a\nb\x1b") == "a\ufffdb\ufffd"
+
+
+def test_plain_progress_is_one_line_a_step() -> None:
+    stream = io.StringIO()
+    progress = PlainProgress(stream)
+    progress.step("Land sources", 3)
+    progress.advance()
+    progress.note("aws-bill is new")
+    assert stream.getvalue() == "Land sources (3)\n  aws-bill is new\n"
