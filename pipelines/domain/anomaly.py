@@ -141,6 +141,8 @@ def _learn_usual(series: _Series, last: int, settings: AnomalySettings) -> _Usua
         medians[weekday] = (own[(len(own) - 1) // 2] + own[len(own) // 2]) / 2 if len(own) >= 2 else 0.0
     distances = (residuals - medians[weekdays])[known]
     scale = MAD_TO_SIGMA * float(np.median(np.abs(distances - np.median(distances))))
+    weeks = len(distances) / SEASON_DAYS
+    scale *= np.sqrt((weeks + 1) / (weeks - 1))  # the medians were learned from the same few weeks
     return _Usual(medians, max(scale, settings.scale_floor))
 
 

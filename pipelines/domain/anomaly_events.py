@@ -45,8 +45,8 @@ MEASURES = ("cost", "actions", "calls", "tokens")
 def build_daily_series(leaves: pl.DataFrame, metric: str = "effective_cost") -> pl.DataFrame:
     """The `daily` input of `build_anomaly_events` in the scopes total, feature and feature_driver.
 
-    `leaves`: charge_date, feature, cost_driver, currency, cost (Decimal), completeness (0…1). A sum is only as
-    complete as its least complete part, so that a late source never looks like a fall.
+    `leaves`: charge_date, feature, cost_driver, currency, cost (Decimal), completeness (0…1). A sum is only
+    as complete as its least complete part, so that a late source never looks like a fall.
     """
     levels = {"total": (), "feature": ("feature",), "feature_driver": ("feature", "cost_driver")}
     frames = []
