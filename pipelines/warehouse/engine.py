@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -54,12 +56,33 @@ def quote_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def render_literal(value: object) -> str:
+    """A Python value as a typed literal; raises BuildError for a type that no parameter has."""
+    if value is None:
+        return "null"
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return f"timestamp {quote_text(value.isoformat(sep=' '))}"
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return f"date {quote_text(value.isoformat())}"
+    if isinstance(value, bool | int):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, str):
+        return quote_text(value)
+    raise BuildError(
+        f"a parameter is a {type(value).__name__}: give text, a number, a date or a UTC datetime without zone"
+    )
+
+
 def open_connection(path: str, settings: EngineSettings) -> duckdb.DuckDBPyConnection:
-    """A connection with our settings: UTC, no extension from the network, spilling into the home, macro
-    idiv."""
+    """A connection with our settings: UTC, no extension from the network, spill folder, macro idiv."""
+    # The catalogue of a release holds many small tables, each of at least one block.
+    blocks = {} if path == ":memory:" else {"default_block_size": 16_384}
     connection = duckdb.connect(
         path,
-        config={
+        config=blocks
+        | {
             "memory_limit": settings.memory_limit,
             "threads": settings.threads or os.cpu_count() or 1,
             "temp_directory": str(settings.temp_directory or ""),
@@ -132,7 +155,18 @@ class Engine:
 
     def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """Runs one statement with bound parameters and gives its rows."""
-        return self.connection.execute(sql, dict(parameters) if parameters else None).fetchall()
+        return self.run(sql, parameters).fetchall()
+
+    def run(self, sql: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+        """Runs one statement with bound parameters; the answer gives `description`, rows or an Arrow table.
+
+        Parameters go through PREPARE and EXECUTE: given Python values, DuckDB imports pandas, for seconds.
+        """
+        if not parameters:
+            return self.connection.execute(sql)
+        self.connection.execute(f"prepare step as {sql}")
+        values = ", ".join(f"{quote(name)} := {render_literal(value)}" for name, value in parameters.items())
+        return self.connection.execute(f"execute step({values})")
 
     def register(self, relation: Relation, files: Sequence[DataFile]) -> None:
         """Names these files of the relation; a column of another type than declared is an error."""

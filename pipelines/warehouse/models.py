@@ -325,7 +325,7 @@ def column_lineage(
 ) -> dict[str, tuple[tuple[str, str], ...]]:
     """Per column of a model the (relation, column) pairs that it comes from. Slow: only for documentation.
 
-    `inputs` gives the columns of relations that are no models; without them a `select *` over one leads to `*`.
+    `inputs` gives the columns of relations that are no models; without them a `select *` leads to `*`.
     """
     from sqlglot import exp, lineage
 

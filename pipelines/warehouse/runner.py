@@ -152,12 +152,11 @@ class Build:
 
     def fetch(self, sql: str, parameters: Mapping[str, object] | None = None) -> pa.Table:
         """The rows of one SELECT over inputs and models built so far; `$name` parameters are bound."""
-        for ref in read_statement(sql, "fetch").refs:
+        refs = read_statement(sql, "fetch").refs
+        for ref in refs:
             self._selection.relation(ref, "fetch")
-        self._writer.register_files(self._selection.expand_whole(read_statement(sql, "fetch").refs))
-        return self._engine.connection.sql(
-            sql, params=dict(parameters) if parameters else None
-        ).to_arrow_table()
+        self._writer.register_files(self._selection.expand_whole(refs))
+        return self._engine.run(sql, parameters).to_arrow_table()
 
     def _previous_record(self, model: Model) -> RelationRecord | None:
         record = self.previous.relations.get(model.name) if self.previous else None

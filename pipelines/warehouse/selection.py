@@ -97,8 +97,8 @@ class Selection:
         return sorted(keys)
 
     def _leads(self, model: Model, ref: str, modes: tuple[str, ...]) -> bool:
-        mode = _reading(model, ref).mode
-        return mode in modes and (mode == "overlap" or self.relation(ref, model.name).unit is not None)
+        mode, relation = _reading(model, ref).mode, self.relation(ref, model.name)
+        return mode in modes and (mode == "overlap" or relation.unit is not None)
 
     def slice(self, model: Model, ref: str, key: str) -> Slice:
         """What partition `key` of the model reads of `ref`."""

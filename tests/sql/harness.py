@@ -11,9 +11,9 @@ In Python:
 Or as a YAML file with the keys `model`, `parameters`, `given`, `expect` (see `find_cases` and `check_case`).
 
 Values are written as text, numbers, booleans or null and cast to the type that the column has in
-dictionary.yml (models and reference.*), in connectors.common.datasets (lake.*), or in `types`. A column left
-out of a given row is NULL; a column left out of *every* expected row is not compared. A relation that the model
-reads and `given` lacks is empty. Money is compared exactly. Order does not matter.
+dictionary.yml (models and reference.*), in connectors.common.datasets (lake.*), or in `types`. A column
+left out of a given row is NULL; a column left out of *every* expected row is not compared. A relation that
+the model reads and `given` lacks is empty. Money is compared exactly. Order does not matter.
 """
 
 from __future__ import annotations
