@@ -55,8 +55,10 @@ def build_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 def normalise_nulls(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Return text with what vendors write for null as null; other text stays as delivered."""
     array = build_array(column)
-    trimmed = pc.utf8_trim_whitespace(array)
-    is_null = pc.is_in(trimmed, value_set=pa.array(NULL_TEXTS, pa.string()))
+    known = pc.is_in(array, value_set=pa.array(NULL_TEXTS, pa.string()), skip_nulls=True)
+    is_null = pc.or_(known, pc.fill_null(pc.utf8_is_space(array), False))
+    if not is_null.true_count:
+        return array
     return pc.if_else(is_null, pa.scalar(None, pa.string()), array)
 
 
