@@ -100,7 +100,12 @@ def nightly(
 
     with terminal_progress() as progress:
         result = run_nightly(
-            settings, home=home or settings.home, today=today, as_of=as_of, since=since, progress=progress
+            settings,
+            home=(home or settings.home).absolute(),
+            today=today,
+            as_of=as_of,
+            since=since,
+            progress=progress,
         )
     print_nightly(result, output_console())
     raise typer.Exit(int(result.exit_code))
@@ -111,9 +116,9 @@ def report(
     config: ConfigOption = None,
     home: HomeOption = None,
     week: Annotated[
-        date | None,
+        str | None,
         typer.Option(
-            parser=parse_week, metavar="YYYY-Www", help="ISO week. Default: the last week that has ended."
+            parser=parse_week, metavar="YYYY-Www", help="ISO week. Default: the newest that is settled."
         ),
     ] = None,
     as_of: AsOfOption = None,
@@ -126,7 +131,7 @@ def report(
     from pipelines.weekly_report import write_weekly_report
 
     settings = read_config(config, is_identity_key_needed=as_of is not None)
-    store_home = home or settings.home
+    store_home = (home or settings.home).absolute()
     with terminal_progress() as progress:
         release = choose_release_as_of(settings, store_home, as_of, progress)
         progress.step("Write the weekly report")

@@ -22,14 +22,16 @@ class IdentitySettings(Section):
     """How user ids are made unreadable before they enter the lake."""
 
     pseudonymise: bool = Field(
-        True,
+        default=True,
         description="Replace user ids by a keyed hash. `false` keeps them readable, and then needs no key.",
     )
     key_env: str = Field(
-        "EVERYCENT_IDENTITY_KEY", description="The environment variable that holds the key.", min_length=1
+        default="EVERYCENT_IDENTITY_KEY",
+        description="The environment variable that holds the key.",
+        min_length=1,
     )
     key: SecretStr | None = Field(
-        None,
+        default=None,
         description="The key itself, as `${VARIABLE}`; wins over `key_env`. In clear only for demo data.",
     )
 
@@ -46,14 +48,16 @@ TagKeys = tuple[Text, ...]
 class TagSettings(Section):
     """Which tag keys of the bills mean which attribution key; the first key that a line carries wins."""
 
-    user_id: TagKeys = Field((), description="Tag keys that hold a user; hashed like any other user id.")
-    tenant: TagKeys = Field((), description="Tag keys that hold a tenant.")
-    customer: TagKeys = Field((), description="Tag keys that hold a customer.")
-    team: TagKeys = Field((), description="Tag keys that hold a team.")
-    feature: TagKeys = Field((), description="Tag keys that hold a feature.")
-    endpoint: TagKeys = Field((), description="Tag keys that hold an endpoint.")
-    workflow: TagKeys = Field((), description="Tag keys that hold a workflow.")
-    environment: TagKeys = Field((), description="Tag keys that hold an environment.")
+    user_id: TagKeys = Field(
+        default=(), description="Tag keys that hold a user; hashed like any other user id."
+    )
+    tenant: TagKeys = Field(default=(), description="Tag keys that hold a tenant.")
+    customer: TagKeys = Field(default=(), description="Tag keys that hold a customer.")
+    team: TagKeys = Field(default=(), description="Tag keys that hold a team.")
+    feature: TagKeys = Field(default=(), description="Tag keys that hold a feature.")
+    endpoint: TagKeys = Field(default=(), description="Tag keys that hold an endpoint.")
+    workflow: TagKeys = Field(default=(), description="Tag keys that hold a workflow.")
+    environment: TagKeys = Field(default=(), description="Tag keys that hold an environment.")
 
     def by_attribution_key(self) -> dict[str, tuple[str, ...]]:
         """Return attribution key → tag keys, only where some are configured: what connectors are told."""
@@ -63,56 +67,70 @@ class TagSettings(Section):
 class PriceSettings(Section):
     """Prices that replace those of the shipped price book."""
 
-    overrides: tuple[PriceOverride, ...] = Field((), description="Your own prices, see below.")
+    overrides: tuple[PriceOverride, ...] = Field(default=(), description="Your own prices, see below.")
 
 
 class ReportSettings(Section):
     """The weekly report."""
 
-    title: str = Field("Weekly cost report", description="The headline.", min_length=1)
+    title: str = Field(default="Weekly cost report", description="The headline.", min_length=1)
     label_file: ConfigPath | None = Field(
-        None,
+        default=None,
         description="CSV of `user_id,label`: names for hashed users, used in the report only; never stored.",
     )
-    week_start: Literal["monday"] = Field("monday", description="Weeks are ISO weeks; no other start yet.")
+    week_start: Literal["monday"] = Field(
+        default="monday", description="Weeks are ISO weeks; no other start yet."
+    )
 
 
 class EngineSettings(Section):
     """How much of the machine the embedded engine may use."""
 
     memory_limit: MemorySize | None = Field(
-        None, description="Most memory, such as `2GB`. Default: the engine's own, 80 % of the machine."
+        default=None,
+        description="Most memory, such as `2GB`. Default: the engine's own, 80 % of the machine.",
     )
-    threads: int | None = Field(None, description="Most threads. Default: one per core.", ge=1, le=1024)
+    threads: int | None = Field(
+        default=None, description="Most threads. Default: one per core.", ge=1, le=1024
+    )
 
 
 class Config(Section):
     """Everything that a run is told. Built by `load_config`, never changed."""
 
     home: ConfigPath = Field(
-        Path("home"),
+        default=Path("home"),
         description="The folder of `lake/` and `warehouse/`; `--home` wins.",
         validate_default=True,
     )
-    reporting_currency: Currency = Field("USD", description="The currency of all `_reporting` columns.")
-    identity: IdentitySettings = Field(IdentitySettings(), description="How user ids are made unreadable.")
+    reporting_currency: Currency = Field(
+        default="USD", description="The currency of all `_reporting` columns."
+    )
+    identity: IdentitySettings = Field(
+        default=IdentitySettings(), description="How user ids are made unreadable."
+    )
     sources: tuple[SourceSettings, ...] = Field(
-        (),
+        default=(),
         description="Bills, requests and weights, see below; of two feeds of a bill the first carries cost.",
     )
-    tags: TagSettings = Field(TagSettings(), description="Which bill tags mean which attribution key.")
+    tags: TagSettings = Field(
+        default=TagSettings(), description="Which bill tags mean which attribution key."
+    )
     budgets: tuple[BudgetRow, ...] = Field(
-        (), description="Budgets, same columns as a `budget_files` source."
+        default=(), description="Budgets, same columns as a `budget_files` source."
     )
-    prices: PriceSettings = Field(PriceSettings(), description="Your own prices.")
-    fx_rates: tuple[FxRate, ...] = Field((), description="Exchange rates per day.")
-    model_aliases: tuple[ModelAlias, ...] = Field((), description="Names that bills or logs use for a model.")
+    prices: PriceSettings = Field(default=PriceSettings(), description="Your own prices.")
+    fx_rates: tuple[FxRate, ...] = Field(default=(), description="Exchange rates per day.")
+    model_aliases: tuple[ModelAlias, ...] = Field(
+        default=(), description="Names that bills or logs use for a model."
+    )
     classification: tuple[ClassificationRule, ...] = Field(
-        (), description="Your own rules for what a bill line pays for; they come before the shipped ones."
+        default=(),
+        description="Your own rules for what a bill line pays for; they come before the shipped ones.",
     )
-    report: ReportSettings = Field(ReportSettings(), description="The weekly report.")
-    engine: EngineSettings = Field(EngineSettings(), description="Limits of the embedded engine.")
+    report: ReportSettings = Field(default=ReportSettings(), description="The weekly report.")
+    engine: EngineSettings = Field(default=EngineSettings(), description="Limits of the embedded engine.")
     coverage_epsilon: Annotated[Rate, Field(lt=1)] = Field(
-        Decimal("0.0005"),
+        default=Decimal("0.0005"),
         description="How far logged ÷ billed quantity may be from 1 and still be complete.",
     )

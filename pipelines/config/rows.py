@@ -42,18 +42,18 @@ class BudgetRow(Section):
     """What may be spent in a period by whatever the row names; a key left out means any."""
 
     budget_id: Text = Field(description="Name of the budget.")
-    parent_id: Text | None = Field(None, description="The budget that this one is part of.")
-    owner: Text | None = Field(None, description="Who answers for it.")
-    feature: Text | None = Field(None, description="Only this feature.")
-    team: Text | None = Field(None, description="Only this team.")
-    environment: Text | None = Field(None, description="Only this environment.")
-    cost_driver: CostDriver | None = Field(None, description="Only this cost driver.")
+    parent_id: Text | None = Field(default=None, description="The budget that this one is part of.")
+    owner: Text | None = Field(default=None, description="Who answers for it.")
+    feature: Text | None = Field(default=None, description="Only this feature.")
+    team: Text | None = Field(default=None, description="Only this team.")
+    environment: Text | None = Field(default=None, description="Only this environment.")
+    cost_driver: CostDriver | None = Field(default=None, description="Only this cost driver.")
     period_start: date = Field(description="First day.")
     period_end: date = Field(description="The day after the last day.")
     amount: Money = Field(ge=0, description="The amount.")
     currency: Currency = Field(description="Its currency.")
     measure: Literal["effective_cost", "billed_cost", "list_cost"] = Field(
-        "effective_cost", description="Which cost counts against it."
+        default="effective_cost", description="Which cost counts against it."
     )
 
     @model_validator(mode="after")
@@ -73,13 +73,14 @@ class PriceOverride(Section):
     )
     model: Text = Field(description="Model as the price book names it.")
     token_class: TokenClass = Field(description="The token class that it prices.")
-    service_tier: Text = Field("standard", description="The tier that it prices.")
-    valid_from: Moment | None = Field(None, description="From this moment (UTC); left out: always.")
-    valid_to: Moment | None = Field(None, description="Before this moment (UTC); left out: still.")
+    service_tier: Text = Field(default="standard", description="The tier that it prices.")
+    valid_from: Moment | None = Field(default=None, description="From this moment (UTC); left out: always.")
+    valid_to: Moment | None = Field(default=None, description="Before this moment (UTC); left out: still.")
     price_per_mtok: Rate = Field(description="Price of a million tokens.")
-    currency: Currency = Field("USD", description="Its currency.")
+    currency: Currency = Field(default="USD", description="Its currency.")
     wrong_from_start: bool = Field(
-        False, description="The price known before was never right: past requests are priced again, visibly."
+        default=False,
+        description="The price known before was never right: past requests are priced again, visibly.",
     )
 
     @model_validator(mode="after")
@@ -114,24 +115,29 @@ class ClassificationRule(Section):
 
     rule_id: Text = Field(description="Name of the rule; `core.charges.rule_id` shows it.")
     charge_category: Literal["Usage", "Purchase", "Tax", "Credit", "Adjustment"] | None = Field(
-        None, description="Condition: the FOCUS ChargeCategory."
+        default=None, description="Condition: the FOCUS ChargeCategory."
     )
-    provider_pattern: Pattern | None = Field(None, description="Condition: pattern on the provider's name.")
-    service_pattern: Pattern | None = Field(None, description="Condition: pattern on ServiceName.")
+    provider_pattern: Pattern | None = Field(
+        default=None, description="Condition: pattern on the provider's name."
+    )
+    service_pattern: Pattern | None = Field(default=None, description="Condition: pattern on ServiceName.")
     category_pattern: Pattern | None = Field(
-        None, description="Condition: pattern on `service category/subcategory`."
+        default=None, description="Condition: pattern on `service category/subcategory`."
     )
     meter_pattern: Pattern | None = Field(
-        None, description="Condition: pattern on SkuMeter and ChargeDescription."
+        default=None, description="Condition: pattern on SkuMeter and ChargeDescription."
     )
     cost_driver: CostDriver = Field(description="What such lines pay for.")
     traffic_kind: (
         Literal["inter_az", "inter_region", "internet", "nat", "private_link", "cdn", "other"] | None
-    ) = Field(None, description="Which way the bytes went, for egress.")
-    token_class: TokenClass | None = Field(None, description="Which tokens such lines bill, for inference.")
-    service_tier: Text | None = Field(None, description="Which tier such lines bill, for inference.")
+    ) = Field(default=None, description="Which way the bytes went, for egress.")
+    token_class: TokenClass | None = Field(
+        default=None, description="Which tokens such lines bill, for inference."
+    )
+    service_tier: Text | None = Field(default=None, description="Which tier such lines bill, for inference.")
     model_pattern: Pattern | None = Field(
-        None, description="Finds the model in SkuMeter and ChargeDescription: its first group is the name."
+        default=None,
+        description="Finds the model in SkuMeter and ChargeDescription: its first group is the name.",
     )
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """What `everycent explain` prints: each step from a cost to its causes, in words and tables.
 
-What belongs here: the words for methods, evidence and residuals, and the layout. What must not: queries.
+What belongs here: the words for methods, and the layout; the report has those for evidence and residuals.
+What must not: queries.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from pipelines.terminal.console import count_text, exact_text, safe_text, table_of
 from pipelines.warehouse.explain import CellExplanation, Explanation, Part, Row
+from reports.weekly.explanations import EVIDENCE, explain_residual
 
 METHOD_WORDS = {
     "tokens": "shared by logged tokens of this class",
@@ -24,22 +26,6 @@ METHOD_WORDS = {
     "bill_tag": "the bill's own tags name the owner",
     "workload_resource": "the inventory names the owner of this resource",
     "residual": "nobody can be named; see the reason",
-}
-EVIDENCE_WORDS = {
-    "billed": "the bill itself says so",
-    "allocated": "split by measured use",
-    "priced": "computed from list prices, not billed",
-    "assumed": "split without being able to check that the logs are complete",
-}
-RESIDUAL_WORDS = {
-    "unlogged_usage": "billed, but no log shows who used it",
-    "idle_capacity": "paid for, but idle",
-    "unused_commitment": "a commitment that nothing used",
-    "unknown_workload": "measured, but no inventory says whose it is",
-    "no_owner": "no tag, log or inventory names an owner",
-    "unpriced": "logged, but there is no price for it",
-    "credit": "a credit or refund that names no charge",
-    "tax": "tax",
 }
 
 
@@ -70,13 +56,11 @@ def _print_cell(number: int, count: int, explained: CellExplanation, console: Co
     console.print(
         Text(f"cell_id {safe_text(cell['cell_id'])}   {safe_text(cell['cost_state'])}", style="dim")
     )
-    for label, value, words in (
-        ("method", cell["method_id"], METHOD_WORDS),
-        ("evidence", cell["evidence"], EVIDENCE_WORDS),
-        ("residual", cell["residual_reason"], RESIDUAL_WORDS),
-    ):
-        if value is not None:
-            console.print(Text(f"{label:<9}{safe_text(value)}: {words.get(value, 'see docs')}"))
+    method, evidence, residual = cell["method_id"], cell["evidence"], cell["residual_reason"]
+    console.print(Text(f"method   {safe_text(method)}: {METHOD_WORDS.get(method, 'see core.cells')}"))
+    console.print(Text(f"evidence {safe_text(evidence)}: {EVIDENCE.get(evidence, 'see core.cells')}"))
+    if residual is not None:
+        console.print(Text(f"residual {safe_text(residual)}: {explain_residual(residual)}"))
     if cell.get("billed_quantity") is not None and cell.get("coverage_share") is not None:
         share = f"{cell['coverage_share'] * 100:.2f} %"
         billed = count_text(cell["billed_quantity"])

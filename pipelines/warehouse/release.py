@@ -128,7 +128,7 @@ class ReleaseStore:
 
     @contextmanager
     def reading(self, release: Release) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open a release for trusted reading while the block runs; the engine's errors become PublishError."""
+        """Open a release for trusted reading in the block; errors of the engine become PublishError."""
         import duckdb
 
         try:

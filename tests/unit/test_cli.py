@@ -298,7 +298,7 @@ def test_explain_starts_from_a_bill_line_a_cell_or_a_trace(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = {
-        ("--charge-id", "line-3"): ("-2.50 USD", "a credit or refund that names no charge"),
+        ("--charge-id", "line-3"): ("-2.50 USD", "A credit or refund that names no charge"),
         ("--cell-id", "cell-1"): ("billed 10.00", "request-1", "request-2"),
         ("--trace-id", "trace-1"): ("Trace trace-1", "billed 6.75", "request-1"),
         ("--user", "none"): ("billed -1.50", "(unlogged_usage)", "(credit)"),
