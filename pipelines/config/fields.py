@@ -5,6 +5,7 @@ What belongs here: annotated types and the base of every section. What must not:
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -29,7 +30,7 @@ class Section(BaseModel):
 def _below_config_file(value: Path, info: ValidationInfo) -> Path:
     base = (info.context or {}).get("base_dir")
     expanded = value.expanduser()
-    return expanded if base is None else Path(base) / expanded
+    return expanded if base is None else Path(os.path.normpath(Path(base) / expanded))
 
 
 def _without_zone(value: datetime) -> datetime:
