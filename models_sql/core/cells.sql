@@ -102,41 +102,59 @@ settings as (select * from reference.settings),
 
 fx_rates as (select * from staging.fx_rates where to_currency = $reporting_currency),
 
+zone_ids as (
+    select zones.provider, zones.account_id, zones.zone_name, min(zones.zone_id) as zone_id
+    from staging.zones as zones
+    where zones.zone_name is not null
+    group by zones.provider, zones.account_id, zones.zone_name
+),
+
+located as (
+    select
+        charges.*,
+        coalesce(zone_ids.zone_id, charges.from_zone) as from_zone_id
+    from charges
+    left join zone_ids
+        on charges.provider = zone_ids.provider
+        and regexp_replace(charges.sub_account_id, '^/subscriptions/', '') = zone_ids.account_id
+        and charges.from_zone = zone_ids.zone_name
+),
+
 billed as (
     select
         charge_cells.charge_date,
         charge_cells.cell_id,
-        charges.cell_key,
-        charges.bill_of_record,
-        charges.provider,
-        charges.billing_account_id,
-        charges.sub_account_id,
-        charges.billing_currency,
-        charges.charge_category,
-        charges.cost_driver,
-        charges.traffic_kind,
-        charges.service_name,
-        charges.sku_id,
-        charges.sku_meter,
-        charges.model,
-        charges.token_class,
-        charges.service_tier,
-        charges.region_id,
-        charges.resource_id,
-        charges.from_zone,
-        charges.to_zone,
-        charges.commitment_discount_status,
-        charges.fx_date,
-        charges.tag_user_id,
-        charges.tag_tenant,
-        charges.tag_customer,
-        charges.tag_team,
-        charges.tag_feature,
-        charges.tag_endpoint,
-        charges.tag_workflow,
-        charges.tag_environment,
-        min(charges.cost_state) as first_state,
-        max(charges.cost_state) as last_state,
+        located.cell_key,
+        located.bill_of_record,
+        located.provider,
+        located.billing_account_id,
+        located.sub_account_id,
+        located.billing_currency,
+        located.charge_category,
+        located.cost_driver,
+        located.traffic_kind,
+        located.service_name,
+        located.sku_id,
+        located.sku_meter,
+        located.model,
+        located.token_class,
+        located.service_tier,
+        located.region_id,
+        located.resource_id,
+        located.to_zone,
+        located.commitment_discount_status,
+        located.fx_date,
+        located.from_zone_id as from_zone,
+        located.tag_user_id,
+        located.tag_tenant,
+        located.tag_customer,
+        located.tag_team,
+        located.tag_feature,
+        located.tag_endpoint,
+        located.tag_workflow,
+        located.tag_environment,
+        min(located.cost_state) as first_state,
+        max(located.cost_state) as last_state,
         cast(sum(charge_cells.billed_quantity) as decimal(38, 12)) as billed_quantity,
         cast(sum(charge_cells.billed_cost) as decimal(38, 12)) as billed_cost,
         cast(sum(charge_cells.effective_cost) as decimal(38, 12)) as effective_cost,
@@ -145,39 +163,39 @@ billed as (
         cast(sum(charge_cells.effective_cost_reporting) as decimal(38, 12)) as effective_cost_reporting,
         cast(sum(charge_cells.list_cost_reporting) as decimal(38, 12)) as list_cost_reporting
     from charge_cells
-    inner join charges on charge_cells.charge_id = charges.charge_id
+    inner join located on charge_cells.charge_id = located.charge_id
     group by
         charge_cells.charge_date,
         charge_cells.cell_id,
-        charges.cell_key,
-        charges.bill_of_record,
-        charges.provider,
-        charges.billing_account_id,
-        charges.sub_account_id,
-        charges.billing_currency,
-        charges.charge_category,
-        charges.cost_driver,
-        charges.traffic_kind,
-        charges.service_name,
-        charges.sku_id,
-        charges.sku_meter,
-        charges.model,
-        charges.token_class,
-        charges.service_tier,
-        charges.region_id,
-        charges.resource_id,
-        charges.from_zone,
-        charges.to_zone,
-        charges.commitment_discount_status,
-        charges.fx_date,
-        charges.tag_user_id,
-        charges.tag_tenant,
-        charges.tag_customer,
-        charges.tag_team,
-        charges.tag_feature,
-        charges.tag_endpoint,
-        charges.tag_workflow,
-        charges.tag_environment
+        located.cell_key,
+        located.bill_of_record,
+        located.provider,
+        located.billing_account_id,
+        located.sub_account_id,
+        located.billing_currency,
+        located.charge_category,
+        located.cost_driver,
+        located.traffic_kind,
+        located.service_name,
+        located.sku_id,
+        located.sku_meter,
+        located.model,
+        located.token_class,
+        located.service_tier,
+        located.region_id,
+        located.resource_id,
+        located.to_zone,
+        located.commitment_discount_status,
+        located.fx_date,
+        located.from_zone_id,
+        located.tag_user_id,
+        located.tag_tenant,
+        located.tag_customer,
+        located.tag_team,
+        located.tag_feature,
+        located.tag_endpoint,
+        located.tag_workflow,
+        located.tag_environment
 ),
 
 usage_pools as (
@@ -262,10 +280,15 @@ pooled as (
         and billed.model = mixed_pools.model
     left join physical_pools as named_pools
         on billed.charge_date = named_pools.charge_date
-        and billed.cost_driver = 'monitoring'
         and billed.charge_category = 'Usage'
-        and named_pools.pool_key = 'monitoring' || chr(31) || billed.provider || chr(31)
-            || billed.resource_id
+        and named_pools.pool_key = case billed.cost_driver
+            when 'egress' then 'egress' || chr(31) || billed.provider || chr(31)
+                || billed.traffic_kind || chr(31) || billed.from_zone
+            when 'monitoring' then 'monitoring' || chr(31) || billed.provider || chr(31)
+                || coalesce(
+                    nullif(regexp_extract(billed.resource_id, 'log-group:([^:]+)', 1), ''), billed.resource_id
+                )
+        end
     left join physical_pools as general_pools
         on billed.charge_date = general_pools.charge_date
         and billed.charge_category = 'Usage'

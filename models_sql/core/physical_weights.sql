@@ -1,8 +1,8 @@
 /*
 description: >
     Who caused a day's traffic and telemetry: bytes and volumes per pool, first to the workload's feature, then to
-    that feature's users by their share of its tokens. A pool is all traffic of a provider and kind, or, where the
-    bill names the emitter, the volume of that emitter.
+    that feature's users by their share of its tokens. A pool is all traffic of a provider and kind, or the part of it
+    that touches the zone a bill line names, or the volume of the emitter it names.
 grain: [charge_date, pool_key, weight_id]
 materialized: table
 partition_by: {column: charge_date, unit: day}
@@ -27,7 +27,7 @@ checks:
       sql: >
         select w.charge_date, w.weight, m.weight as measured
         from (select charge_date, sum(bytes) as weight from core.physical_weights
-              where pool_key like 'egress%all' group by charge_date) as w
+              where pool_key like 'egress%' || chr(31) || 'all' group by charge_date) as w
         inner join (select cast(window_start as date) as charge_date, sum(bytes) as weight
               from staging.transfers group by cast(window_start as date)) as m
           on w.charge_date = m.charge_date
@@ -55,18 +55,71 @@ usage as (
 
 workloads as (select * from staging.workloads),
 
-measured as (
+zone_ids as (
+    select zones.provider, zones.account_id, zones.zone_name, min(zones.zone_id) as zone_id
+    from staging.zones as zones
+    where zones.zone_name is not null
+    group by zones.provider, zones.account_id, zones.zone_name
+),
+
+flows as (
     select
         cast(transfers.window_start as date) as charge_date,
-        'egress' || chr(31) || transfers.provider || chr(31) || transfers.traffic_kind
-            || chr(31) || 'all' as pool_key,
+        transfers.provider,
+        transfers.traffic_kind,
         coalesce(transfers.from_workload_ref, transfers.to_workload_ref) as workload_ref,
         transfers.to_workload_ref as other_workload_ref,
-        transfers.from_zone,
-        transfers.to_zone,
-        transfers.bytes as weight,
+        coalesce(sending.zone_id, transfers.from_zone) as from_zone,
+        coalesce(receiving.zone_id, transfers.to_zone) as to_zone,
         transfers.bytes
     from transfers
+    left join zone_ids as sending
+        on transfers.provider = sending.provider
+        and transfers.account_id = sending.account_id
+        and transfers.from_zone = sending.zone_name
+    left join zone_ids as receiving
+        on transfers.provider = receiving.provider
+        and transfers.account_id = receiving.account_id
+        and transfers.to_zone = receiving.zone_name
+),
+
+measured as (
+    select
+        flows.charge_date,
+        'egress' || chr(31) || flows.provider || chr(31) || flows.traffic_kind || chr(31) || 'all' as pool_key,
+        flows.workload_ref,
+        flows.other_workload_ref,
+        flows.from_zone,
+        flows.to_zone,
+        flows.bytes as weight,
+        flows.bytes
+    from flows
+    union all
+    select
+        flows.charge_date,
+        'egress' || chr(31) || flows.provider || chr(31) || flows.traffic_kind || chr(31) || flows.from_zone
+            as pool_key,
+        flows.workload_ref,
+        flows.other_workload_ref,
+        flows.from_zone,
+        flows.to_zone,
+        flows.bytes as weight,
+        flows.bytes
+    from flows
+    where flows.from_zone is not null
+    union all
+    select
+        flows.charge_date,
+        'egress' || chr(31) || flows.provider || chr(31) || flows.traffic_kind || chr(31) || flows.to_zone
+            as pool_key,
+        flows.workload_ref,
+        flows.other_workload_ref,
+        flows.from_zone,
+        flows.to_zone,
+        flows.bytes as weight,
+        cast(0 as bigint) as bytes
+    from flows
+    where flows.to_zone is not null and flows.to_zone <> coalesce(flows.from_zone, '')
     union all
     select
         cast(telemetry.window_start as date) as charge_date,
@@ -78,6 +131,7 @@ measured as (
         telemetry.volume_bytes as weight,
         cast(0 as bigint) as bytes
     from telemetry
+    where telemetry.workload_ref is not null
     union all
     select
         cast(telemetry.window_start as date) as charge_date,
