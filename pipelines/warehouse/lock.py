@@ -28,6 +28,8 @@ def writer_lock(home: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _acquire(descriptor, path, wait_seconds)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(descriptor)
@@ -40,8 +42,10 @@ def _acquire(descriptor: int, path: Path, wait_seconds: float) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
+                holder = path.read_text().strip() or "unknown"
                 message = (
-                    f"Another run is writing in {path.parent} (it holds {path}). Wait until it has ended."
+                    f"Another run is writing in {path.parent}: process {holder} holds {path}. "
+                    "Wait until it has ended."
                 )
                 raise LockedError(message) from None
             time.sleep(0.05)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -55,7 +56,7 @@ def _publish(home: Path, days: dict[str, list[tuple[str, str]]], run: str, now: 
         return publish(build, run, now)
 
 
-def _read(home: Path, sql: str) -> list[tuple[object, ...]]:
+def _read(home: Path, sql: str) -> list[tuple[Any, ...]]:
     path = (home / "warehouse/current").resolve() / "everycent.duckdb"
     with duckdb.connect(str(path), read_only=True) as connection:
         return connection.execute(sql).fetchall()
@@ -71,7 +72,7 @@ def test_release_holds_tables_views_comments_and_a_manifest(tmp_path: Path) -> N
     assert _read(tmp_path, "select count(*) from lake.sales") == [(3,)]
     assert _read(tmp_path, "select idiv(-7, 2)") == [(-3,)]
     comments = dict(
-        _read(tmp_path, "select column_name, comment from duckdb_columns() where table_name = 'copy'")  # type: ignore[arg-type]
+        _read(tmp_path, "select column_name, comment from duckdb_columns() where table_name = 'copy'")
     )
     assert comments["feature"] == "what was sold the name in the shop"
     assert comments["billed_cost"] == "what was billed [billing currency]"
@@ -137,7 +138,7 @@ def test_readers_never_see_a_torn_release(tmp_path: Path) -> None:
         query = f"select {total.format('core.daily')}, {total.format('marts.copy')}"
         while not stop.is_set():
             try:
-                seen.append(_read(tmp_path, query)[0])  # type: ignore[arg-type]
+                seen.append(_read(tmp_path, query)[0])
             except Exception as error:  # noqa: BLE001 - any failure of a reader is what is tested
                 errors.append(error)
 
