@@ -63,7 +63,8 @@ def read_price_book(settings: Settings, as_of: datetime | None = None) -> pa.Tab
     rows.extend(build_override_rows(settings.overrides))
     if as_of is not None:
         rows = [row for row in rows if row["published_at"] <= as_of]
-    return pa.Table.from_pylist(rows, schema=PRICES.schema)
+    columns = [pa.array([row[field.name] for row in rows], type=field.type) for field in PRICES.schema]
+    return pa.Table.from_arrays(columns, schema=PRICES.schema)
 
 
 def build_override_rows(overrides: Iterable[PriceOverride]) -> list[dict[str, Any]]:
@@ -121,6 +122,8 @@ def _read_snapshot(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _build_rows(line: Mapping[str, str], snapshot: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    validity = {key: _read_instant(line[key]) for key in ("valid_from", "valid_to")}
+    published_at = datetime.fromisoformat(snapshot["published_at"])
     for token_class in TOKEN_CLASSES:
         stated = next(
             (name for name in (token_class, *FALLBACK_CLASSES.get(token_class, ())) if line[name]), None
@@ -130,9 +133,8 @@ def _build_rows(line: Mapping[str, str], snapshot: Mapping[str, Any]) -> Iterato
         yield _with_price_id(
             {
                 "snapshot_id": snapshot["snapshot_id"],
-                "published_at": datetime.fromisoformat(snapshot["published_at"]),
-                "valid_from": _read_instant(line["valid_from"]),
-                "valid_to": _read_instant(line["valid_to"]),
+                "published_at": published_at,
+                **validity,
                 "provider": line["provider"],
                 "model": line["model"],
                 "token_class": token_class,
@@ -159,4 +161,5 @@ def _with_price_id(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _digest(values: Sequence[object]) -> str:
-    return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()[:32]
+    text = "\x1f".join("\x1e" if value is None else str(value) for value in values)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
