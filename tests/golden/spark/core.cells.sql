@@ -38,41 +38,63 @@ WITH charge_cells AS (
   FROM staging.fx_rates
   WHERE
     to_currency = :reporting_currency
+), zone_ids AS (
+  SELECT
+    zones.provider,
+    zones.account_id,
+    zones.zone_name,
+    MIN(zones.zone_id) AS zone_id
+  FROM staging.zones AS zones
+  WHERE
+    NOT zones.zone_name IS NULL
+  GROUP BY
+    zones.provider,
+    zones.account_id,
+    zones.zone_name
+), located AS (
+  SELECT
+    charges.*,
+    COALESCE(zone_ids.zone_id, charges.from_zone) AS from_zone_id
+  FROM charges
+  LEFT JOIN zone_ids
+    ON charges.provider = zone_ids.provider
+    AND REGEXP_REPLACE(charges.sub_account_id, '^/subscriptions/', '') = zone_ids.account_id
+    AND charges.from_zone = zone_ids.zone_name
 ), billed AS (
   SELECT
     charge_cells.charge_date,
     charge_cells.cell_id,
-    charges.cell_key,
-    charges.bill_of_record,
-    charges.provider,
-    charges.billing_account_id,
-    charges.sub_account_id,
-    charges.billing_currency,
-    charges.charge_category,
-    charges.cost_driver,
-    charges.traffic_kind,
-    charges.service_name,
-    charges.sku_id,
-    charges.sku_meter,
-    charges.model,
-    charges.token_class,
-    charges.service_tier,
-    charges.region_id,
-    charges.resource_id,
-    charges.from_zone,
-    charges.to_zone,
-    charges.commitment_discount_status,
-    charges.fx_date,
-    charges.tag_user_id,
-    charges.tag_tenant,
-    charges.tag_customer,
-    charges.tag_team,
-    charges.tag_feature,
-    charges.tag_endpoint,
-    charges.tag_workflow,
-    charges.tag_environment,
-    MIN(charges.cost_state) AS first_state,
-    MAX(charges.cost_state) AS last_state,
+    located.cell_key,
+    located.bill_of_record,
+    located.provider,
+    located.billing_account_id,
+    located.sub_account_id,
+    located.billing_currency,
+    located.charge_category,
+    located.cost_driver,
+    located.traffic_kind,
+    located.service_name,
+    located.sku_id,
+    located.sku_meter,
+    located.model,
+    located.token_class,
+    located.service_tier,
+    located.region_id,
+    located.resource_id,
+    located.to_zone,
+    located.commitment_discount_status,
+    located.fx_date,
+    located.from_zone_id AS from_zone,
+    located.tag_user_id,
+    located.tag_tenant,
+    located.tag_customer,
+    located.tag_team,
+    located.tag_feature,
+    located.tag_endpoint,
+    located.tag_workflow,
+    located.tag_environment,
+    MIN(located.cost_state) AS first_state,
+    MAX(located.cost_state) AS last_state,
     CAST(SUM(charge_cells.billed_quantity) AS DECIMAL(38, 12)) AS billed_quantity,
     CAST(SUM(charge_cells.billed_cost) AS DECIMAL(38, 12)) AS billed_cost,
     CAST(SUM(charge_cells.effective_cost) AS DECIMAL(38, 12)) AS effective_cost,
@@ -81,40 +103,40 @@ WITH charge_cells AS (
     CAST(SUM(charge_cells.effective_cost_reporting) AS DECIMAL(38, 12)) AS effective_cost_reporting,
     CAST(SUM(charge_cells.list_cost_reporting) AS DECIMAL(38, 12)) AS list_cost_reporting
   FROM charge_cells
-  INNER JOIN charges
-    ON charge_cells.charge_id = charges.charge_id
+  INNER JOIN located
+    ON charge_cells.charge_id = located.charge_id
   GROUP BY
     charge_cells.charge_date,
     charge_cells.cell_id,
-    charges.cell_key,
-    charges.bill_of_record,
-    charges.provider,
-    charges.billing_account_id,
-    charges.sub_account_id,
-    charges.billing_currency,
-    charges.charge_category,
-    charges.cost_driver,
-    charges.traffic_kind,
-    charges.service_name,
-    charges.sku_id,
-    charges.sku_meter,
-    charges.model,
-    charges.token_class,
-    charges.service_tier,
-    charges.region_id,
-    charges.resource_id,
-    charges.from_zone,
-    charges.to_zone,
-    charges.commitment_discount_status,
-    charges.fx_date,
-    charges.tag_user_id,
-    charges.tag_tenant,
-    charges.tag_customer,
-    charges.tag_team,
-    charges.tag_feature,
-    charges.tag_endpoint,
-    charges.tag_workflow,
-    charges.tag_environment
+    located.cell_key,
+    located.bill_of_record,
+    located.provider,
+    located.billing_account_id,
+    located.sub_account_id,
+    located.billing_currency,
+    located.charge_category,
+    located.cost_driver,
+    located.traffic_kind,
+    located.service_name,
+    located.sku_id,
+    located.sku_meter,
+    located.model,
+    located.token_class,
+    located.service_tier,
+    located.region_id,
+    located.resource_id,
+    located.to_zone,
+    located.commitment_discount_status,
+    located.fx_date,
+    located.from_zone_id,
+    located.tag_user_id,
+    located.tag_tenant,
+    located.tag_customer,
+    located.tag_team,
+    located.tag_feature,
+    located.tag_endpoint,
+    located.tag_workflow,
+    located.tag_environment
 ), usage_pools AS (
   SELECT
     usage.charge_date,
@@ -206,9 +228,16 @@ WITH charge_cells AS (
     AND billed.model = mixed_pools.model
   LEFT JOIN physical_pools AS named_pools
     ON billed.charge_date = named_pools.charge_date
-    AND billed.cost_driver = 'monitoring'
     AND billed.charge_category = 'Usage'
-    AND named_pools.pool_key = 'monitoring' || CHR(  31) || billed.provider || CHR(  31) || billed.resource_id
+    AND named_pools.pool_key = CASE billed.cost_driver
+      WHEN 'egress'
+      THEN 'egress' || CHR(  31) || billed.provider || CHR(  31) || billed.traffic_kind || CHR(  31) || billed.from_zone
+      WHEN 'monitoring'
+      THEN 'monitoring' || CHR(  31) || billed.provider || CHR(  31) || COALESCE(
+        NULLIF(REGEXP_EXTRACT(billed.resource_id, 'log-group:([^:]+)'), ''),
+        billed.resource_id
+      )
+    END
   LEFT JOIN physical_pools AS general_pools
     ON billed.charge_date = general_pools.charge_date
     AND billed.charge_category = 'Usage'
@@ -359,7 +388,7 @@ WITH charge_cells AS (
     AND coverage.billing_period_start <= CAST(usage_pools.charge_date AS TIMESTAMP_NTZ)
     AND coverage.billing_period_start > CAST(usage_pools.charge_date AS TIMESTAMP_NTZ) - INTERVAL '31' DAY
     AND DATE_TRUNC('MONTH', usage_pools.charge_date) = TRUNC(CAST(coverage.billing_period_start AS DATE), 'MONTH')
-    AND coverage.watermark_at > CAST(usage_pools.charge_date AS TIMESTAMP_NTZ)
+    AND coverage.watermark_at >= CAST(usage_pools.charge_date AS TIMESTAMP_NTZ) + INTERVAL '1' DAY
   LEFT JOIN measured
     ON usage_pools.charge_date = measured.charge_date
     AND usage_pools.pool_key = measured.pool_key

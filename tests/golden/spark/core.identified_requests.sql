@@ -17,7 +17,7 @@ WITH requests AS (
   SELECT
     requests.*,
     CAST(requests.started_at AS DATE) AS charge_date,
-    requests.uncached_input_tokens + requests.cache_read_tokens + requests.cache_write_5m_tokens + requests.cache_write_1h_tokens AS total_input_tokens
+    COALESCE(requests.uncached_input_tokens, 0) + COALESCE(requests.cache_read_tokens, 0) + COALESCE(requests.cache_write_5m_tokens, 0) + COALESCE(requests.cache_write_1h_tokens, 0) AS total_input_tokens
   FROM requests
 )
 SELECT

@@ -22,17 +22,75 @@ WITH transfers AS (
   SELECT
     *
   FROM staging.workloads
-), measured AS (
+), zone_ids AS (
+  SELECT
+    zones.provider,
+    zones.account_id,
+    zones.zone_name,
+    MIN(zones.zone_id) AS zone_id
+  FROM staging.zones AS zones
+  WHERE
+    NOT zones.zone_name IS NULL
+  GROUP BY
+    zones.provider,
+    zones.account_id,
+    zones.zone_name
+), flows AS (
   SELECT
     CAST(transfers.window_start AS DATE) AS charge_date,
-    'egress' || CHR(  31) || transfers.provider || CHR(  31) || transfers.traffic_kind || CHR(  31) || 'all' AS pool_key,
+    transfers.provider,
+    transfers.traffic_kind,
     COALESCE(transfers.from_workload_ref, transfers.to_workload_ref) AS workload_ref,
     transfers.to_workload_ref AS other_workload_ref,
-    transfers.from_zone,
-    transfers.to_zone,
-    transfers.bytes AS weight,
+    COALESCE(sending.zone_id, transfers.from_zone) AS from_zone,
+    COALESCE(receiving.zone_id, transfers.to_zone) AS to_zone,
     transfers.bytes
   FROM transfers
+  LEFT JOIN zone_ids AS sending
+    ON transfers.provider = sending.provider
+    AND transfers.account_id = sending.account_id
+    AND transfers.from_zone = sending.zone_name
+  LEFT JOIN zone_ids AS receiving
+    ON transfers.provider = receiving.provider
+    AND transfers.account_id = receiving.account_id
+    AND transfers.to_zone = receiving.zone_name
+), measured AS (
+  SELECT
+    flows.charge_date,
+    'egress' || CHR(  31) || flows.provider || CHR(  31) || flows.traffic_kind || CHR(  31) || 'all' AS pool_key,
+    flows.workload_ref,
+    flows.other_workload_ref,
+    flows.from_zone,
+    flows.to_zone,
+    flows.bytes AS weight,
+    flows.bytes
+  FROM flows
+  UNION ALL
+  SELECT
+    flows.charge_date,
+    'egress' || CHR(  31) || flows.provider || CHR(  31) || flows.traffic_kind || CHR(  31) || flows.from_zone AS pool_key,
+    flows.workload_ref,
+    flows.other_workload_ref,
+    flows.from_zone,
+    flows.to_zone,
+    flows.bytes AS weight,
+    flows.bytes
+  FROM flows
+  WHERE
+    NOT flows.from_zone IS NULL
+  UNION ALL
+  SELECT
+    flows.charge_date,
+    'egress' || CHR(  31) || flows.provider || CHR(  31) || flows.traffic_kind || CHR(  31) || flows.to_zone AS pool_key,
+    flows.workload_ref,
+    flows.other_workload_ref,
+    flows.from_zone,
+    flows.to_zone,
+    flows.bytes AS weight,
+    CAST(0 AS BIGINT) AS bytes
+  FROM flows
+  WHERE
+    NOT flows.to_zone IS NULL AND flows.to_zone <> COALESCE(flows.from_zone, '')
   UNION ALL
   SELECT
     CAST(telemetry.window_start AS DATE) AS charge_date,
@@ -44,6 +102,8 @@ WITH transfers AS (
     telemetry.volume_bytes AS weight,
     CAST(0 AS BIGINT) AS bytes
   FROM telemetry
+  WHERE
+    NOT telemetry.workload_ref IS NULL
   UNION ALL
   SELECT
     CAST(telemetry.window_start AS DATE) AS charge_date,

@@ -27,16 +27,16 @@ WITH requests AS (
     requests.from_zone,
     requests.to_zone,
     COUNT(*) AS requests,
-    COUNT(CASE WHEN requests.status <> 'ok' THEN 1 END) AS error_requests,
-    SUM(requests.uncached_input_tokens) AS uncached_input_tokens,
-    SUM(requests.cache_read_tokens) AS cache_read_tokens,
-    SUM(requests.cache_write_5m_tokens) AS cache_write_5m_tokens,
-    SUM(requests.cache_write_1h_tokens) AS cache_write_1h_tokens,
-    SUM(requests.output_tokens) AS output_tokens,
-    SUM(requests.reasoning_tokens) AS reasoning_tokens,
-    SUM(requests.request_bytes) AS request_bytes,
-    SUM(requests.response_bytes) AS response_bytes,
-    SUM(requests.duration_seconds) AS request_seconds
+    COUNT(CASE WHEN COALESCE(requests.status, 'ok') <> 'ok' THEN 1 END) AS error_requests,
+    SUM(COALESCE(requests.uncached_input_tokens, 0)) AS uncached_input_tokens,
+    SUM(COALESCE(requests.cache_read_tokens, 0)) AS cache_read_tokens,
+    SUM(COALESCE(requests.cache_write_5m_tokens, 0)) AS cache_write_5m_tokens,
+    SUM(COALESCE(requests.cache_write_1h_tokens, 0)) AS cache_write_1h_tokens,
+    SUM(COALESCE(requests.output_tokens, 0)) AS output_tokens,
+    SUM(COALESCE(requests.reasoning_tokens, 0)) AS reasoning_tokens,
+    SUM(COALESCE(requests.request_bytes, 0)) AS request_bytes,
+    SUM(COALESCE(requests.response_bytes, 0)) AS response_bytes,
+    SUM(COALESCE(requests.duration_seconds, 0)) AS request_seconds
   FROM requests
   GROUP BY
     requests.charge_date,
