@@ -30,6 +30,20 @@ requests as (
     group by charge_date, provider, model
 ),
 
+anonymous as (
+    select provider, count(distinct charge_date) as days, max(charge_date) as last_date, sum(requests) as requests
+    from marts.cost_daily
+    where requests > 0 and feature is null
+    group by provider
+),
+
+unclassified as (
+    select billing_currency, count(*) as charges, sum(billed_cost) as billed_cost
+    from core.charges
+    where rule_id = 'other'
+    group by billing_currency
+),
+
 unknown_rate as (
     select billing_currency, count(*) as charges
     from core.charges
@@ -96,3 +110,35 @@ select
     'No rate from ' || unknown_rate.billing_currency || ' to ' || $reporting_currency
         || ' at the charge dates: these charges keep their own currency; add fx_rates to the config.' as message
 from unknown_rate
+union all
+select
+    'requests' as source,
+    'requests' as dataset,
+    anonymous.last_date as date,
+    cast(null as bigint) as rows,
+    cast(null as decimal(18, 12)) as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    'requests_without_feature' as finding,
+    cast(anonymous.requests as bigint) as finding_count,
+    'warn' as severity,
+    'Requests to ' || coalesce(anonymous.provider, 'an unknown provider')
+        || ' name no feature: their cost stands under no feature; set the attribute or map the column in the config.'
+        as message
+from anonymous
+union all
+select
+    'classification' as source,
+    'charges' as dataset,
+    cast(null as date) as date,
+    cast(null as bigint) as rows,
+    cast(null as decimal(18, 12)) as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    'unclassified_charges' as finding,
+    cast(unclassified.charges as bigint) as finding_count,
+    'info' as severity,
+    'Charges that no rule knows stand under the driver other: '
+        || cast(cast(unclassified.billed_cost as decimal(38, 2)) as varchar) || ' ' || unclassified.billing_currency
+        || '; add a classification rule to the config.' as message
+from unclassified

@@ -71,9 +71,7 @@ STATUS_SCHEMA = pa.schema(
 )
 
 
-def build_lake_relations(
-    reports: Sequence[SourceReport], since: date | None = None
-) -> dict[str, Relation]:
+def build_lake_relations(reports: Sequence[SourceReport], since: date | None = None) -> dict[str, Relation]:
     """`lake.<dataset>` for every canonical dataset, of the files that are current; typed empty where there are none."""
     files: dict[str, list[TypedFile]] = {name: [] for name in DATASETS}
     for report in reports:
@@ -86,7 +84,11 @@ def build_lake_relations(
 
 def _build_relation(dataset: Dataset, files: Iterable[TypedFile], since: date | None) -> Relation:
     unit = dataset.partition[1] if dataset.partition else None
-    first = "" if since is None else {"day": since.isoformat(), "month": since.isoformat()[:7]}.get(unit or "", "")
+    first = (
+        ""
+        if since is None
+        else {"day": since.isoformat(), "month": since.isoformat()[:7]}.get(unit or "", "")
+    )
     partitions: dict[str, list[DataFile]] = {}
     for file in files:
         if file.rows and file.partition >= first:
@@ -104,7 +106,9 @@ def build_delivery_table(reports: Sequence[SourceReport]) -> pa.Table:
         for report in reports
         for delivery in report.deliveries
     ]
-    rows.sort(key=lambda row: (row["source"], row["dataset"], row["scope"], row["delivered_at"], row["snapshot_id"]))
+    rows.sort(
+        key=lambda row: (row["source"], row["dataset"], row["scope"], row["delivered_at"], row["snapshot_id"])
+    )
     return pa.Table.from_pylist(rows, schema=DELIVERY_SCHEMA)
 
 
@@ -143,22 +147,32 @@ def _write(tables: Path, name: str, partition: str, table: pa.Table) -> DataFile
 
 
 def build_finding_table(findings: Iterable[Finding]) -> pa.Table:
-    """Findings as rows of `lake.findings`."""
-    rows = [
-        {
-            "source": finding.source,
-            "dataset": finding.dataset,
-            "kind": finding.kind,
-            "severity": str(finding.severity),
-            "message": finding.message,
-            "file": finding.file,
-            "finding_date": finding.date,
-            "finding_count": finding.count,
-        }
-        for finding in findings
-    ]
-    rows.sort(key=lambda row: tuple(str(value) for value in row.values()))
+    """Findings as rows of `lake.findings`; what many files share for information is one row with their number."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        is_shared = finding.severity is Severity.INFO
+        key = (finding.source, finding.dataset, finding.kind, "" if is_shared else str(number))
+        groups.setdefault(key, []).append(finding)
+    rows = sorted(
+        (_finding_row(group) for group in groups.values()), key=lambda row: tuple(map(str, row.values()))
+    )
     return pa.Table.from_pylist(rows, schema=FINDING_SCHEMA)
+
+
+def _finding_row(group: Sequence[Finding]) -> dict[str, str | int | date | None]:
+    """One row for findings of one kind, in the words of the newest."""
+    newest = max(group, key=lambda finding: (str(finding.date or ""), finding.file or "", finding.message))
+    others = f" (and {len(group) - 1} files more)" if len(group) > 1 else ""
+    return {
+        "source": newest.source,
+        "dataset": newest.dataset,
+        "kind": newest.kind,
+        "severity": str(newest.severity),
+        "message": newest.message + others,
+        "file": newest.file,
+        "finding_date": newest.date,
+        "finding_count": sum(finding.count for finding in group),
+    }
 
 
 def build_status_table(reports: Sequence[SourceReport], now: datetime) -> pa.Table:

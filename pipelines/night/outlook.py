@@ -102,11 +102,15 @@ class Outlook:
 def outlook_inputs(build: Build) -> str:
     """A digest of what the outlook depends on: the costs, the budgets, and this code's version."""
     relations = build.records
-    digests = [relations[name].relation.digest for name in ("marts.cost_daily", "core.bill_coverage", "lake.budgets")]
+    digests = [
+        relations[name].relation.digest for name in ("marts.cost_daily", "core.bill_coverage", "lake.budgets")
+    ]
     return digest_of((OUTLOOK_VERSION, digests))
 
 
-def build_outlook(build: Build, run_id: str, now: datetime, today: date, known_anomalies: pa.Table) -> Outlook:
+def build_outlook(
+    build: Build, run_id: str, now: datetime, today: date, known_anomalies: pa.Table
+) -> Outlook:
     """Forecasts, budget landings and anomaly events as of `today`; empty where there is nothing to go by."""
     import polars as pl
 
@@ -141,7 +145,9 @@ def _forecast(
     from pipelines.domain.forecast import build_forecasts
 
     keys = ["charge_date", "feature", "cost_driver", "team", "environment", "currency"]
-    history = daily.with_columns(pl.col("effective_cost").alias("cost")).select(*keys, "cost").drop_nulls("cost")
+    history = (
+        daily.with_columns(pl.col("effective_cost").alias("cost")).select(*keys, "cost").drop_nulls("cost")
+    )
     if history.is_empty():
         return {}
     run = build_forecasts(history, origin, now)
@@ -194,38 +200,27 @@ def _find_anomalies(
 ) -> pa.Table:
     import polars as pl
 
-    from pipelines.domain.anomaly_events import build_anomaly_events
+    from pipelines.domain.anomaly_events import build_anomaly_events, build_daily_series
 
     costs = daily.with_columns(pl.col("effective_cost").alias("cost")).drop_nulls("cost")
-    series = pl.concat(
-        [
-            _sum_series(costs, "total", []),
-            _sum_series(costs.filter(pl.col("feature").is_not_null()), "feature", ["feature"]),
-            _sum_series(costs, "cost_driver", ["cost_driver"]),
-        ]
-    ).with_columns(
-        pl.when(pl.col("charge_date") <= origin).then(1.0).otherwise(PARTIAL_COMPLETENESS).alias("completeness"),
-        pl.lit("effective_cost").alias("metric"),
-    )
+    is_settled = pl.when(pl.col("charge_date") <= origin).then(1.0).otherwise(PARTIAL_COMPLETENESS)
+    series = build_daily_series(costs.with_columns(is_settled.alias("completeness")))
     breakdown = costs.select(
-        "charge_date", "feature", "cost_driver", "currency", "cost", "calls", "tokens", "model", "agent", "endpoint"
+        "charge_date",
+        "feature",
+        "cost_driver",
+        "currency",
+        "cost",
+        "calls",
+        "tokens",
+        "model",
+        "agent",
+        "endpoint",
     )
     previous = pl.from_arrow(known)
     assert isinstance(previous, pl.DataFrame)  # noqa: S101
     events = build_anomaly_events(series, now, breakdown=breakdown, previous=previous.drop("run_id"))
     return _to_ledger(events, run_id, ANOMALY_SCHEMA)
-
-
-def _sum_series(costs: pl.DataFrame, scope: str, keys: list[str]) -> pl.DataFrame:
-    import polars as pl
-
-    empty = [pl.lit(None, pl.String).alias(name) for name in ("feature", "cost_driver") if name not in keys]
-    return (
-        costs.group_by("charge_date", "currency", *keys)
-        .agg(pl.col("cost").sum().cast(pl.Decimal(38, 12)).alias("value"))
-        .with_columns(pl.lit(scope).alias("scope"), *empty)
-        .select("charge_date", "scope", "feature", "cost_driver", "currency", "value")
-    )
 
 
 def _to_ledger(frame: pl.DataFrame, run_id: str, schema: pa.Schema) -> pa.Table:

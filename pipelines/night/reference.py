@@ -63,9 +63,7 @@ def build_price_table(config: Config, folder: Path) -> pa.Table:
         if row["otel_name"] and row["price_provider"]
     }
     overrides = [
-        PriceOverride.model_validate(
-            {**row.model_dump(), "provider": names.get(row.provider, row.provider)}
-        )
+        PriceOverride.model_validate({**row.model_dump(), "provider": names.get(row.provider, row.provider)})
         for row in config.prices.overrides
     ]
     settings = PriceBookSettings(path=folder / "price_books", overrides=tuple(overrides))
@@ -74,9 +72,7 @@ def build_price_table(config: Config, folder: Path) -> pa.Table:
 
 def build_alias_table(config: Config, folder: Path) -> pa.Table:
     """Model aliases: the config's replace the shipped ones of the same name and provider."""
-    rows = {
-        (row["alias"], row["provider"]): row["model"] for row in _read_rows(folder / "model_aliases.csv")
-    }
+    rows = {(row["alias"], row["provider"]): row["model"] for row in _read_rows(folder / "model_aliases.csv")}
     for alias in config.model_aliases:
         rows[normalise_alias(alias.alias), alias.provider] = alias.model
     return pa.Table.from_pylist(
@@ -90,7 +86,13 @@ def build_fx_table(config: Config) -> pa.Table:
     rows = {(r.from_currency, r.to_currency, r.rate_date): r.rate for r in config.fx_rates}
     return pa.Table.from_pylist(
         [
-            {"from_currency": f, "to_currency": t, "rate_date": d, "rate": Decimal(rate), "rate_source": "config"}
+            {
+                "from_currency": f,
+                "to_currency": t,
+                "rate_date": d,
+                "rate": Decimal(rate),
+                "rate_source": "config",
+            }
             for (f, t, d), rate in sorted(rows.items())
         ],
         schema=FX_RATES.schema,
@@ -140,7 +142,9 @@ def _read_csv(path: Path, kinds: Mapping[str, Callable[[str], Any]] | None = Non
     )
 
 
-def _read_rows(path: Path, kinds: Mapping[str, Callable[[str], Any]] | None = None) -> Sequence[dict[str, Any]]:
+def _read_rows(
+    path: Path, kinds: Mapping[str, Callable[[str], Any]] | None = None
+) -> Sequence[dict[str, Any]]:
     with path.open(encoding="utf-8", newline="") as stream:
         return [
             {key: (kinds or {}).get(key, str)(value) if value != "" else None for key, value in row.items()}

@@ -54,11 +54,11 @@ MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models_sql"
 OUTLOOK_READS = ("marts.cost_daily", "core.bill_coverage", "staging.budgets")
 """What must be built before the night looks ahead; the ledger relations are read after it."""
 
-TOP_LINES = 10
 _TOP_SQL = """
 select charge_date, provider, service_name, cost_driver, model, feature, residual_reason, cost_state,
     effective_cost, billing_currency
 from marts.cost_daily
+where charge_category <> 'Tax'
 order by effective_cost_reporting desc nulls last, charge_date, service_name, sku_meter, feature, user_id
 limit 10
 """
@@ -157,11 +157,7 @@ class Night:
             },
             previous=self._previous,
             engine=EngineSettings(
-                **{
-                    key: value
-                    for key, value in config.engine.model_dump().items()
-                    if value is not None
-                }
+                **{key: value for key, value in config.engine.model_dump().items() if value is not None}
             ),
             code_version=code_version(self.models),
         )
@@ -180,7 +176,10 @@ class Night:
         if since is None:
             return list(reports)
         return [
-            replace(report, deliveries=tuple(d for d in report.deliveries if (d.period or "9") >= since.isoformat()[:7]))
+            replace(
+                report,
+                deliveries=tuple(d for d in report.deliveries if (d.period or "9") >= since.isoformat()[:7]),
+            )
             for report in reports
         ]
 
@@ -218,13 +217,20 @@ class Night:
         said = "unchanged"
         if not is_known and not self.is_side_run:
             outlook = build_outlook(
-                self.build, self.run_id, self.request.now, self.request.today, self._known_anomalies(known["anomalies"])
+                self.build,
+                self.run_id,
+                self.request.now,
+                self.request.today,
+                self._known_anomalies(known["anomalies"]),
             )
             for kind, table in outlook.tables.items():
                 written = write_ledger(self.request.home, kind, self.run_id, table)
                 self._ledger.append(written)
                 known[kind] = self._with_file(known[kind], written)
-            said = ", ".join(f"{table.num_rows} {kind}" for kind, table in outlook.tables.items()) or "nothing to say"
+            said = (
+                ", ".join(f"{table.num_rows} {kind}" for kind, table in outlook.tables.items())
+                or "nothing to say"
+            )
         for relation in known.values():
             self.build.add_input(relation)
         self.build.parameters["outlook"] = inputs
