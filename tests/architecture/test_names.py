@@ -16,7 +16,7 @@ CONNECTORS = sorted(
     if path.is_dir() and path.name not in ("common", "__pycache__")
 )
 CONNECTOR_FILES = ("__init__.py", "client.py", "schema.py", "settings.py", "README.md")
-MACHINE_PATHS = re.compile(r"(?<![\w.~}])/(?:home|root|work|Users|opt|tmp/bash|mnt)/[\w.-]+")
+MACHINE_PATHS = re.compile(r"(?<![\w.~}])/(?!home/sample\b)(?:home|root|work|Users|opt|tmp/bash|mnt)/[\w.-]+")
 PRIVATE_HOSTS = re.compile(
     r"\b(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}\b|[\w.-]+\.(?:internal|corp|lan)\b"
 )
