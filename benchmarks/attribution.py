@@ -1,0 +1,261 @@
+"""Measures the attribution core against the least that any tool must do with the same requests.
+
+`.venv/bin/python -m benchmarks.attribution --rows 10000000`
+
+The floor reads the same request files, groups them to the rows of the fact (day, owner, zones, model, tier, token
+class) and writes these as daily Parquet: plain DuckDB, same threads and memory. The core is the project's own
+models, run and checked by its own build, from charges and requests to `core.attributed_costs`. Both run in this
+process, in turn; of each the fastest run counts. Generating is not timed.
+
+What belongs here: what is run and what is measured. What must not: how the data is made (`generated_lake`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from benchmarks.generated_lake import GeneratedLake, Shape, empty_relations, open_lake
+from connectors.common.contract import SourceReport
+from pipelines.config.model import Config
+from pipelines.night.inputs import write_bill_deliveries
+from pipelines.night.reference import build_alias_table, build_price_table, build_reference_tables
+from pipelines.night.run import MODELS_FOLDER, load_models
+from pipelines.warehouse.engine import EngineSettings, open_connection
+from pipelines.warehouse.models import ModelSet
+from pipelines.warehouse.runner import Build
+
+CORE = (
+    "core.charges",
+    "core.charge_cells",
+    "core.span_roots",
+    "core.identified_requests",
+    "core.request_usage",
+    "core.model_names",
+    "core.usage_costs",
+    "core.physical_weights",
+    "core.bill_coverage",
+    "core.cells",
+    "core.attributed_costs",
+)
+"""The attribution core; the staging models that these read are run, and timed, too."""
+
+_FLOOR_KEYS = (
+    "user_id, tenant, customer, team, feature, endpoint, workflow, agent, agent_step, environment, "
+    "from_zone, to_zone, provider, model, service_tier"
+)
+_FLOOR_SQL = """
+copy (
+    with grouped as (
+        select
+            cast(started_at as date) as charge_date,
+            {keys},
+            count(*) as requests,
+            sum(uncached_input_tokens) as uncached_input_tokens,
+            sum(cache_read_tokens) as cache_read_tokens,
+            sum(cache_write_5m_tokens) as cache_write_5m_tokens,
+            sum(cache_write_1h_tokens) as cache_write_1h_tokens,
+            sum(output_tokens) as output_tokens
+        from read_parquet([{files}])
+        group by all
+    ),
+    by_class as (
+        unpivot grouped
+        on uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens
+        into name token_class value quantity_tokens
+    )
+    select * replace (cast(quantity_tokens as bigint) as quantity_tokens) from by_class where quantity_tokens > 0
+) to '{target}' (format parquet, compression zstd, partition_by (charge_date))
+"""
+
+
+@dataclass
+class Measured:
+    """What one run took; `rss_bytes` is the highest resident size of this whole process during it."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    rss_bytes: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    seconds_by_model: dict[str, float] = field(default_factory=dict)
+
+
+def main() -> None:
+    """Reads the arguments, runs floor and core in turn, prints the figures."""
+    arguments = _parse_arguments()
+    shape = Shape(arguments.rows, arguments.rollup_rows, arguments.days)
+    lake = open_lake(arguments.home, shape, _say)
+    settings = EngineSettings(memory_limit=arguments.memory_limit, threads=arguments.threads)
+    models = load_models()
+    floors, cores = [], []
+    for number in range(1, arguments.rounds + 1):
+        floors.append(_run_floor(arguments.home, lake, settings))
+        _say(f"round {number}: floor {_describe(floors[-1])}, {floors[-1].rows['floor']:,} rows written")
+        cores.append(_run_core(arguments.home, lake, models, shape, settings))
+        _say(f"round {number}: core  {_describe(cores[-1])}, {cores[-1].rows['core.attributed_costs']:,} rows written")
+    core = min(cores, key=lambda run: run.seconds)
+    floor = min(floors, key=lambda run: run.seconds)
+    _show_models(core)
+    print(json.dumps(_figures(shape, core, floor, max(run.rss_bytes for run in cores))))
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.attribution",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    default_home = Path(tempfile.gettempdir()) / "everycent-benchmarks"
+    parser.add_argument("--rows", type=int, default=10_000_000, help="requests to attribute (default 10000000)")
+    parser.add_argument("--rollup-rows", type=int, default=200_000, help="rows of core.request_usage (default 200000)")
+    parser.add_argument("--days", type=int, default=30, help="days that the requests cover (default 30)")
+    parser.add_argument("--rounds", type=int, default=2, help="times that floor and core run in turn (default 2)")
+    parser.add_argument("--memory-limit", default="4GB", help="of DuckDB, for floor and core (default 4GB)")
+    parser.add_argument("--threads", type=int, default=None, help="of DuckDB, for floor and core (default all)")
+    parser.add_argument(
+        "--home", type=Path, default=default_home, help=f"keeps generated data between runs (default {default_home})"
+    )
+    return parser.parse_args()
+
+
+def _run_floor(home: Path, lake: GeneratedLake, settings: EngineSettings) -> Measured:
+    files = ", ".join(f"'{file.path}'" for file in lake.requests.all_files)
+    with _empty_folder(home / "floor") as folder:
+        sql = _FLOOR_SQL.format(keys=_FLOOR_KEYS, files=files, target=folder / "rows")
+        with _measure() as measured, open_connection(":memory:", settings) as connection:
+            measured.rows["floor"] = connection.execute(sql).fetchall()[0][0]
+    return measured
+
+
+def _run_core(
+    home: Path, lake: GeneratedLake, models: ModelSet, shape: Shape, settings: EngineSettings
+) -> Measured:
+    with _empty_folder(home / "core") as folder, _open_build(folder, lake, models, shape, settings) as build:
+        with _measure() as measured:
+            for name in _with_staging(models):
+                result = build.run(name)
+                measured.seconds_by_model[name] = result.seconds
+                measured.rows[name] = result.rows or 0
+        if build.failed_checks:
+            raise SystemExit(f"a check failed, so the figures mean nothing: {build.failed_checks[:3]}")
+        _show_shares(build)
+    return measured
+
+
+def _open_build(folder: Path, lake: GeneratedLake, models: ModelSet, shape: Shape, settings: EngineSettings) -> Build:
+    config = Config()
+    reference = MODELS_FOLDER / "reference"
+    relations = empty_relations() | {"lake.requests": lake.requests, "lake.charges": lake.charges}
+    own = ("lake.prices", "lake.model_aliases")
+    build = Build(
+        home=folder,
+        models=models,
+        inputs={name: relation for name, relation in relations.items() if name not in own},
+        parameters={
+            "as_of": datetime.combine(shape.last_day, datetime.min.time()) + timedelta(days=40),
+            "today": shape.last_day,
+            "reporting_currency": config.reporting_currency,
+        },
+        engine=settings,
+    )
+    report = SourceReport("generated", "generated", lake.bill_deliveries, ())
+    build.add_input(write_bill_deliveries(build.tables, [report]))
+    build.add_table("lake.prices", build_price_table(config, reference))
+    build.add_table("lake.model_aliases", build_alias_table(config, reference))
+    for name, table in build_reference_tables(config, reference).items():
+        build.add_table(name, table)
+    return build
+
+
+def _with_staging(models: ModelSet) -> list[str]:
+    needed = set(CORE)
+    for name in reversed(models.order):
+        if name in needed:
+            needed.update(ref for ref in models[name].dependencies if ref in models.models)
+    return [name for name in models.order if name in needed]
+
+
+def _show_shares(build: Build) -> None:
+    rows = build.fetch(
+        "select method_id, residual_reason, count(*) as fact_rows, sum(billed_cost) as cost "
+        "from core.attributed_costs group by method_id, residual_reason order by fact_rows desc"
+    ).to_pylist()
+    for row in rows:
+        reason = row["residual_reason"] or "attributed"
+        _say(f"    {row['method_id']:>18} {reason:<20} {row['fact_rows']:>10,} rows {row['cost'] or 0:>16,.2f} USD")
+
+
+@contextmanager
+def _empty_folder(folder: Path) -> Iterator[Path]:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _measure() -> Iterator[Measured]:
+    measured, is_done = Measured(), threading.Event()
+    watcher = threading.Thread(target=_watch_memory, args=(measured, is_done), daemon=True)
+    watcher.start()
+    started, cpu_started = time.perf_counter(), time.process_time()
+    try:
+        yield measured
+    finally:
+        measured.seconds = time.perf_counter() - started
+        measured.cpu_seconds = time.process_time() - cpu_started
+        is_done.set()
+        watcher.join()
+
+
+def _watch_memory(measured: Measured, is_done: threading.Event) -> None:
+    page = os.sysconf("SC_PAGE_SIZE")
+    while not is_done.wait(0.02):
+        resident_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        measured.rss_bytes = max(measured.rss_bytes, resident_pages * page)
+
+
+def _figures(shape: Shape, core: Measured, floor: Measured, rss_bytes: int) -> dict[str, float | int]:
+    return {
+        "ratio_to_floor": round(core.seconds / floor.seconds, 3),
+        "seconds": round(core.seconds, 3),
+        "floor_seconds": round(floor.seconds, 3),
+        "cpu_ratio_to_floor": round(core.cpu_seconds / floor.cpu_seconds, 3),
+        "cpu_seconds": round(core.cpu_seconds, 3),
+        "floor_cpu_seconds": round(floor.cpu_seconds, 3),
+        "peak_rss_gb": round(rss_bytes / 1e9, 3),
+        "rows": shape.rows_a_day * shape.days,
+        "rollup_rows": core.rows["core.request_usage"],
+        "fact_rows": core.rows["core.attributed_costs"],
+        "floor_rows": floor.rows["floor"],
+    }
+
+
+def _show_models(core: Measured) -> None:
+    for name, seconds in sorted(core.seconds_by_model.items(), key=lambda item: -item[1]):
+        if seconds >= 0.05:
+            print(f"{seconds:8.2f} s  {name} ({core.rows[name]:,} rows)", file=sys.stderr)
+
+
+def _describe(run: Measured) -> str:
+    return f"{run.seconds:.2f} s, {run.cpu_seconds:.2f} s of CPU, {run.rss_bytes / 1e9:.2f} GB"
+
+
+_say: Callable[[str], None] = print
+
+
+if __name__ == "__main__":
+    main()
