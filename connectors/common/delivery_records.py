@@ -114,6 +114,31 @@ def mark_current(records: Iterable[DeliveryRecord], as_of: datetime | None = Non
     return marked
 
 
+def set_aside_copies(records: Iterable[DeliveryRecord]) -> tuple[list[DeliveryRecord], list[Finding]]:
+    """Let a file that lies twice under two names count once: the first name stays current.
+
+    Only for deliveries that are one file each; bills decide by their lines what is a second delivery.
+    """
+    kept: dict[tuple[str, str], str] = {}
+    sorted_out, findings = [], []
+    for record in sorted(records, key=lambda r: (r.delivery.dataset, r.delivery.scope)):
+        d = record.delivery
+        if not d.is_current or d.period is not None or len(record.artifacts) != 1:
+            sorted_out.append(record)
+            continue
+        artifact = record.artifacts[0]
+        first = kept.setdefault((d.dataset, artifact.sha256), artifact.relative)
+        if first == artifact.relative:
+            sorted_out.append(record)
+            continue
+        sorted_out.append(replace(record, delivery=replace(d, is_current=False)))
+        message = f"{d.source}: {artifact.relative} has the same content as {first} and is not counted again"
+        findings.append(
+            Finding(d.source, d.dataset, "duplicate_delivery", message, Severity.INFO, d.rows, artifact.relative)
+        )
+    return sorted_out, findings
+
+
 def finding_to_json(finding: Finding) -> dict[str, Any]:
     """Return a finding as plain JSON values."""
     return {

@@ -28,6 +28,7 @@ from connectors.common.delivery_records import (
     DeliveryRecord,
     mark_current,
     read_records,
+    set_aside_copies,
     write_json,
     write_record,
 )
@@ -221,9 +222,9 @@ class SourceLanding:
         if not self.is_reading_only:
             self.seen.save()
         ordered = sorted(self.records, key=lambda record: record.file_name)
-        known = mark_current(ordered, self.context.as_of)
+        known, copies = set_aside_copies(mark_current(ordered, self.context.as_of))
         remembered = [finding for r in known if r.delivery.is_current for finding in r.findings]
-        findings = tuple(dict.fromkeys([*self._findings, *remembered]))
+        findings = tuple(dict.fromkeys([*self._findings, *copies, *remembered]))
         deliveries = tuple(r.delivery for r in known)
         return SourceReport(self.source, self.settings.connector, deliveries, findings)
 

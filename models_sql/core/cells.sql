@@ -116,7 +116,7 @@ located as (
     from charges
     left join zone_ids
         on charges.provider = zone_ids.provider
-        and regexp_replace(charges.sub_account_id, '^/subscriptions/', '') = zone_ids.account_id
+        and regexp_replace(charges.sub_account_id, '^/subscriptions/', '', 'g') = zone_ids.account_id
         and charges.from_zone = zone_ids.zone_name
 ),
 
@@ -310,7 +310,8 @@ covered as (
                 )
         end as pool_billed_quantity,
         row_number() over (
-            partition by pooled.charge_date, pooled.pool_key order by pooled.cell_id
+            partition by pooled.charge_date, pooled.pool_key
+            order by coalesce(pooled.billed_quantity, 0) desc, coalesce(pooled.effective_cost, 0) desc, pooled.cell_id
         ) as pool_position
     from pooled
 ),
@@ -421,8 +422,8 @@ estimated as (
         and coverage.billing_period_start <= cast(usage_pools.charge_date as timestamp)
         and coverage.billing_period_start
             > cast(usage_pools.charge_date as timestamp) - interval 31 day
-        and date_trunc('month', usage_pools.charge_date)
-            = date_trunc('month', cast(coverage.billing_period_start as date))
+        and cast(date_trunc('month', usage_pools.charge_date) as date)
+            = cast(date_trunc('month', coverage.billing_period_start) as date)
         and coverage.watermark_at >= cast(usage_pools.charge_date as timestamp) + interval 1 day
     left join measured
         on usage_pools.charge_date = measured.charge_date

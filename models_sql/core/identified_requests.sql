@@ -100,13 +100,16 @@ select
     coalesce(measured.service_tier, 'standard') as service_tier,
     cast(
         case
-            when measured.total_input_tokens < 32000 then 0
-            when measured.total_input_tokens < 128000 then 32000
-            when measured.total_input_tokens < 200000 then 128000
-            when measured.total_input_tokens < 256000 then 200000
-            when measured.total_input_tokens < 272000 then 256000
-            when measured.total_input_tokens < 512000 then 272000
-            else 512000
+            when measured.total_input_tokens < 32001 then 0
+            when measured.total_input_tokens < 100001 then 32001
+            when measured.total_input_tokens < 128001 then 100001
+            when measured.total_input_tokens < 200000 then 128001
+            when measured.total_input_tokens < 200001 then 200000
+            when measured.total_input_tokens < 256001 then 200001
+            when measured.total_input_tokens < 272001 then 256001
+            when measured.total_input_tokens < 512001 then 272001
+            when measured.total_input_tokens < 524289 then 512001
+            else 524289
         end as bigint
     ) as context_min_tokens,
     measured.status,

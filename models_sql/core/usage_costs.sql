@@ -216,6 +216,8 @@ price_candidates as (
         and segments.context_min_tokens >= prices.context_min_tokens
         and (prices.region_id is null or prices.region_id = segments.region_id)
         and prices.time_of_day_start is null
+        and (not prices.is_override or prices.is_wrong_from_start
+            or cast(prices.published_at as date) <= segments.charge_date)
         and (prices.valid_from is null or cast(prices.valid_from as date) <= segments.charge_date)
         and (prices.valid_to is null or cast(prices.valid_to as date) > segments.charge_date)
 ),

@@ -1,10 +1,11 @@
 /*
 description: >
-    What is known of each source, per dataset and finding: state, age, rows, and what is wrong with it. Sources that
-    were not delivered are rows too.
+    What is known of each source, per dataset, day and finding: state, age, rows against the same weekday before, and
+    what is wrong with it. Sources that were not delivered are rows too, and so are days without any data.
 materialized: table
-order_by: [source, dataset, date, finding, message]
+order_by: [source, dataset, row_kind, date, finding, message]
 columns:
+    row_kind: null
     source: null
     dataset: null
     date: null
@@ -23,6 +24,86 @@ status as (select * from core.source_status),
 
 findings as (select * from core.findings),
 
+source_days as (select * from core.source_days),
+
+spans as (
+    select
+        source_days.source,
+        source_days.dataset,
+        min(source_days.date) as first_date,
+        max(source_days.date) as last_date
+    from source_days
+    group by source_days.source, source_days.dataset
+),
+
+expected_days as (
+    select spans.source, spans.dataset, calendar.calendar_date as date
+    from spans
+    inner join reference.calendar as calendar
+        on calendar.calendar_date >= spans.first_date
+        and calendar.calendar_date <= spans.last_date
+        and date_diff('day', calendar.calendar_date, spans.last_date) < 35
+),
+
+counted_days as (
+    select
+        expected_days.source,
+        expected_days.dataset,
+        expected_days.date,
+        coalesce(source_days.rows, 0) as rows
+    from expected_days
+    left join source_days
+        on expected_days.source = source_days.source
+        and expected_days.dataset = source_days.dataset
+        and expected_days.date = source_days.date
+),
+
+weekday_means as (
+    select
+        counted_days.source,
+        counted_days.dataset,
+        counted_days.date,
+        cast(sum(earlier.rows) as bigint) as earlier_rows,
+        count(*) as earlier_weeks
+    from counted_days
+    inner join source_days as earlier
+        on counted_days.source = earlier.source
+        and counted_days.dataset = earlier.dataset
+        and date_diff('day', earlier.date, counted_days.date) in (7, 14, 21, 28)
+    group by counted_days.source, counted_days.dataset, counted_days.date
+),
+
+judged_days as (
+    select
+        counted_days.source,
+        counted_days.dataset,
+        counted_days.date,
+        counted_days.rows,
+        case
+            when weekday_means.earlier_rows > 0
+                then cast(
+                    cast(
+                        idiv(
+                            counted_days.rows * weekday_means.earlier_weeks * cast(1000000000000 as decimal(13, 0)),
+                            weekday_means.earlier_rows
+                        ) as decimal(24, 0)
+                    ) * cast(0.000000000001 as decimal(13, 12)) as decimal(18, 12)
+                )
+        end as expected_share
+    from counted_days
+    left join weekday_means
+        on counted_days.source = weekday_means.source
+        and counted_days.dataset = weekday_means.dataset
+        and counted_days.date = weekday_means.date
+),
+
+over_logged as (
+    select cells.provider, count(*) as cells, max(cells.charge_date) as last_date
+    from core.cells as cells
+    where cells.is_over_logged
+    group by cells.provider
+),
+
 requests as (
     select charge_date, provider, model, sum(requests) as requests
     from core.usage_costs
@@ -31,10 +112,10 @@ requests as (
 ),
 
 anonymous as (
-    select provider, count(distinct charge_date) as days, max(charge_date) as last_date, sum(requests) as requests
-    from marts.cost_daily
-    where requests > 0 and feature is null
-    group by provider
+    select costs.provider, max(costs.charge_date) as last_date, sum(costs.requests) as requests
+    from marts.cost_daily as costs
+    where costs.requests > 0 and costs.feature is null
+    group by costs.provider
 ),
 
 unclassified as (
@@ -52,13 +133,17 @@ unknown_rate as (
 )
 
 select
+    'source' as row_kind,
     status.source,
     status.dataset,
     status.last_date as date,
     status.rows,
     cast(null as decimal(18, 12)) as expected_share,
     status.age_hours,
-    status.state,
+    case
+        when status.state = 'ok' and date_diff('day', status.last_date, $today) > 3 then 'stale'
+        else status.state
+    end as state,
     cast(null as varchar) as finding,
     cast(null as bigint) as finding_count,
     cast(null as varchar) as severity,
@@ -66,6 +151,7 @@ select
 from status
 union all
 select
+    'finding' as row_kind,
     findings.source,
     findings.dataset,
     findings.finding_date as date,
@@ -80,6 +166,7 @@ select
 from findings
 union all
 select
+    'finding' as row_kind,
     'prices' as source,
     'requests' as dataset,
     max(requests.charge_date) as date,
@@ -97,6 +184,7 @@ from requests
 group by requests.provider, requests.model
 union all
 select
+    'finding' as row_kind,
     'fx_rates' as source,
     'charges' as dataset,
     cast(null as date) as date,
@@ -112,6 +200,7 @@ select
 from unknown_rate
 union all
 select
+    'finding' as row_kind,
     'requests' as source,
     'requests' as dataset,
     anonymous.last_date as date,
@@ -128,6 +217,7 @@ select
 from anonymous
 union all
 select
+    'finding' as row_kind,
     'classification' as source,
     'charges' as dataset,
     cast(null as date) as date,
@@ -142,3 +232,38 @@ select
         || cast(cast(unclassified.billed_cost as decimal(38, 2)) as varchar) || ' ' || unclassified.billing_currency
         || '; add a classification rule to the config.' as message
 from unclassified
+union all
+select
+    'day' as row_kind,
+    judged_days.source,
+    judged_days.dataset,
+    judged_days.date,
+    judged_days.rows,
+    judged_days.expected_share,
+    cast(null as bigint) as age_hours,
+    case
+        when judged_days.rows = 0 then 'missing'
+        when judged_days.expected_share < cast(0.5 as decimal(18, 12)) then 'low'
+        else 'ok'
+    end as state,
+    cast(null as varchar) as finding,
+    cast(null as bigint) as finding_count,
+    cast(null as varchar) as severity,
+    cast(null as varchar) as message
+from judged_days
+union all
+select
+    'finding' as row_kind,
+    'requests' as source,
+    'requests' as dataset,
+    over_logged.last_date as date,
+    cast(null as bigint) as rows,
+    cast(null as decimal(18, 12)) as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    'over_logged' as finding,
+    cast(over_logged.cells as bigint) as finding_count,
+    'warn' as severity,
+    'The logs hold more tokens of ' || over_logged.provider || ' than were billed: look for a bill that is not '
+        || 'complete yet, calls logged twice, or a model matched wrongly; see core.cells.' as message
+from over_logged

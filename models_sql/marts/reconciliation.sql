@@ -46,7 +46,11 @@ facts as (
 ),
 
 unlogged as (
-    select facts.charge_date, facts.cell_id, sum(facts.effective_cost) as unlogged_cost
+    select
+        facts.charge_date,
+        facts.cell_id,
+        sum(facts.effective_cost) as unlogged_cost,
+        sum(facts.effective_cost_reporting) as unlogged_cost_reporting
     from facts
     where facts.residual_reason = 'unlogged_usage'
     group by facts.charge_date, facts.cell_id
@@ -66,6 +70,10 @@ billed as (
         sum(cells.effective_cost) as effective_cost,
         sum(cells.list_cost) as list_cost,
         sum(unlogged.unlogged_cost) as unlogged_cost,
+        sum(cells.billed_cost_reporting) as billed_cost_reporting,
+        sum(cells.effective_cost_reporting) as effective_cost_reporting,
+        sum(cells.list_cost_reporting) as list_cost_reporting,
+        sum(unlogged.unlogged_cost_reporting) as unlogged_cost_reporting,
         min(cells.coverage_share) as coverage_share
     from cells
     left join unlogged
@@ -103,16 +111,41 @@ billed_pools as (
 
 totals as (
     select
-        billed.*,
+        billed.charge_date,
+        billed.provider,
+        billed.billing_account_id,
+        billed.model,
+        billed.token_class,
+        billed.billed_quantity,
+        billed.logged_quantity,
+        billed.coverage_share,
         priced.priced_cost,
-        priced.unpriced_reason
+        priced.unpriced_reason,
+        case when priced.list_cost_currency = $reporting_currency then $reporting_currency else billed.currency end
+            as currency,
+        case
+            when priced.list_cost_currency = $reporting_currency then billed.billed_cost_reporting
+            else billed.billed_cost
+        end as billed_cost,
+        case
+            when priced.list_cost_currency = $reporting_currency then billed.effective_cost_reporting
+            else billed.effective_cost
+        end as effective_cost,
+        case
+            when priced.list_cost_currency = $reporting_currency then billed.list_cost_reporting
+            else billed.list_cost
+        end as list_cost,
+        case
+            when priced.list_cost_currency = $reporting_currency then billed.unlogged_cost_reporting
+            else billed.unlogged_cost
+        end as unlogged_cost
     from billed
     left join priced
         on billed.charge_date = priced.charge_date
         and billed.provider = priced.provider
         and billed.model = priced.model
         and billed.token_class = priced.token_class
-        and billed.currency = priced.list_cost_currency
+        and (priced.list_cost_currency = billed.currency or priced.list_cost_currency = $reporting_currency)
 )
 
 select
@@ -165,7 +198,11 @@ select
     cast(totals.logged_quantity as decimal(38, 12)) as logged_quantity,
     cast(totals.billed_cost as decimal(38, 12)) as billed_cost,
     cast(totals.priced_cost as decimal(38, 12)) as priced_cost,
-    case when totals.priced_cost is null then 'not_priced' else 'unexplained' end as cause,
+    case
+        when totals.priced_cost is null then 'not_priced'
+        when totals.coverage_share > cast(1.0005 as decimal(18, 12)) then 'over_logged'
+        else 'unexplained'
+    end as cause,
     cast(
         totals.effective_cost - totals.priced_cost - coalesce(totals.unlogged_cost, 0)
         - (totals.effective_cost - totals.list_cost) as decimal(38, 12)

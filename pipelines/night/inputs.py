@@ -56,6 +56,9 @@ FINDING_SCHEMA = pa.schema(
         ("finding_count", _COUNT),
     ]
 )
+SOURCE_DAY_SCHEMA = pa.schema(
+    [("source", _TEXT), ("dataset", _TEXT), ("date", pa.date32()), ("rows", _COUNT)]
+)
 STATUS_SCHEMA = pa.schema(
     [
         ("source", _TEXT),
@@ -173,6 +176,21 @@ def _finding_row(group: Sequence[Finding]) -> dict[str, str | int | date | None]
         "finding_date": newest.date,
         "finding_count": sum(finding.count for finding in group),
     }
+
+
+def build_source_day_table(reports: Sequence[SourceReport]) -> pa.Table:
+    """Rows per source, dataset and UTC day, of the datasets that are kept by day: what shows a missing day."""
+    counts: dict[tuple[str, str, str], int] = {}
+    for report in reports:
+        for file in report.current_files:
+            if len(file.partition) == len("2026-11-20"):
+                key = (report.name, file.dataset, file.partition)
+                counts[key] = counts.get(key, 0) + file.rows
+    rows = [
+        {"source": source, "dataset": dataset, "date": date.fromisoformat(day), "rows": count}
+        for (source, dataset, day), count in sorted(counts.items())
+    ]
+    return pa.Table.from_pylist(rows, schema=SOURCE_DAY_SCHEMA)
 
 
 def build_status_table(reports: Sequence[SourceReport], now: datetime) -> pa.Table:

@@ -29,6 +29,7 @@ from pipelines.night.inputs import (
     build_delivery_table,
     build_finding_table,
     build_lake_relations,
+    build_source_day_table,
     build_status_table,
     write_bill_deliveries,
 )
@@ -165,6 +166,7 @@ class Night:
             self._add_dataset(relation)
         self.build.add_input(write_bill_deliveries(self.build.tables, self._covered(resolved)))
         self.build.add_table("lake.deliveries", build_delivery_table(resolved))
+        self.build.add_table("lake.source_days", build_source_day_table(resolved))
         self.build.add_table("lake.findings", build_finding_table(self.findings))
         self.build.add_table("lake.source_status", build_status_table(resolved, request.as_of or request.now))
         for name, table in build_reference_tables(config, MODELS_FOLDER / "reference").items():

@@ -118,9 +118,10 @@ def read_sources(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[Sou
         {_DATED}
         select
             source, dataset, max(date), state, cast(min(age_hours) as decimal(18, 2)),
-            cast(sum(rows) as bigint), cast(min(expected_share) as decimal(18, 12))
+            cast(coalesce(sum(rows) filter (where row_kind = 'day'), max(rows)) as bigint),
+            cast(min(expected_share) as decimal(18, 12))
         from relevant
-        where coalesce(finding, '') = ''
+        where row_kind <> 'finding'
         group by source, dataset, state
         order by source, dataset nulls last, max(date) desc nulls last, state
         limit $top

@@ -57,7 +57,8 @@ _COLUMNS: dict[str, str] = {
     "data_completeness": """
         source VARCHAR, dataset VARCHAR, date DATE, rows BIGINT, expected_share DECIMAL(18,12),
         age_hours DECIMAL(18,12), state VARCHAR, finding VARCHAR, finding_count BIGINT,
-        severity VARCHAR, message VARCHAR""",
+        severity VARCHAR, message VARCHAR,
+        row_kind VARCHAR AS (case when coalesce(finding, '') = '' then 'day' else 'finding' end)""",
     "budget_status": f"""
         budget_id VARCHAR, parent_id VARCHAR, owner VARCHAR, period_start DATE, period_end DATE,
         measure VARCHAR,
