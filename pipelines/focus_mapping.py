@@ -1,0 +1,142 @@
+"""The tables of docs/focus_mapping.md, made from the bill schema and the column dictionary.
+
+What belongs here: since which FOCUS version a column exists, and rendering it as Markdown. Run it to write
+them anew: `python -m pipelines.focus_mapping docs/focus_mapping.md`. What must not: reading bills (that is
+`connectors.focus_files`), prose (it stands in the page itself).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from connectors.common.datasets import CHARGES
+from connectors.focus_files.schema import COLUMNS, KNOWN_NOT_KEPT, REQUIRED
+from pipelines.warehouse.models import ModelSet
+from pipelines.warehouse.relations import duckdb_columns
+from pipelines.warehouse.table_docs import read_models, replace_part
+
+FIRST_VERSION = "1.0"
+ADDED: Mapping[str, tuple[str, ...]] = {
+    "1.1": (
+        "CapacityReservationId",
+        "CapacityReservationStatus",
+        "CommitmentDiscountQuantity",
+        "CommitmentDiscountUnit",
+        "ServiceSubcategory",
+        "SkuMeter",
+        "SkuPriceDetails",
+    ),
+    "1.2": (
+        "BillingAccountType",
+        "InvoiceId",
+        "PricingCurrency",
+        "PricingCurrencyContractedUnitPrice",
+        "PricingCurrencyEffectiveCost",
+        "PricingCurrencyListUnitPrice",
+        "SubAccountType",
+    ),
+    "1.3": (
+        "AllocatedMethodDetails",
+        "AllocatedMethodId",
+        "AllocatedResourceId",
+        "AllocatedResourceName",
+        "AllocatedTags",
+        "ContractApplied",
+        "HostProviderName",
+        "ServiceProviderName",
+    ),
+    "1.4": ("CommitmentProgramEligibilityDetails", "InvoiceDetailId"),
+}
+"""FOCUS columns of Cost and Usage by the version that added them; every other column is in 1.0."""
+
+REMOVED: Mapping[str, str] = {"ProviderName": "1.4", "PublisherName": "1.4"}
+"""FOCUS columns that a version took away; both are deprecated since 1.3."""
+
+_INSTEAD = {
+    "ProviderName": "`service_provider_name` where the bill has no ServiceProviderName",
+    "Tags": "`tags` and `x_tag_*`, of the configured keys only",
+}
+
+
+def added_in(column: str) -> str:
+    """The FOCUS version that first had a column."""
+    return next((version for version, names in ADDED.items() if column in names), FIRST_VERSION)
+
+
+def columns_of(version: str) -> frozenset[str]:
+    """The columns of Cost and Usage in a FOCUS version, of those that are known here."""
+    known = {*COLUMNS, *KNOWN_NOT_KEPT}
+    return frozenset(
+        column
+        for column in known
+        if _order(added_in(column)) <= _order(version)
+        and not (column in REMOVED and _order(REMOVED[column]) <= _order(version))
+    )
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def render_mapping(models: ModelSet) -> str:
+    """Three tables: columns taken over one to one, FOCUS columns that are not, and columns of our own."""
+    types = duckdb_columns(CHARGES.schema)
+    taken = [
+        (f"`{ours}`", f"`{focus}`", _versions(focus), types[ours], _without(focus))
+        for focus, ours in sorted(COLUMNS.items())
+    ]
+    kept_out = [(f"`{focus}`", _versions(focus), _INSTEAD.get(focus, "")) for focus in sorted(KNOWN_NOT_KEPT)]
+    own = [
+        (f"`{name}`", types[name], models.dictionary[name].meaning)
+        for name in CHARGES.schema.names
+        if name not in COLUMNS.values()
+    ]
+    return "\n\n".join(
+        [
+            "## Taken over one to one",
+            _table(("our column", "FOCUS column", "in versions", "type", "a bill without it"), taken),
+            "## Known, and not a column of `charges`",
+            _table(("FOCUS column", "in versions", "instead"), kept_out),
+            "## Our own columns",
+            _table(("our column", "type", "meaning"), own),
+        ]
+    )
+
+
+def _without(column: str) -> str:
+    for names in REQUIRED:
+        if column == names:
+            return "is refused"
+        if column in names and not isinstance(names, str):
+            others = ", ".join(f"`{name}`" for name in names if name != column)
+            return f"is refused, unless it has {others}"
+    return "is read; null"
+
+
+def _versions(column: str) -> str:
+    first, gone = added_in(column), REMOVED.get(column)
+    if gone:
+        return f"{first} until before {gone}"
+    return first if first == "1.4" else f"{first}–1.4"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def render_page(page: str, models: ModelSet) -> str:
+    """The page with its tables made anew."""
+    return replace_part(page, "mapping", "pipelines/focus_mapping.py", render_mapping(models))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the tables into the page named."""
+    page = Path(arguments[0])
+    page.write_text(render_page(page.read_text(encoding="utf-8"), read_models()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,103 @@
+"""Pages made from headers, dictionary and schemas say what these say, and every relative link leads somewhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from connectors.focus_files.schema import COLUMNS, KNOWN_NOT_KEPT
+from pipelines import focus_mapping
+from pipelines.warehouse import table_docs
+from pipelines.warehouse.models import ModelSet
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "models_sql" / "README.md"])
+LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+
+
+@pytest.fixture(scope="module")
+def models() -> ModelSet:
+    """The models of the repository."""
+    return table_docs.read_models()
+
+
+def _read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["docs/tables.md", "models_sql/README.md"])
+def test_table_pages_are_as_generated(models: ModelSet, name: str) -> None:
+    page = _read(name)
+    assert page == table_docs.render_page(page, models), (
+        f"run: python -m pipelines.warehouse.table_docs {name}"
+    )
+
+
+def test_focus_mapping_is_as_generated(models: ModelSet) -> None:
+    page = _read("docs/focus_mapping.md")
+    assert page == focus_mapping.render_page(page, models), (
+        "run: python -m pipelines.focus_mapping docs/focus_mapping.md"
+    )
+
+
+def test_every_model_and_column_is_on_the_page_of_tables(models: ModelSet) -> None:
+    sections = dict(
+        part.split("\n", 1) for part in re.split(r"^### ", _read("docs/tables.md"), flags=re.MULTILINE)[1:]
+    )
+    assert set(sections) == set(models.order)
+    for name, text in sections.items():
+        assert [column for column in models[name].columns if f"`{column}`" not in text] == [], name
+
+
+def test_a_changed_page_is_seen(models: ModelSet) -> None:
+    page = _read("docs/tables.md")
+    changed = page.replace("### marts.cost_daily", "### marts.cost_dayly")
+    assert changed != page
+    assert table_docs.render_page(changed, models) == page
+
+
+def test_a_page_without_markers_is_refused(models: ModelSet) -> None:
+    with pytest.raises(ValueError, match="lacks the line"):
+        table_docs.render_page("# no markers", models)
+
+
+def test_every_focus_column_has_one_version_and_one_place() -> None:
+    dated = [column for names in focus_mapping.ADDED.values() for column in names]
+    known = {*COLUMNS, *KNOWN_NOT_KEPT}
+    assert len(dated) == len(set(dated))
+    assert set(dated) <= known
+    assert set(focus_mapping.REMOVED) <= known
+    assert not set(COLUMNS) & KNOWN_NOT_KEPT
+
+
+def test_columns_of_focus_1_0_are_those_of_the_official_sample(shared_data: Path) -> None:
+    with (shared_data / "focus_1_0_sample.csv").open(encoding="utf-8-sig", newline="") as stream:
+        head = set(next(csv.reader(stream)))
+    row_number = {"Id"}  # of the sample's file, not of FOCUS
+    assert focus_mapping.columns_of("1.0") == head - row_number
+
+
+def test_columns_of_focus_1_3_are_those_of_the_official_rules(shared_data: Path) -> None:
+    rules = json.loads((shared_data / "focus_model" / "model-1.3.json").read_text(encoding="utf-8"))
+    found = {
+        rule["Reference"]
+        for name, rule in rules["ModelRules"].items()
+        if name.startswith("CAU-") and rule.get("EntityType") == "Column"
+    }
+    assert focus_mapping.columns_of("1.3") == found
+
+
+def test_focus_1_4_lost_what_it_removed() -> None:
+    lost = focus_mapping.columns_of("1.3") - focus_mapping.columns_of("1.4")
+    assert lost == {"ProviderName", "PublisherName"}
+    assert len(focus_mapping.columns_of("1.4")) == 65
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
