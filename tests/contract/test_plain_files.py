@@ -169,7 +169,7 @@ def test_files_add_up_and_replace_one_by_one(tmp_path: Path, lake_context: Landi
     folder = tmp_path / "flows"
     folder.mkdir()
     (folder / "one.csv").write_text(FLOWS)
-    (folder / "two.csv").write_text(FLOWS)
+    (folder / "two.csv").write_text(FLOWS.replace("2026-11-02", "2026-11-03"))
     assert len(read_rows(land("transfer_files", folder, lake_context))) == 4
     (folder / "two.csv").write_text(FLOWS.splitlines()[0] + "\n")
     later = replace(lake_context, now=lake_context.now + timedelta(days=1))
@@ -177,6 +177,19 @@ def test_files_add_up_and_replace_one_by_one(tmp_path: Path, lake_context: Landi
     assert len(read_rows(report)) == 2
     assert kinds(report) == ["header_only"]
     assert len(read_rows(land("transfer_files", folder, replace(later, as_of=lake_context.now)))) == 4
+
+
+def test_a_file_copied_under_another_name_adds_nothing(tmp_path: Path, lake_context: LandingContext) -> None:
+    folder = tmp_path / "flows"
+    folder.mkdir()
+    (folder / "one.csv").write_text(FLOWS)
+    before = read_rows(land("transfer_files", folder, lake_context))
+    (folder / "two.csv").write_text(FLOWS)
+    report = land("transfer_files", folder, lake_context)
+    assert read_rows(report) == before
+    assert kinds(report) == ["duplicate_delivery"]
+    (folder / "one.csv").unlink()
+    assert read_rows(land("transfer_files", folder, lake_context)) == before
 
 
 def test_keys_of_json_lines_are_not_repeated(tmp_path: Path, lake_context: LandingContext) -> None:
