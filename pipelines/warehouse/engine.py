@@ -20,8 +20,28 @@ import duckdb
 from pipelines.warehouse.errors import BuildError
 from pipelines.warehouse.relations import DataFile, Relation
 
-IDIV_MACRO = "create or replace macro idiv(a, b) as cast(a as hugeint) // cast(b as hugeint)"
-"""Integer division truncating toward zero, so that a credit mirrors a charge; NULL when b is 0."""
+def _render_idiv() -> str:
+    """The macro: an estimate in doubles, made exact by its own remainder, three times.
+
+    With |a| < 2^127 and 0 < b < 2^53 a step leaves a remainder below |a| / 2^51 + b, so what the third step divides
+    is exact in a double, and the floor of its quotient is right: two such numbers never round up to an integer that
+    they do not reach. What is outside goes the slow way.
+    """
+    divisor = "case when b between 1 and 9007199254740991 then cast(b as decimal(38, 0)) end"
+    rest, quotient = "abs(cast(a as decimal(38, 0)))", []
+    for _ in range(3):
+        step = f"floor(cast({rest} as double) / cast({divisor} as double))"
+        quotient.append(f"cast({step} as hugeint)")
+        rest = f"({rest} - cast({step} as decimal(38, 0)) * {divisor})"
+    exact = "cast(a as hugeint) // cast(b as hugeint)"
+    return f"create or replace macro idiv(a, b) as coalesce(sign(a) * ({' + '.join(quotient)}), {exact})"
+
+
+IDIV_MACRO = _render_idiv()
+"""Integer division truncating toward zero, so that a credit mirrors a charge; NULL when b is 0; |a| < 9e37.
+
+DuckDB divides HUGEINT bit by bit, which takes a microsecond: more than all other work on a row of the fact.
+"""
 
 
 @dataclass(frozen=True)
