@@ -20,6 +20,7 @@ import duckdb
 from pipelines.warehouse.errors import BuildError
 from pipelines.warehouse.relations import DataFile, Relation
 
+
 def _render_idiv() -> str:
     """The macro: an estimate in doubles, made exact by its own remainder, three times.
 
