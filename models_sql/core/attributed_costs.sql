@@ -70,6 +70,12 @@ physical as (
     where charge_date >= $start and charge_date < $end
 ),
 
+tagged as (
+    select *
+    from core.tagged_owners
+    where charge_date >= $start and charge_date < $end
+),
+
 usage_weights as (
     select
         usage.charge_date,
@@ -233,27 +239,47 @@ weighted as (
     select * from whole_rows
 ),
 
-grouped as (
+owned as (
     select
         weighted.charge_date,
         weighted.cell_id,
-        weighted.owner_id,
+        coalesce(tagged.owner_id, weighted.owner_id) as owner_id,
         weighted.from_zone,
         weighted.to_zone,
         weighted.residual_reason,
-        cast(sum(coalesce(weighted.weight, 0)) as decimal(38, 0)) as weight,
-        sum(weighted.requests) as requests,
-        sum(weighted.input_tokens) as input_tokens,
-        sum(weighted.output_tokens) as output_tokens,
-        sum(weighted.bytes) as bytes
+        weighted.weight,
+        weighted.requests,
+        weighted.input_tokens,
+        weighted.output_tokens,
+        weighted.bytes
     from weighted
+    left join tagged
+        on weighted.charge_date = tagged.charge_date
+        and weighted.cell_id = tagged.cell_id
+        and weighted.owner_id = tagged.log_owner_id
+),
+
+grouped as (
+    select
+        owned.charge_date,
+        owned.cell_id,
+        owned.owner_id,
+        owned.from_zone,
+        owned.to_zone,
+        owned.residual_reason,
+        cast(sum(coalesce(owned.weight, 0)) as decimal(38, 0)) as weight,
+        sum(owned.requests) as requests,
+        sum(owned.input_tokens) as input_tokens,
+        sum(owned.output_tokens) as output_tokens,
+        sum(owned.bytes) as bytes
+    from owned
     group by
-        weighted.charge_date,
-        weighted.cell_id,
-        weighted.owner_id,
-        weighted.from_zone,
-        weighted.to_zone,
-        weighted.residual_reason
+        owned.charge_date,
+        owned.cell_id,
+        owned.owner_id,
+        owned.from_zone,
+        owned.to_zone,
+        owned.residual_reason
 ),
 
 totals as (

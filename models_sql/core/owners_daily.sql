@@ -37,6 +37,12 @@ cells as (
     where charge_date >= $start and charge_date < $end
 ),
 
+tagged as (
+    select *
+    from core.tagged_owners
+    where charge_date >= $start and charge_date < $end
+),
+
 named as (
     select
         usage.charge_date,
@@ -67,6 +73,21 @@ named as (
         cast(null as varchar) as agent_step,
         physical.environment
     from physical
+    union all
+    select
+        tagged.charge_date,
+        tagged.owner_id,
+        tagged.user_id,
+        tagged.tenant,
+        tagged.customer,
+        tagged.team,
+        tagged.feature,
+        tagged.endpoint,
+        tagged.workflow,
+        tagged.agent,
+        tagged.agent_step,
+        tagged.environment
+    from tagged
     union all
     select
         cells.charge_date,

@@ -51,6 +51,12 @@ usage_costs as (
     where charge_date >= $start and charge_date < $end
 ),
 
+tagged as (
+    select *
+    from core.tagged_owners
+    where charge_date >= $start and charge_date < $end
+),
+
 amounts as (
     select
         facts.charge_date,
@@ -141,11 +147,27 @@ trace_classes as (
     where usage.output_tokens > 0
 ),
 
+fact_owners as (
+    select
+        usage_costs.charge_date,
+        usage_costs.pool_key,
+        usage_costs.owner_id as log_owner_id,
+        usage_costs.owner_id
+    from usage_costs
+    union
+    select
+        tagged.charge_date,
+        tagged.pool_key,
+        tagged.log_owner_id,
+        tagged.owner_id
+    from tagged
+),
+
 pool_tokens as (
     select
         trace_classes.charge_date,
         usage_costs.pool_key,
-        usage_costs.owner_id,
+        fact_owners.owner_id,
         coalesce(usage_costs.from_zone, chr(30)) as from_zone_key,
         coalesce(usage_costs.to_zone, chr(30)) as to_zone_key,
         trace_classes.trace_id,
@@ -155,10 +177,14 @@ pool_tokens as (
         on trace_classes.charge_date = usage_costs.charge_date
         and trace_classes.usage_id = usage_costs.usage_id
         and trace_classes.token_class = usage_costs.token_class
+    inner join fact_owners
+        on usage_costs.charge_date = fact_owners.charge_date
+        and usage_costs.pool_key = fact_owners.pool_key
+        and usage_costs.owner_id = fact_owners.log_owner_id
     group by
         trace_classes.charge_date,
         usage_costs.pool_key,
-        usage_costs.owner_id,
+        fact_owners.owner_id,
         coalesce(usage_costs.from_zone, chr(30)),
         coalesce(usage_costs.to_zone, chr(30)),
         trace_classes.trace_id
@@ -178,14 +204,39 @@ pool_shares as (
     from pool_tokens
 ),
 
+log_owner_tokens as (
+    select
+        trace_classes.charge_date,
+        usage_costs.owner_id as log_owner_id,
+        trace_classes.trace_id,
+        sum(cast(trace_classes.tokens as decimal(38, 0))) as tokens
+    from trace_classes
+    inner join usage_costs
+        on trace_classes.charge_date = usage_costs.charge_date
+        and trace_classes.usage_id = usage_costs.usage_id
+        and trace_classes.token_class = usage_costs.token_class
+    group by trace_classes.charge_date, usage_costs.owner_id, trace_classes.trace_id
+),
+
+owner_pairs as (
+    select usage_costs.charge_date, usage_costs.owner_id as log_owner_id, usage_costs.owner_id
+    from usage_costs
+    union
+    select tagged.charge_date, tagged.log_owner_id, tagged.owner_id
+    from tagged
+),
+
 owner_tokens as (
     select
-        pool_tokens.charge_date,
-        pool_tokens.owner_id,
-        pool_tokens.trace_id,
-        cast(sum(pool_tokens.tokens) as decimal(15, 0)) as tokens
-    from pool_tokens
-    group by pool_tokens.charge_date, pool_tokens.owner_id, pool_tokens.trace_id
+        log_owner_tokens.charge_date,
+        owner_pairs.owner_id,
+        log_owner_tokens.trace_id,
+        cast(sum(log_owner_tokens.tokens) as decimal(15, 0)) as tokens
+    from log_owner_tokens
+    inner join owner_pairs
+        on log_owner_tokens.charge_date = owner_pairs.charge_date
+        and log_owner_tokens.log_owner_id = owner_pairs.log_owner_id
+    group by log_owner_tokens.charge_date, owner_pairs.owner_id, log_owner_tokens.trace_id
 ),
 
 owner_shares as (

@@ -118,6 +118,12 @@ anonymous as (
     group by costs.provider
 ),
 
+overruled as (
+    select count(distinct tagged.cell_id) as cells, max(tagged.charge_date) as last_date
+    from core.tagged_owners as tagged
+    where tagged.is_tag_overruled
+),
+
 unclassified as (
     select billing_currency, count(*) as charges, sum(billed_cost) as billed_cost
     from core.charges
@@ -267,3 +273,19 @@ select
     'The logs hold more tokens of ' || over_logged.provider || ' than were billed: look for a bill that is not '
         || 'complete yet, calls logged twice, or a model matched wrongly; see core.cells.' as message
 from over_logged
+union all
+select
+    'finding' as row_kind,
+    'bill_tags' as source,
+    'charges' as dataset,
+    overruled.last_date as date,
+    cast(null as bigint) as rows,
+    cast(null as decimal(18, 12)) as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    'tag_overruled_by_logs' as finding,
+    cast(overruled.cells as bigint) as finding_count,
+    'info' as severity,
+    'The logs show several owners where a bill tag names one: the logs decided; see core.tagged_owners.' as message
+from overruled
+where overruled.cells > 0
