@@ -1,18 +1,21 @@
-"""Pages made from headers, dictionary and schemas say what these say, and every relative link leads somewhere."""
+"""Pages say what headers, dictionary, schemas and code say, and every relative link leads somewhere."""
 
 from __future__ import annotations
 
 import csv
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from connectors.focus_files.schema import COLUMNS, KNOWN_NOT_KEPT
 from pipelines import focus_mapping
+from pipelines.results import ExitCode
 from pipelines.warehouse import table_docs
 from pipelines.warehouse.models import ModelSet
+from pipelines.warehouse.publish import KEPT_RELEASES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "models_sql" / "README.md"])
@@ -101,3 +104,30 @@ def test_focus_1_4_lost_what_it_removed() -> None:
 def test_relative_links_lead_somewhere(page: Path) -> None:
     links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_page_of_operations_names_what_there_is() -> None:
+    page = _read("docs/operations.md")
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "connectors").rglob("*.py")))
+    codes = re.findall(r"^\| (\d) \|", page, re.MULTILINE)
+    assert [int(code) for code in codes] == list(ExitCode)
+    assert f"The {KEPT_RELEASES} newest releases are kept" in page
+    faults = page.partition("## Faults")[2].partition("\n## ")[0]
+    kinds = [kind for line in re.findall(r"^\| (`.*?) \|", faults, re.MULTILINE) for kind in line.split(", ")]
+    assert len(kinds) >= 5
+    assert [kind for kind in kinds if f'"{kind.strip("`")}"' not in code] == []
+
+
+def test_the_page_of_architecture_states_the_contracts() -> None:
+    page = _read("docs/architecture.md")
+    contracts = tomllib.loads(_read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    assert contracts
+    assert [contract["name"] for contract in contracts if f"- {contract['name']}\n" not in page] == []
+
+
+def test_paths_that_pages_name_exist() -> None:
+    folders = "connectors|models_sql|pipelines|reports|simulator|benchmarks|tests|docs"
+    pages = [_read(name) for name in ("docs/operations.md", "docs/architecture.md", "docs/attribution.md")]
+    paths = {path for page in pages for path in re.findall(rf"`((?:{folders})/[\w./-]*)`", page)}
+    assert len(paths) > 20
+    assert sorted(path for path in paths if not (ROOT / path).exists()) == []
