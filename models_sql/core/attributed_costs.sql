@@ -64,6 +64,13 @@ usage as (
     where charge_date >= $start and charge_date < $end
 ),
 
+/* The same rows once more: one import read by two steps would be kept in memory whole. */
+unmixed_usage as (
+    select *
+    from core.usage_costs
+    where charge_date >= $start and charge_date < $end
+),
+
 physical as (
     select *
     from core.physical_weights
@@ -80,9 +87,6 @@ usage_weights as (
     select
         usage.charge_date,
         usage.pool_key,
-        usage.provider,
-        usage.model,
-        usage.token_class,
         usage.owner_id,
         usage.from_zone,
         usage.to_zone,
@@ -94,9 +98,6 @@ usage_weights as (
     group by
         usage.charge_date,
         usage.pool_key,
-        usage.provider,
-        usage.model,
-        usage.token_class,
         usage.owner_id,
         usage.from_zone,
         usage.to_zone,
@@ -121,12 +122,12 @@ token_rows as (
         end as weight,
         case when cells.is_pool_first then usage_weights.requests else 0 end as requests,
         case
-            when cells.is_pool_first and usage_weights.token_class <> 'output_tokens'
+            when cells.is_pool_first and cells.token_class <> 'output_tokens'
                 then usage_weights.tokens
             else 0
         end as input_tokens,
         case
-            when cells.is_pool_first and usage_weights.token_class = 'output_tokens'
+            when cells.is_pool_first and cells.token_class = 'output_tokens'
                 then usage_weights.tokens
             else 0
         end as output_tokens,
@@ -145,32 +146,40 @@ mixed_rows as (
     select
         cells.charge_date,
         cells.cell_id,
-        usage_weights.owner_id,
-        usage_weights.from_zone,
-        usage_weights.to_zone,
+        usage.owner_id,
+        usage.from_zone,
+        usage.to_zone,
         cast(null as varchar) as residual_reason,
         cast(
-            cast(usage_weights.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            cast(sum(usage.list_cost) as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
             as decimal(38, 0)
         ) as weight,
-        case when cells.is_pool_first then usage_weights.requests else 0 end as requests,
-        case
-            when cells.is_pool_first and usage_weights.token_class <> 'output_tokens'
-                then usage_weights.tokens
-            else 0
-        end as input_tokens,
-        case
-            when cells.is_pool_first and usage_weights.token_class = 'output_tokens'
-                then usage_weights.tokens
-            else 0
-        end as output_tokens,
+        sum(case when cells.is_pool_first then usage.requests else 0 end) as requests,
+        sum(
+            case
+                when cells.is_pool_first and usage.token_class <> 'output_tokens' then usage.quantity_tokens
+                else 0
+            end
+        ) as input_tokens,
+        sum(
+            case
+                when cells.is_pool_first and usage.token_class = 'output_tokens' then usage.quantity_tokens
+                else 0
+            end
+        ) as output_tokens,
         0 as bytes
     from cells
-    inner join usage_weights
-        on cells.charge_date = usage_weights.charge_date
-        and cells.provider = usage_weights.provider
-        and cells.model = usage_weights.model
+    inner join unmixed_usage as usage
+        on cells.charge_date = usage.charge_date
+        and cells.provider = usage.provider
+        and cells.model = usage.model
     where cells.method_id = 'list_cost'
+    group by
+        cells.charge_date,
+        cells.cell_id,
+        usage.owner_id,
+        usage.from_zone,
+        usage.to_zone
 ),
 
 physical_rows as (
@@ -259,70 +268,47 @@ owned as (
         and weighted.owner_id = tagged.log_owner_id
 ),
 
-grouped as (
-    select
-        owned.charge_date,
-        owned.cell_id,
-        owned.owner_id,
-        owned.from_zone,
-        owned.to_zone,
-        owned.residual_reason,
-        cast(sum(coalesce(owned.weight, 0)) as decimal(38, 0)) as weight,
-        sum(owned.requests) as requests,
-        sum(owned.input_tokens) as input_tokens,
-        sum(owned.output_tokens) as output_tokens,
-        sum(owned.bytes) as bytes
-    from owned
-    group by
-        owned.charge_date,
-        owned.cell_id,
-        owned.owner_id,
-        owned.from_zone,
-        owned.to_zone,
-        owned.residual_reason
-),
-
 totals as (
     select
-        grouped.charge_date,
-        grouped.cell_id,
-        cast(sum(grouped.weight) as decimal(38, 0)) as cell_weight,
+        weighted.charge_date,
+        weighted.cell_id,
+        cast(sum(weighted.weight) as decimal(38, 0)) as cell_weight,
         cast(count(*) as decimal(15, 0)) as cell_rows
-    from grouped
-    group by grouped.charge_date, grouped.cell_id
+    from weighted
+    group by weighted.charge_date, weighted.cell_id
 ),
 
 scaled as (
     select
-        grouped.charge_date,
-        grouped.cell_id,
-        grouped.owner_id,
-        grouped.from_zone,
-        grouped.to_zone,
-        grouped.residual_reason,
-        grouped.requests,
-        grouped.input_tokens,
-        grouped.output_tokens,
-        grouped.bytes,
+        weighted.charge_date,
+        weighted.cell_id,
+        weighted.owner_id,
+        weighted.from_zone,
+        weighted.to_zone,
+        weighted.residual_reason,
+        weighted.requests,
+        weighted.input_tokens,
+        weighted.output_tokens,
+        weighted.bytes,
         cast(
             case
-                when totals.cell_weight = 0 then 1
-                when totals.cell_weight < 1000000000000000 then grouped.weight
-                when grouped.weight = 0 then 0
+                when coalesce(totals.cell_weight, 0) = 0 then 1
+                when totals.cell_weight < 1000000000000000 then coalesce(weighted.weight, 0)
+                when coalesce(weighted.weight, 0) = 0 then 0
                 else greatest(
                     1,
                     idiv(
-                        cast(grouped.weight as decimal(22, 0))
+                        cast(weighted.weight as decimal(22, 0))
                         * cast(999999999999999 - totals.cell_rows as decimal(15, 0)),
                         totals.cell_weight
                     )
                 )
             end as decimal(15, 0)
         ) as weight
-    from grouped
+    from weighted
     inner join totals
-        on grouped.charge_date = totals.charge_date
-        and grouped.cell_id = totals.cell_id
+        on weighted.charge_date = totals.charge_date
+        and weighted.cell_id = totals.cell_id
 ),
 
 keyed as (
@@ -352,10 +338,11 @@ cumulated as (
     from keyed
 ),
 
-units as (
+/* Scaled here, a row a cell: rescaling a DECIMAL costs more than all other work on a row of the fact. */
+cell_units as (
     select
-        cumulated.*,
-        cast(cumulated.until_weight - cumulated.weight as decimal(15, 0)) as before_weight,
+        cells.charge_date,
+        cells.cell_id,
         cells.billing_currency,
         cells.fx_date,
         cells.method_id,
@@ -373,10 +360,28 @@ units as (
             as decimal(22, 0)) as effective_cost_reporting_units,
         cast(cast(cells.list_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
             as decimal(22, 0)) as list_cost_reporting_units
+    from cells
+),
+
+units as (
+    select
+        cumulated.*,
+        cast(cumulated.until_weight - cumulated.weight as decimal(15, 0)) as before_weight,
+        cell_units.billing_currency,
+        cell_units.fx_date,
+        cell_units.method_id,
+        cell_units.evidence,
+        cell_units.cost_state,
+        cell_units.billed_cost_units,
+        cell_units.effective_cost_units,
+        cell_units.list_cost_units,
+        cell_units.billed_cost_reporting_units,
+        cell_units.effective_cost_reporting_units,
+        cell_units.list_cost_reporting_units
     from cumulated
-    inner join cells
-        on cumulated.charge_date = cells.charge_date
-        and cumulated.cell_id = cells.cell_id
+    inner join cell_units
+        on cumulated.charge_date = cell_units.charge_date
+        and cumulated.cell_id = cell_units.cell_id
 ),
 
 split as (
