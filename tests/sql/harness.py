@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,15 @@ _TextLoader.add_constructor("tag:yaml.org,2002:str", _construct_scalar)
 
 
 def _read(name: str, root: Path) -> Model:
+    return _read_project_model(name) if root == MODELS_ROOT else _read_model(name, root)
+
+
+@cache
+def _read_project_model(name: str) -> Model:
+    return _read_model(name, MODELS_ROOT)
+
+
+def _read_model(name: str, root: Path) -> Model:
     layer, _, table = name.partition(".")
     return read_model(root / layer / f"{table}.sql", read_dictionary(root / "dictionary.yml"))
 
