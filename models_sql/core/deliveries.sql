@@ -1,6 +1,6 @@
 /*
 description: >
-    Deliveries, passed through for the marts.
+    What every source delivered and when, passed through for the marts.
 materialized: view
 columns:
     source: null

@@ -1,5 +1,5 @@
 /*
-description: Who every owner id of a day is.
+description: Who every owner id of a day is, one column a dimension; null where nobody names it.
 grain: [charge_date, owner_id]
 materialized: table
 partition_by: {column: charge_date, unit: day}

@@ -21,7 +21,9 @@ columns:
     overrun_probability: null
     overrun_date: null
     variance: budget minus the expected landing (actual where there is no forecast); negative is overrun
-    status: null
+    status: >
+        of a budget: not_started; over (spent); within (ended); at_risk (median above), watch (p90 above),
+        on_track; no_forecast
     top_driver: null
     currency: null
     feature: null

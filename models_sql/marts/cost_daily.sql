@@ -41,7 +41,7 @@ columns:
     list_cost_reporting: null
     reporting_currency: null
     fx_date: null
-    requests: null
+    requests: each call stands once, on one row of those that share its cost, so that sums are right
     input_tokens: null
     output_tokens: null
     bytes: null

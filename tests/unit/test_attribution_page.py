@@ -65,6 +65,7 @@ def _ids(rows: list[dict[str, str]]) -> list[str]:
 
 ROUNDING = _table("The rounding rule")
 COVERAGE = _table("Coverage")
+TAGS = _table("Tags")
 SPREAD = _table("From bill line to days")
 FX = _table("Into the reporting currency")
 EGRESS = _table("Traffic")
@@ -241,6 +242,48 @@ def test_coverage(row: Mapping[str, str]) -> None:
         _number(row[name]) for name in ("A pays", "B pays", "unlogged_usage")
     ]
     assert sum(shares.values()) == _number(row["cost"])
+
+
+@pytest.mark.parametrize("row", TAGS, ids=[" ".join(row.values()) for row in TAGS])
+def test_tags(row: Mapping[str, str]) -> None:
+    cell = {
+        "charge_date": "2026-11-05",
+        "cell_id": "cell",
+        "pool_key": POOL,
+        "method_id": "tokens",
+        "token_class": "output_tokens",
+        "feature": _name(row["tag"]),
+        "billing_currency": "USD",
+        **dict.fromkeys(("billed_cost", "effective_cost"), "1"),
+        "missing_quantity": "0",
+    }
+    usage = [_usage("A", 1), _usage("B", 1)]
+    logged = [
+        {
+            "charge_date": "2026-11-05",
+            "usage_id": who,
+            "owner_id": who,
+            "user_id": who,
+            "feature": _name(row[f"{who} in the logs"]),
+        }
+        for who in ("A", "B")
+    ]
+    given = {"core.cells": [cell], "core.usage_costs": usage}
+    tagged = run_model("core.tagged_owners", {**given, "core.request_usage": logged}, DAY)
+    known = {found["log_owner_id"]: found for found in tagged}
+    if row["tag"] != "none":
+        expected = [_name(row["A counts as"]), _name(row["B counts as"])]
+        assert [known[who]["feature"] for who in ("A", "B")] == expected
+        assert [known[who]["user_id"] for who in ("A", "B")] == ["A", "B"]
+        assert {found["is_tag_overruled"] for found in tagged} == {row["overruled"] == "yes"}
+    facts = run_model("core.attributed_costs", {**given, "core.tagged_owners": tagged}, DAY)
+    paid = {fact["owner_id"]: fact["billed_cost"] for fact in facts}
+    owners = [known[who]["owner_id"] if who in known else who for who in ("A", "B")]
+    assert paid == dict.fromkeys(owners, Decimal("0.5"))
+
+
+def _name(text: str) -> str | None:
+    return None if text == "none" else text
 
 
 def test_traffic() -> None:
