@@ -34,7 +34,7 @@ columns:
     fx_date: null
     billed_quantity: null
     logged_quantity: the whole pool's, on the first cell of the pool only, so that it adds up
-    coverage_share: logged over billed quantity of the whole pool
+    coverage_share: logged over billed quantity of the whole pool; a million times or more shows as 999999.999999999999
     is_over_logged: null
     is_pool_first: null
     missing_quantity: null
@@ -341,10 +341,15 @@ resolved as (
             when measured.pool_billed_tokens > 0
                 then cast(
                     cast(
-                        idiv(
-                            cast(measured.pool_logged_quantity as decimal(22, 0))
-                            * cast(1000000000000 as decimal(13, 0)),
-                            measured.pool_billed_tokens
+                        least(
+                            cast(
+                                idiv(
+                                    cast(measured.pool_logged_quantity as decimal(22, 0))
+                                    * cast(1000000000000 as decimal(13, 0)),
+                                    measured.pool_billed_tokens
+                                ) as decimal(38, 0)
+                            ),
+                            cast(999999999999999999 as decimal(38, 0))
                         ) as decimal(24, 0)
                     ) * cast(0.000000000001 as decimal(13, 12)) as decimal(18, 12)
                 )

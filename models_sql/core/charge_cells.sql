@@ -1,7 +1,7 @@
 /*
 description: >
     Each charge split exactly over the UTC days it covers: by seconds, in integers of 1e-12, so that the days of
-    a charge sum to the charge to the last digit. Purchases, tax and one-time charges stand on their start day.
+    a charge sum to the charge to the last digit. Tax, credits and one-time charges stand on their start day.
 grain: [charge_id, cell_id]
 materialized: table
 partition_by: {column: charge_date, unit: day}
@@ -19,7 +19,7 @@ columns:
     billed_cost_reporting: null
     effective_cost_reporting: null
     list_cost_reporting: null
-    billed_quantity: null
+    billed_quantity: to a millionth of a token
 checks:
     - name: line_equals_its_cells
       severity: fail
@@ -131,7 +131,7 @@ units as (
             as decimal(22, 0)) as effective_reporting_units,
         cast(cast(shares.list_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
             as decimal(22, 0)) as list_reporting_units,
-        cast(cast(shares.billed_quantity as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+        cast(cast(shares.billed_quantity as decimal(28, 6)) * cast(1000000 as decimal(7, 0))
             as decimal(22, 0)) as quantity_units
     from shares
 ),
@@ -176,6 +176,6 @@ select
         as decimal(38, 12)) as effective_cost_reporting,
     cast(cast(split.list_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
         as decimal(38, 12)) as list_cost_reporting,
-    cast(cast(split.quantity_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+    cast(cast(split.quantity_part as decimal(24, 0)) * cast(0.000001 as decimal(7, 6))
         as decimal(38, 12)) as billed_quantity
 from split

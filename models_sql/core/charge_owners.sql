@@ -26,29 +26,35 @@ facts as (select * from core.attributed_costs),
 
 charge_cells as (select * from core.charge_cells),
 
-rows_ranked as (
+sized as (
     select
         facts.*,
         cast(
-            sum(
-                cast(abs(cast(facts.effective_cost as decimal(24, 12))) * cast(1000000000000 as decimal(13, 0))
-                    as decimal(38, 0))
-            ) over (
-                partition by facts.charge_date, facts.cell_id order by facts.row_id
+            cast(
+                abs(coalesce(facts.effective_cost, 0)) + abs(coalesce(facts.billed_cost, 0))
+                + abs(coalesce(facts.list_cost, 0)) as decimal(24, 12)
+            ) * cast(1000000000000 as decimal(13, 0)) as decimal(38, 0)
+        ) as size_units
+    from facts
+    where facts.cost_state <> 'estimated'
+),
+
+rows_ranked as (
+    select
+        sized.*,
+        cast(
+            sum(sized.size_units) over (
+                partition by sized.charge_date, sized.cell_id order by sized.row_id
                 rows between unbounded preceding and current row
             ) as decimal(38, 0)
         ) as until_units,
         cast(
-            sum(
-                cast(abs(cast(facts.effective_cost as decimal(24, 12))) * cast(1000000000000 as decimal(13, 0))
-                    as decimal(38, 0))
-            ) over (partition by facts.charge_date, facts.cell_id) as decimal(38, 0)
+            sum(sized.size_units) over (partition by sized.charge_date, sized.cell_id) as decimal(38, 0)
         ) as total_units,
-        cast(row_number() over (partition by facts.charge_date, facts.cell_id order by facts.row_id)
+        cast(row_number() over (partition by sized.charge_date, sized.cell_id order by sized.row_id)
             as decimal(15, 0)) as row_position,
-        cast(count(*) over (partition by facts.charge_date, facts.cell_id) as decimal(15, 0)) as row_total
-    from facts
-    where facts.cost_state <> 'estimated'
+        cast(count(*) over (partition by sized.charge_date, sized.cell_id) as decimal(15, 0)) as row_total
+    from sized
 ),
 
 weights as (

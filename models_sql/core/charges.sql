@@ -221,13 +221,13 @@ joined as (
             when classified.token_class is null then null
             when consumed_units.base_unit = 'tokens'
                 then cast(
-                    cast(signed.consumed_quantity as decimal(24, 12))
-                    * cast(consumed_units.multiplier as decimal(13, 0)) as decimal(38, 12)
+                    cast(signed.consumed_quantity as decimal(27, 10))
+                    * cast(consumed_units.multiplier as decimal(8, 0)) as decimal(38, 12)
                 )
             when priced_units.base_unit is not null
                 then cast(
-                    cast(signed.pricing_quantity as decimal(24, 12))
-                    * cast(priced_units.multiplier as decimal(13, 0)) as decimal(38, 12)
+                    cast(signed.pricing_quantity as decimal(27, 10))
+                    * cast(priced_units.multiplier as decimal(8, 0)) as decimal(38, 12)
                 )
         end as billed_quantity,
         case

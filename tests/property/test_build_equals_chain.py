@@ -50,7 +50,7 @@ def _line(kind: str, cost: str, **rest: Any) -> Line:
 
 COMPANY = Company(
     lines=(
-        _line("tokens", "10.000000000001"),
+        _line("tokens", "10.00000000001"),
         _line("tokens", "3.33", account="222"),
         _line("tokens", "-1.5", feed=1, day=1, period="three_days", token_class="uncached_input_tokens"),
         _line("tokens", "700", feed=2, day=2, period="month", quantity=None),

@@ -257,7 +257,7 @@ WITH charge_cells AS (
     END AS pool_billed_quantity,
     ROW_NUMBER() OVER (
       PARTITION BY pooled.charge_date, pooled.pool_key
-      ORDER BY pooled.cell_id NULLS LAST
+      ORDER BY COALESCE(pooled.billed_quantity, 0) DESC, COALESCE(pooled.effective_cost, 0) DESC, pooled.cell_id NULLS LAST
     ) AS pool_position
   FROM pooled
 ), measured AS (
@@ -281,19 +281,22 @@ WITH charge_cells AS (
     ) AS is_over_logged,
     CASE
       WHEN measured.pool_billed_tokens > 0
-      THEN CAST(CAST(CAST((
-        (
-          CAST(measured.pool_logged_quantity AS DECIMAL(22, 0)) * CAST(1000000000000 AS DECIMAL(13, 0))
-        ) - (
+      THEN CAST(CAST(LEAST(
+        CAST(CAST((
           (
             CAST(measured.pool_logged_quantity AS DECIMAL(22, 0)) * CAST(1000000000000 AS DECIMAL(13, 0))
-          ) % (
-            measured.pool_billed_tokens
+          ) - (
+            (
+              CAST(measured.pool_logged_quantity AS DECIMAL(22, 0)) * CAST(1000000000000 AS DECIMAL(13, 0))
+            ) % (
+              measured.pool_billed_tokens
+            )
           )
-        )
-      ) / (
-        measured.pool_billed_tokens
-      ) AS DECIMAL(38, 0)) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(18, 12))
+        ) / (
+          measured.pool_billed_tokens
+        ) AS DECIMAL(38, 0)) AS DECIMAL(38, 0)),
+        CAST(999999999999999999 AS DECIMAL(38, 0))
+      ) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(18, 12))
     END AS coverage_share,
     workloads.feature AS workload_feature,
     workloads.endpoint AS workload_endpoint,
@@ -387,7 +390,7 @@ WITH charge_cells AS (
     ON usage_pools.provider = coverage.provider
     AND coverage.billing_period_start <= CAST(usage_pools.charge_date AS TIMESTAMP_NTZ)
     AND coverage.billing_period_start > CAST(usage_pools.charge_date AS TIMESTAMP_NTZ) - INTERVAL '31' DAY
-    AND DATE_TRUNC('MONTH', usage_pools.charge_date) = TRUNC(CAST(coverage.billing_period_start AS DATE), 'MONTH')
+    AND CAST(DATE_TRUNC('MONTH', usage_pools.charge_date) AS DATE) = CAST(DATE_TRUNC('MONTH', coverage.billing_period_start) AS DATE)
     AND coverage.watermark_at >= CAST(usage_pools.charge_date AS TIMESTAMP_NTZ) + INTERVAL '1' DAY
   LEFT JOIN measured
     ON usage_pools.charge_date = measured.charge_date

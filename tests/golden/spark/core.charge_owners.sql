@@ -6,24 +6,25 @@ WITH facts AS (
   SELECT
     *
   FROM core.charge_cells
-), rows_ranked AS (
+), sized AS (
   SELECT
     facts.*,
-    CAST(SUM(
-      CAST(ABS(CAST(facts.effective_cost AS DECIMAL(24, 12))) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(38, 0))
-    ) OVER (
-      PARTITION BY facts.charge_date, facts.cell_id
-      ORDER BY facts.row_id NULLS LAST
-      rows BETWEEN UNBOUNDED preceding AND CURRENT ROW
-    ) AS DECIMAL(38, 0)) AS until_units,
-    CAST(SUM(
-      CAST(ABS(CAST(facts.effective_cost AS DECIMAL(24, 12))) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(38, 0))
-    ) OVER (PARTITION BY facts.charge_date, facts.cell_id) AS DECIMAL(38, 0)) AS total_units,
-    CAST(ROW_NUMBER() OVER (PARTITION BY facts.charge_date, facts.cell_id ORDER BY facts.row_id NULLS LAST) AS DECIMAL(15, 0)) AS row_position,
-    CAST(COUNT(*) OVER (PARTITION BY facts.charge_date, facts.cell_id) AS DECIMAL(15, 0)) AS row_total
+    CAST(CAST(ABS(COALESCE(facts.effective_cost, 0)) + ABS(COALESCE(facts.billed_cost, 0)) + ABS(COALESCE(facts.list_cost, 0)) AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(38, 0)) AS size_units
   FROM facts
   WHERE
     facts.cost_state <> 'estimated'
+), rows_ranked AS (
+  SELECT
+    sized.*,
+    CAST(SUM(sized.size_units) OVER (
+      PARTITION BY sized.charge_date, sized.cell_id
+      ORDER BY sized.row_id NULLS LAST
+      rows BETWEEN UNBOUNDED preceding AND CURRENT ROW
+    ) AS DECIMAL(38, 0)) AS until_units,
+    CAST(SUM(sized.size_units) OVER (PARTITION BY sized.charge_date, sized.cell_id) AS DECIMAL(38, 0)) AS total_units,
+    CAST(ROW_NUMBER() OVER (PARTITION BY sized.charge_date, sized.cell_id ORDER BY sized.row_id NULLS LAST) AS DECIMAL(15, 0)) AS row_position,
+    CAST(COUNT(*) OVER (PARTITION BY sized.charge_date, sized.cell_id) AS DECIMAL(15, 0)) AS row_total
+  FROM sized
 ), weights AS (
   SELECT
     rows_ranked.*,

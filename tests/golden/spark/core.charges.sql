@@ -154,9 +154,9 @@ WITH source AS (
       WHEN classified.token_class IS NULL
       THEN NULL
       WHEN consumed_units.base_unit = 'tokens'
-      THEN CAST(CAST(signed.consumed_quantity AS DECIMAL(24, 12)) * CAST(consumed_units.multiplier AS DECIMAL(13, 0)) AS DECIMAL(38, 12))
+      THEN CAST(CAST(signed.consumed_quantity AS DECIMAL(27, 10)) * CAST(consumed_units.multiplier AS DECIMAL(8, 0)) AS DECIMAL(38, 12))
       WHEN NOT priced_units.base_unit IS NULL
-      THEN CAST(CAST(signed.pricing_quantity AS DECIMAL(24, 12)) * CAST(priced_units.multiplier AS DECIMAL(13, 0)) AS DECIMAL(38, 12))
+      THEN CAST(CAST(signed.pricing_quantity AS DECIMAL(27, 10)) * CAST(priced_units.multiplier AS DECIMAL(8, 0)) AS DECIMAL(38, 12))
     END AS billed_quantity,
     CASE
       WHEN signed.billing_currency = :reporting_currency
