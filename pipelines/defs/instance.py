@@ -1,0 +1,55 @@
+"""Dagster's own files: where they are, what a killed run left in them, and what is old.
+
+What belongs here: opening and tidying the instance. What must not: runs of ours or assets.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+HOME_VARIABLE = "DAGSTER_HOME"
+HOME_TAG = "everycent/home"
+KEPT_DAYS = 90
+SETTINGS = Path(__file__).resolve().parents[2] / "dagster_home" / "dagster.yaml"
+_MINIMAL_SETTINGS = "telemetry:\n  enabled: false\n"
+_UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED]
+
+
+@contextmanager
+def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance in $DAGSTER_HOME, else in `<home>/dagster`, made with the project's dagster.yaml."""
+    folder = Path(os.environ.get(HOME_VARIABLE) or home / "dagster").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "dagster.yaml"
+    if not settings.exists():
+        if SETTINGS.exists():
+            shutil.copyfile(SETTINGS, settings)
+        else:
+            settings.write_text(_MINIMAL_SETTINGS)
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        yield instance
+
+
+def tidy_runs(instance: dg.DagsterInstance, home: Path, now: datetime) -> None:
+    """Mark runs of this home that never ended as failed, and remove runs older than `KEPT_DAYS` with their files.
+
+    The caller holds the home's writer lock, so no run of it is alive. Dagster's own retention knows only ticks,
+    and deleting a run leaves its event file behind.
+    """
+    tags = {HOME_TAG: str(home.resolve())}
+    for run in instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED, tags=tags)):
+        instance.report_run_failed(run, "The process ended before the run did.")
+    before = now.replace(tzinfo=UTC) - timedelta(days=KEPT_DAYS)
+    events = Path(instance.root_directory) / "history" / "runs"
+    for record in instance.get_run_records(dg.RunsFilter(created_before=before)):
+        run_id = record.dagster_run.run_id
+        instance.delete_run(run_id)
+        for suffix in (".db", ".db-wal", ".db-shm"):
+            (events / f"{run_id}{suffix}").unlink(missing_ok=True)

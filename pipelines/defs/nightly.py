@@ -1,0 +1,129 @@
+"""One nightly run from the command line or cron: the Dagster job in this process, without any daemon.
+
+What belongs here: the order of landing and building, the outcome in words, the exit code. What must not: assets
+(`assets`), Dagster's own files (`instance`).
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from connectors.common.contract import Severity
+from pipelines.config.model import Config
+from pipelines.defs.assets import OUTLOOK_KEY, RELEASE_KEY, REPORT_KEY, source_key
+from pipelines.defs.build import NIGHTLY_JOB, build_defs
+from pipelines.defs.instance import HOME_TAG, open_instance, tidy_runs
+from pipelines.defs.metadata import asset_key
+from pipelines.defs.partitions import build_range_tags
+from pipelines.defs.plan import Plan, build_plan
+from pipelines.defs.session import NightSession
+from pipelines.night.run import Night, NightRequest, load_models
+from pipelines.progress import Progress
+from pipelines.results import ExitCode, NightlyResult
+from pipelines.warehouse.errors import BuildError
+from pipelines.warehouse.publish import read_current_manifest
+from pipelines.warehouse.release import ReleaseStore
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def run_nightly(
+    config: Config,
+    *,
+    home: Path,
+    today: date | None,
+    as_of: datetime | None,
+    since: date | None,
+    progress: Progress,
+    now: datetime | None = None,
+) -> NightlyResult:
+    """Run a night and say how it went; `now` is the clock, in UTC without zone.
+
+    A failed check of severity `fail` gives exit code 1 and leaves `current` as it was; any other error is raised
+    as it came. Models that nothing changed for are no step of the run: Dagster shows what was made, not what
+    was looked at.
+    """
+    now = now or datetime.now(UTC).replace(tzinfo=None)
+    request = NightRequest(config, home, today or (as_of or now).date(), now, as_of, since)
+    started = time.monotonic()
+    models = load_models(home)
+    with Night(request, models) as night:
+        session = NightSession(night, progress)
+        defs = build_defs(config, models, home=home, session=session)
+        with open_instance(home) as instance:
+            tidy_runs(instance, home, now)
+            run = _Run(session, defs.resolve_job_def(NIGHTLY_JOB), instance)
+            is_done = run.execute()
+        if is_done:
+            return night.result()
+        return _explain_failure(session, time.monotonic() - started)
+
+
+class _Run:
+    """The two halves of a night: landing says which days and models are due, then these are built."""
+
+    def __init__(self, session: NightSession, job: dg.JobDefinition, instance: dg.DagsterInstance) -> None:
+        self._session = session
+        self._job = job
+        self._instance = instance
+
+    def execute(self) -> bool:
+        """Run both halves; False when a check stopped the second. Raises what a step raised."""
+        session, request = self._session, self._session.night.request
+        sources = [source_key(source) for source in request.config.sources]
+        session.progress.step("Land sources", len(sources))
+        is_done = not sources or self._execute(sources, None)
+        if not is_done:
+            return False
+        session.gather()
+        previous = None if session.night.is_side_run else read_current_manifest(request.home)
+        plan = build_plan(session.night.build, previous)
+        session.progress.step("Build tables", len(plan.models))
+        return self._execute(_select(plan), plan.first_day)
+
+    def _execute(self, selection: list[dg.AssetKey], first_day: date | None) -> bool:
+        request = self._session.night.request
+        tags = build_range_tags(first_day, request.today)
+        result = self._job.execute_in_process(
+            run_config=_QUIET,
+            instance=self._instance,
+            asset_selection=selection,
+            tags={**tags, HOME_TAG: str(request.home.resolve())},
+            raise_on_error=False,
+        )
+        if self._session.error is not None:
+            raise self._session.error
+        return result.success
+
+
+def _select(plan: Plan) -> list[dg.AssetKey]:
+    models = [asset_key(name) for name in plan.models]
+    return [*models, *([OUTLOOK_KEY] if plan.is_outlook_due else []), RELEASE_KEY, REPORT_KEY]
+
+
+def _explain_failure(session: NightSession, seconds: float) -> NightlyResult:
+    night = session.night
+    failed = tuple(
+        f"{model}: check {check.name} ({check.description}) has {check.violations} violating rows, first "
+        f"{dict(check.sample[0]) if check.sample else 'unknown'}. Look into models_sql/{model.replace('.', '/')}.sql "
+        "and what it reads; the release before stays current."
+        for model, check in night.build.failed_checks
+    )
+    if not failed:
+        raise BuildError("the run stopped without an error or a failed check; look into Dagster's run log")
+    store = ReleaseStore(night.request.home)
+    return NightlyResult(
+        exit_code=ExitCode.NOTHING_PUBLISHED,
+        release_path=store.current().path if store.pointer.is_symlink() else None,
+        is_published=False,
+        unchanged=False,
+        source_faults=tuple(
+            f"{f.source}: {f.message}" for f in night.findings if f.severity is Severity.FAULT
+        ),
+        failed_checks=failed,
+        seconds=seconds,
+    )
