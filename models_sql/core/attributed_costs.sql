@@ -248,11 +248,12 @@ weighted as (
     select * from whole_rows
 ),
 
+/* Only where tags rename owners can two rows of a cell become one; grouping the rest would be work for nothing. */
 owned as (
     select
         weighted.charge_date,
         weighted.cell_id,
-        coalesce(tagged.owner_id, weighted.owner_id) as owner_id,
+        weighted.owner_id,
         weighted.from_zone,
         weighted.to_zone,
         weighted.residual_reason,
@@ -266,49 +267,75 @@ owned as (
         on weighted.charge_date = tagged.charge_date
         and weighted.cell_id = tagged.cell_id
         and weighted.owner_id = tagged.log_owner_id
+    where tagged.owner_id is null
+    union all
+    select
+        weighted.charge_date,
+        weighted.cell_id,
+        tagged.owner_id,
+        weighted.from_zone,
+        weighted.to_zone,
+        weighted.residual_reason,
+        cast(sum(weighted.weight) as decimal(38, 0)) as weight,
+        sum(weighted.requests) as requests,
+        sum(weighted.input_tokens) as input_tokens,
+        sum(weighted.output_tokens) as output_tokens,
+        sum(weighted.bytes) as bytes
+    from weighted
+    inner join tagged
+        on weighted.charge_date = tagged.charge_date
+        and weighted.cell_id = tagged.cell_id
+        and weighted.owner_id = tagged.log_owner_id
+    group by
+        weighted.charge_date,
+        weighted.cell_id,
+        tagged.owner_id,
+        weighted.from_zone,
+        weighted.to_zone,
+        weighted.residual_reason
 ),
 
 totals as (
     select
-        weighted.charge_date,
-        weighted.cell_id,
-        cast(sum(weighted.weight) as decimal(38, 0)) as cell_weight,
+        owned.charge_date,
+        owned.cell_id,
+        cast(sum(owned.weight) as decimal(38, 0)) as cell_weight,
         cast(count(*) as decimal(15, 0)) as cell_rows
-    from weighted
-    group by weighted.charge_date, weighted.cell_id
+    from owned
+    group by owned.charge_date, owned.cell_id
 ),
 
 scaled as (
     select
-        weighted.charge_date,
-        weighted.cell_id,
-        weighted.owner_id,
-        weighted.from_zone,
-        weighted.to_zone,
-        weighted.residual_reason,
-        weighted.requests,
-        weighted.input_tokens,
-        weighted.output_tokens,
-        weighted.bytes,
+        owned.charge_date,
+        owned.cell_id,
+        owned.owner_id,
+        owned.from_zone,
+        owned.to_zone,
+        owned.residual_reason,
+        owned.requests,
+        owned.input_tokens,
+        owned.output_tokens,
+        owned.bytes,
         cast(
             case
                 when coalesce(totals.cell_weight, 0) = 0 then 1
-                when totals.cell_weight < 1000000000000000 then coalesce(weighted.weight, 0)
-                when coalesce(weighted.weight, 0) = 0 then 0
+                when totals.cell_weight < 1000000000000000 then coalesce(owned.weight, 0)
+                when coalesce(owned.weight, 0) = 0 then 0
                 else greatest(
                     1,
                     idiv(
-                        cast(weighted.weight as decimal(22, 0))
+                        cast(owned.weight as decimal(22, 0))
                         * cast(999999999999999 - totals.cell_rows as decimal(15, 0)),
                         totals.cell_weight
                     )
                 )
             end as decimal(15, 0)
         ) as weight
-    from weighted
+    from owned
     inner join totals
-        on weighted.charge_date = totals.charge_date
-        and weighted.cell_id = totals.cell_id
+        on owned.charge_date = totals.charge_date
+        and owned.cell_id = totals.cell_id
 ),
 
 keyed as (

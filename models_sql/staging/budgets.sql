@@ -37,5 +37,5 @@ select
     source.period_end,
     source.amount,
     source.currency,
-    source.measure,
+    source.measure
 from source

@@ -29,5 +29,5 @@ select
     source.model,
     source.zone,
     source.provisioned_seconds,
-    source.busy_seconds,
+    source.busy_seconds
 from source

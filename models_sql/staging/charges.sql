@@ -148,5 +148,5 @@ select
     source.x_tag_feature,
     source.x_tag_endpoint,
     source.x_tag_workflow,
-    source.x_tag_environment,
+    source.x_tag_environment
 from source

@@ -20,5 +20,5 @@ select
     source.column_name,
     source.corrected_value,
     source.reason,
-    source.status,
+    source.status
 from source

@@ -25,5 +25,5 @@ select
     source.service,
     source.feature,
     source.replica_id,
-    source.detail,
+    source.detail
 from source

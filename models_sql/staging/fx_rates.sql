@@ -19,5 +19,5 @@ select
     source.to_currency,
     source.rate_date,
     source.rate,
-    source.rate_source,
+    source.rate_source
 from source

@@ -18,5 +18,5 @@ select
     source.provider,
     source.model,
     source.valid_from,
-    source.valid_to,
+    source.valid_to
 from source

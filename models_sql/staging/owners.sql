@@ -36,5 +36,5 @@ select
     source.owner_name,
     source.cost_center,
     source.valid_from,
-    source.valid_to,
+    source.valid_to
 from source

@@ -45,5 +45,5 @@ select
     source.currency,
     source.is_override,
     source.is_wrong_from_start,
-    source.price_source,
+    source.price_source
 from source

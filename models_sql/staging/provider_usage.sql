@@ -37,5 +37,5 @@ select
     source.quantity,
     source.unit,
     source.requests,
-    source.is_final,
+    source.is_final
 from source

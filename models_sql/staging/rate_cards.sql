@@ -24,5 +24,5 @@ select
     source.cost_per_hour,
     source.currency,
     source.valid_from,
-    source.valid_to,
+    source.valid_to
 from source

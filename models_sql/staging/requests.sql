@@ -102,5 +102,5 @@ select
     source.to_zone,
     source.request_bytes,
     source.response_bytes,
-    source.replica_id,
+    source.replica_id
 from source

@@ -52,5 +52,5 @@ select
     source.agent,
     source.agent_step,
     source.environment,
-    source.session_id,
+    source.session_id
 from source

@@ -29,5 +29,5 @@ select
     source.signal,
     source.workload_ref,
     source.volume_bytes,
-    source.volume_count,
+    source.volume_count
 from source

@@ -35,5 +35,5 @@ select
     source.from_workload_ref,
     source.to_workload_ref,
     source.bytes,
-    source.round_trips_count,
+    source.round_trips_count
 from source

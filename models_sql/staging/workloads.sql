@@ -32,5 +32,5 @@ select
     source.environment,
     source.zone,
     source.valid_from,
-    source.valid_to,
+    source.valid_to
 from source

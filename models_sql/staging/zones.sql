@@ -22,5 +22,5 @@ select
     source.account_id,
     source.zone_name,
     source.zone_id,
-    source.region_id,
+    source.region_id
 from source
