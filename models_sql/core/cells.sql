@@ -402,10 +402,6 @@ estimated as (
         md5('estimated' || chr(31) || usage_pools.pool_key || chr(31)
             || coalesce(usage_pools.list_cost_currency, chr(30))) as cell_key,
         row_number() over (
-            partition by usage_pools.charge_date, usage_pools.pool_key
-            order by coalesce(usage_pools.list_cost_currency, chr(30))
-        ) as pool_position,
-        row_number() over (
             partition by usage_pools.charge_date, usage_pools.pool_key, usage_pools.list_cost_currency
             order by fx_rates.rate_date desc
         ) as rate_rank,
@@ -555,7 +551,7 @@ select
     cast(estimated_once.logged_quantity as decimal(38, 12)) as logged_quantity,
     cast(null as decimal(18, 12)) as coverage_share,
     false as is_over_logged,
-    estimated_once.pool_position = 1 as is_pool_first,
+    true as is_pool_first,
     cast(0 as decimal(38, 12)) as missing_quantity,
     estimated_once.pool_key,
     'list_price' as method_id,

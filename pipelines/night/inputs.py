@@ -74,27 +74,22 @@ STATUS_SCHEMA = pa.schema(
 )
 
 
-def build_lake_relations(reports: Sequence[SourceReport], since: date | None = None) -> dict[str, Relation]:
+def build_lake_relations(reports: Sequence[SourceReport]) -> dict[str, Relation]:
     """`lake.<dataset>` for every canonical dataset, of the files that are current; typed empty where there are none."""
     files: dict[str, list[TypedFile]] = {name: [] for name in DATASETS}
     for report in reports:
         for file in report.current_files:
             files[file.dataset].append(file)
     return {
-        f"lake.{name}": _build_relation(dataset, files[name], since) for name, dataset in DATASETS.items()
+        f"lake.{name}": _build_relation(dataset, files[name]) for name, dataset in DATASETS.items()
     }
 
 
-def _build_relation(dataset: Dataset, files: Iterable[TypedFile], since: date | None) -> Relation:
+def _build_relation(dataset: Dataset, files: Iterable[TypedFile]) -> Relation:
     unit = dataset.partition[1] if dataset.partition else None
-    first = (
-        ""
-        if since is None
-        else {"day": since.isoformat(), "month": since.isoformat()[:7]}.get(unit or "", "")
-    )
     partitions: dict[str, list[DataFile]] = {}
     for file in files:
-        if file.rows and file.partition >= first:
+        if file.rows:
             partitions.setdefault(file.partition, []).append(
                 DataFile(file.path, file.digest, file.rows, file.partition)
             )

@@ -6,7 +6,7 @@ What belongs here: holding the lock, the build and the findings of one run. What
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -45,6 +45,7 @@ from pipelines.results import ConservationLine, ExitCode, NightlyResult
 from pipelines.warehouse.engine import EngineSettings
 from pipelines.warehouse.ledger import LedgerFile, read_ledger, recover, write_ledger
 from pipelines.warehouse.lock import writer_lock
+from pipelines.warehouse.manifest import ReleaseManifest
 from pipelines.warehouse.models import ModelSet
 from pipelines.warehouse.publish import is_changed, publish, read_current_manifest
 from pipelines.warehouse.relations import DataFile, Relation, duckdb_columns
@@ -155,35 +156,23 @@ class Night:
                 "as_of": request.as_of or request.now,
                 "today": request.today,
                 "reporting_currency": config.reporting_currency,
+                "home": str(request.home.resolve()),
             },
-            previous=self._previous,
+            previous=_forget(self._previous, request.since),
             engine=EngineSettings(
                 **{key: value for key, value in config.engine.model_dump().items() if value is not None}
             ),
             code_version=code_version(self.models),
         )
-        for relation in build_lake_relations(resolved, request.since).values():
+        for relation in build_lake_relations(resolved).values():
             self._add_dataset(relation)
-        self.build.add_input(write_bill_deliveries(self.build.tables, self._covered(resolved)))
+        self.build.add_input(write_bill_deliveries(self.build.tables, resolved))
         self.build.add_table("lake.deliveries", build_delivery_table(resolved))
         self.build.add_table("lake.source_days", build_source_day_table(resolved))
         self.build.add_table("lake.findings", build_finding_table(self.findings))
         self.build.add_table("lake.source_status", build_status_table(resolved, request.as_of or request.now))
         for name, table in build_reference_tables(config, MODELS_FOLDER / "reference").items():
             self.build.add_table(name, table)
-
-    def _covered(self, reports: Sequence[SourceReport]) -> list[SourceReport]:
-        """The reports without billing periods before `--since`."""
-        since = self.request.since
-        if since is None:
-            return list(reports)
-        return [
-            replace(
-                report,
-                deliveries=tuple(d for d in report.deliveries if (d.period or "9") >= since.isoformat()[:7]),
-            )
-            for report in reports
-        ]
 
     def _add_dataset(self, relation: Relation) -> None:
         """A dataset of the lake, joined by what the config itself states of it."""
@@ -260,12 +249,18 @@ class Night:
     def publish(self) -> Release | None:
         """Publish what was built, unless a reader would see no difference. Raises PublishError on failed checks."""
         kind = "asof" if self.is_side_run else "release"
-        if not self.is_side_run and not self._ledger and not is_changed(self.build, self._previous):
+        if not self.is_side_run and not self._ledger and not self._is_changed():
             self.release = ReleaseStore(self.request.home).current()
             return None
         self.release = publish(self.build, self.run_id, self.request.now, kind, self._ledger)
         self.is_published = True
         return self.release
+
+    def _is_changed(self) -> bool:
+        """Whether a reader would see a difference; a home that was moved has other paths in its catalogue."""
+        previous = self._previous
+        is_moved = previous is None or previous.parameters.get("home") != self.build.parameters["home"]
+        return is_moved or is_changed(self.build, previous)
 
     def write_report(self) -> Path | None:
         """Render the weekly report of the newest settled week from the release; None where there is no settled week."""
@@ -297,13 +292,32 @@ class Night:
         )
 
     def _prove_conservation(self) -> tuple[ConservationLine, ...]:
-        billed = billed_totals(self._covered(list(self.reports.values())))
+        billed = billed_totals(list(self.reports.values()))
         rows = self.build.fetch(_ATTRIBUTED_SQL).to_pylist()
         attributed = {row["billing_currency"]: row["total"] or Decimal(0) for row in rows}
         return tuple(
             ConservationLine(currency, billed.get(currency, Decimal(0)), attributed.get(currency, Decimal(0)))
             for currency in sorted({*billed, *attributed})
         )
+
+
+def _forget(previous: ReleaseManifest | None, since: date | None) -> ReleaseManifest | None:
+    """The manifest without what is known of partitions from `since` on, so that these are built again."""
+    if previous is None or since is None:
+        return previous
+    day, month = since.isoformat(), since.isoformat()[:7]
+    relations = {
+        name: replace(
+            record,
+            fingerprints={
+                key: value
+                for key, value in record.fingerprints.items()
+                if key < (month if len(key) == len(month) else day) and key != "all"
+            },
+        )
+        for name, record in previous.relations.items()
+    }
+    return replace(previous, relations=relations)
 
 
 def load_models(home: Path | None = None) -> ModelSet:

@@ -14,7 +14,6 @@ from pipelines.night.run import Night, NightRequest, load_models
 from pipelines.warehouse.engine import EngineSettings
 from pipelines.warehouse.runner import Build
 
-LEDGER = ("staging.ledger_forecasts", "staging.ledger_budget_forecasts", "staging.ledger_anomalies")
 CONFIG = """
 home: home
 identity: {pseudonymise: false}
@@ -65,3 +64,4 @@ def test_a_day_at_a_time_equals_a_month_at_once(night: Night, tmp_path: Path) ->
     monthly = _build(night, tmp_path / "monthly", 31)
     assert len(daily["core.attributed_costs"]) >= 8
     assert {name: files for name, files in daily.items() if files != monthly[name]} == {}
+
