@@ -14,7 +14,6 @@ import dagster as dg
 
 from pipelines.config.model import Config
 from pipelines.defs.assets import (
-    CONNECTOR_GROUP,
     NIGHT,
     REPORT_KEY,
     build_model_asset,
