@@ -91,7 +91,11 @@ FLOW = {
     "to_zone": "use1-az2",
     "bytes": "5000",
 }
-_NIGHT_READS_LATE = ("staging.ledger_forecasts", "staging.ledger_budget_forecasts", "staging.ledger_anomalies")
+_NIGHT_READS_LATE = (
+    "staging.ledger_forecasts",
+    "staging.ledger_budget_forecasts",
+    "staging.ledger_anomalies",
+)
 
 Row = Mapping[str, Any]
 
@@ -128,10 +132,10 @@ class Outcome:
         assert len(found) == 1, f"wanted one finding {kind}, got {known}"
         return found[0]
 
-    def completeness(self, source: str) -> dict[str | None, str]:
-        """Finding → state of a source in marts.data_completeness; under None the state of the source itself."""
+    def completeness(self, source: str) -> set[tuple[str | None, str]]:
+        """(finding, state) of a source in marts.data_completeness; without finding the state of the source itself."""
         rows = self.query("select source, finding, state from marts.data_completeness")
-        return {row["finding"]: row["state"] for row in rows if row["source"] == source}
+        return {(row["finding"], row["state"]) for row in rows if row["source"] == source}
 
 
 @dataclass
@@ -161,7 +165,9 @@ class Company:
             assert night.release is not None
             return Outcome(night.result(), tuple(night.findings), night.release.path)
 
-    def write_bill(self, name: str, lines: Iterable[Mapping[str, str]], columns: Iterable[str] = LINE) -> Path:
+    def write_bill(
+        self, name: str, lines: Iterable[Mapping[str, str]], columns: Iterable[str] = LINE
+    ) -> Path:
         """Write a FOCUS bill such as `aws/bill.csv`."""
         return write_csv(self.folder / name, [LINE | line for line in lines], columns)
 
@@ -195,7 +201,9 @@ def write_company(folder: Path) -> Company:
     return company
 
 
-def span(name: str, *, trace: str = "trace 1", parent: str | None = None, minute: int = 0, **call: Any) -> dict[str, Any]:
+def span(
+    name: str, *, trace: str = "trace 1", parent: str | None = None, minute: int = 0, **call: Any
+) -> dict[str, Any]:
     """An OTLP span; with `model`, `input`, `output` it is a model call. Names become ids."""
     start = int(datetime(2026, 11, 1, 12, minute).timestamp()) * 10**9
     attributes = []
