@@ -62,122 +62,74 @@ named as (
         and coalesce(usage.model, chr(30)) = coalesce(names.logged_model, chr(30))
 ),
 
+token_classes as (
+    select 'uncached_input_tokens' as token_class
+    union all
+    select 'cache_read_tokens' as token_class
+    union all
+    select 'cache_write_5m_tokens' as token_class
+    union all
+    select 'cache_write_1h_tokens' as token_class
+    union all
+    select 'output_tokens' as token_class
+),
+
+crossed as (
+    select
+        named.usage_id,
+        named.charge_date,
+        named.owner_id,
+        named.priced_provider as provider,
+        named.priced_model as model,
+        token_classes.token_class,
+        named.service_tier,
+        named.context_min_tokens,
+        named.region_id,
+        named.from_zone,
+        named.to_zone,
+        named.name_problem as unpriced_reason,
+        case token_classes.token_class
+            when 'uncached_input_tokens' then named.uncached_input_tokens
+            when 'cache_read_tokens' then named.cache_read_tokens
+            when 'cache_write_5m_tokens' then named.cache_write_5m_tokens
+            when 'cache_write_1h_tokens' then named.cache_write_1h_tokens
+            else named.output_tokens
+        end as quantity_tokens,
+        case when token_classes.token_class = named.requests_class then named.requests else 0 end as requests,
+        token_classes.token_class = named.requests_class as is_requests_class
+    from named
+    cross join token_classes
+),
+
 by_class as (
-    select
-        named.usage_id,
-        named.charge_date,
-        named.owner_id,
-        named.priced_provider as provider,
-        named.priced_model as model,
-        'uncached_input_tokens' as token_class,
-        named.service_tier,
-        named.context_min_tokens,
-        named.region_id,
-        named.from_zone,
-        named.to_zone,
-        named.name_problem as unpriced_reason,
-        named.uncached_input_tokens as quantity_tokens,
-        case when named.requests_class = 'uncached_input_tokens' then named.requests else 0 end as requests
-    from named
-    where named.uncached_input_tokens > 0 or named.requests_class = 'uncached_input_tokens'
-    union all
-    select
-        named.usage_id,
-        named.charge_date,
-        named.owner_id,
-        named.priced_provider as provider,
-        named.priced_model as model,
-        'cache_read_tokens' as token_class,
-        named.service_tier,
-        named.context_min_tokens,
-        named.region_id,
-        named.from_zone,
-        named.to_zone,
-        named.name_problem as unpriced_reason,
-        named.cache_read_tokens as quantity_tokens,
-        case when named.requests_class = 'cache_read_tokens' then named.requests else 0 end as requests
-    from named
-    where named.cache_read_tokens > 0 or named.requests_class = 'cache_read_tokens'
-    union all
-    select
-        named.usage_id,
-        named.charge_date,
-        named.owner_id,
-        named.priced_provider as provider,
-        named.priced_model as model,
-        'cache_write_5m_tokens' as token_class,
-        named.service_tier,
-        named.context_min_tokens,
-        named.region_id,
-        named.from_zone,
-        named.to_zone,
-        named.name_problem as unpriced_reason,
-        named.cache_write_5m_tokens as quantity_tokens,
-        case when named.requests_class = 'cache_write_5m_tokens' then named.requests else 0 end as requests
-    from named
-    where named.cache_write_5m_tokens > 0 or named.requests_class = 'cache_write_5m_tokens'
-    union all
-    select
-        named.usage_id,
-        named.charge_date,
-        named.owner_id,
-        named.priced_provider as provider,
-        named.priced_model as model,
-        'cache_write_1h_tokens' as token_class,
-        named.service_tier,
-        named.context_min_tokens,
-        named.region_id,
-        named.from_zone,
-        named.to_zone,
-        named.name_problem as unpriced_reason,
-        named.cache_write_1h_tokens as quantity_tokens,
-        case when named.requests_class = 'cache_write_1h_tokens' then named.requests else 0 end as requests
-    from named
-    where named.cache_write_1h_tokens > 0 or named.requests_class = 'cache_write_1h_tokens'
-    union all
-    select
-        named.usage_id,
-        named.charge_date,
-        named.owner_id,
-        named.priced_provider as provider,
-        named.priced_model as model,
-        'output_tokens' as token_class,
-        named.service_tier,
-        named.context_min_tokens,
-        named.region_id,
-        named.from_zone,
-        named.to_zone,
-        named.name_problem as unpriced_reason,
-        named.output_tokens as quantity_tokens,
-        case when named.requests_class = 'output_tokens' then named.requests else 0 end as requests
-    from named
-    where named.output_tokens > 0 or named.requests_class = 'output_tokens'
+    select *
+    from crossed
+    where crossed.quantity_tokens > 0 or crossed.is_requests_class
 ),
 
 segments as (
     select
-        by_class.charge_date,
-        by_class.provider,
-        by_class.model,
-        by_class.token_class,
-        by_class.service_tier,
-        by_class.context_min_tokens,
-        by_class.region_id
-    from by_class
-    where by_class.model is not null
+        named.charge_date,
+        named.priced_provider as provider,
+        named.priced_model as model,
+        named.service_tier,
+        named.context_min_tokens,
+        named.region_id
+    from named
+    where named.priced_model is not null
     group by
-        by_class.charge_date,
-        by_class.provider,
-        by_class.model,
-        by_class.token_class,
-        by_class.service_tier,
-        by_class.context_min_tokens,
-        by_class.region_id
+        named.charge_date,
+        named.priced_provider,
+        named.priced_model,
+        named.service_tier,
+        named.context_min_tokens,
+        named.region_id
 ),
 
 price_candidates as (
     select
         segments.*,
+        prices.token_class,
         prices.price_id,
         prices.price_per_mtok,
         prices.currency,
@@ -186,7 +138,7 @@ price_candidates as (
                 segments.charge_date,
                 segments.provider,
                 segments.model,
-                segments.token_class,
+                prices.token_class,
                 segments.service_tier,
                 segments.context_min_tokens,
                 segments.region_id
@@ -211,7 +163,6 @@ price_candidates as (
     inner join prices
         on segments.provider = prices.provider
         and segments.model = prices.model
-        and segments.token_class = prices.token_class
         and segments.service_tier = prices.service_tier
         and segments.context_min_tokens >= prices.context_min_tokens
         and (prices.region_id is null or prices.region_id = segments.region_id)
@@ -222,7 +173,17 @@ price_candidates as (
         and (prices.valid_to is null or cast(prices.valid_to as date) > segments.charge_date)
 ),
 
-chosen as (select * from price_candidates where candidate_rank = 1)
+/* Scaled here, a row a price: rescaling a DECIMAL on every row of usage would take longer than the rest. */
+chosen as (
+    select
+        price_candidates.*,
+        cast(
+            cast(price_candidates.price_per_mtok as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(18, 0)
+        ) as price_units
+    from price_candidates
+    where price_candidates.candidate_rank = 1
+)
 
 select
     by_class.charge_date,
@@ -245,10 +206,7 @@ select
     cast(
         cast(
             idiv(
-                2 * cast(by_class.quantity_tokens as decimal(19, 0)) * cast(
-                    cast(chosen.price_per_mtok as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-                    as decimal(18, 0)
-                ) + 1000000,
+                2 * cast(by_class.quantity_tokens as decimal(19, 0)) * chosen.price_units + 1000000,
                 2000000
             ) as decimal(24, 0)
         ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
