@@ -46,6 +46,9 @@ CORE = (
     "core.usage_costs",
     "core.physical_weights",
     "core.bill_coverage",
+    "core.billed_cells",
+    "core.bill_rates",
+    "core.estimated_cells",
     "core.cells",
     "core.attributed_costs",
 )

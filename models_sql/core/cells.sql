@@ -6,8 +6,6 @@ description: >
 grain: [charge_date, cell_id]
 materialized: table
 partition_by: {column: charge_date, unit: day}
-reads:
-    core.charges: overlap
 columns:
     charge_date: null
     cell_id: null
@@ -74,503 +72,118 @@ checks:
 */
 with
 
-charge_cells as (
-    select *
-    from core.charge_cells
-    where charge_date >= $start and charge_date < $end
-),
-
-charges as (select * from core.charges),
-
-usage as (
-    select *
-    from core.usage_costs
-    where charge_date >= $start and charge_date < $end
-),
-
-physical as (
-    select *
-    from core.physical_weights
-    where charge_date >= $start and charge_date < $end
-),
-
-coverage as (select * from core.bill_coverage),
-
-workloads as (select * from staging.workloads),
-
-settings as (select * from reference.settings),
-
-fx_rates as (select * from staging.fx_rates where to_currency = $reporting_currency),
-
-zone_ids as (
-    select zones.provider, zones.account_id, zones.zone_name, min(zones.zone_id) as zone_id
-    from staging.zones as zones
-    where zones.zone_name is not null
-    group by zones.provider, zones.account_id, zones.zone_name
-),
-
-located as (
-    select
-        charges.*,
-        coalesce(zone_ids.zone_id, charges.from_zone) as from_zone_id
-    from charges
-    left join zone_ids
-        on charges.provider = zone_ids.provider
-        and regexp_replace(charges.sub_account_id, '^/subscriptions/', '', 'g') = zone_ids.account_id
-        and charges.from_zone = zone_ids.zone_name
-),
-
 billed as (
-    select
-        charge_cells.charge_date,
-        charge_cells.cell_id,
-        located.cell_key,
-        located.bill_of_record,
-        located.provider,
-        located.billing_account_id,
-        located.sub_account_id,
-        located.billing_currency,
-        located.charge_category,
-        located.cost_driver,
-        located.traffic_kind,
-        located.service_name,
-        located.sku_id,
-        located.sku_meter,
-        located.model,
-        located.token_class,
-        located.service_tier,
-        located.region_id,
-        located.resource_id,
-        located.to_zone,
-        located.commitment_discount_status,
-        located.fx_date,
-        located.from_zone_id as from_zone,
-        located.tag_user_id,
-        located.tag_tenant,
-        located.tag_customer,
-        located.tag_team,
-        located.tag_feature,
-        located.tag_endpoint,
-        located.tag_workflow,
-        located.tag_environment,
-        min(located.cost_state) as first_state,
-        max(located.cost_state) as last_state,
-        cast(sum(charge_cells.billed_quantity) as decimal(38, 12)) as billed_quantity,
-        cast(sum(charge_cells.billed_cost) as decimal(38, 12)) as billed_cost,
-        cast(sum(charge_cells.effective_cost) as decimal(38, 12)) as effective_cost,
-        cast(sum(charge_cells.list_cost) as decimal(38, 12)) as list_cost,
-        cast(sum(charge_cells.billed_cost_reporting) as decimal(38, 12)) as billed_cost_reporting,
-        cast(sum(charge_cells.effective_cost_reporting) as decimal(38, 12)) as effective_cost_reporting,
-        cast(sum(charge_cells.list_cost_reporting) as decimal(38, 12)) as list_cost_reporting
-    from charge_cells
-    inner join located on charge_cells.charge_id = located.charge_id
-    group by
-        charge_cells.charge_date,
-        charge_cells.cell_id,
-        located.cell_key,
-        located.bill_of_record,
-        located.provider,
-        located.billing_account_id,
-        located.sub_account_id,
-        located.billing_currency,
-        located.charge_category,
-        located.cost_driver,
-        located.traffic_kind,
-        located.service_name,
-        located.sku_id,
-        located.sku_meter,
-        located.model,
-        located.token_class,
-        located.service_tier,
-        located.region_id,
-        located.resource_id,
-        located.to_zone,
-        located.commitment_discount_status,
-        located.fx_date,
-        located.from_zone_id,
-        located.tag_user_id,
-        located.tag_tenant,
-        located.tag_customer,
-        located.tag_team,
-        located.tag_feature,
-        located.tag_endpoint,
-        located.tag_workflow,
-        located.tag_environment
-),
-
-usage_pools as (
-    select
-        usage.charge_date,
-        usage.pool_key,
-        usage.provider,
-        usage.model,
-        usage.token_class,
-        usage.service_tier,
-        usage.list_cost_currency,
-        sum(cast(usage.quantity_tokens as decimal(38, 0))) as logged_quantity,
-        sum(usage.list_cost) as list_cost
-    from usage
-    group by
-        usage.charge_date,
-        usage.pool_key,
-        usage.provider,
-        usage.model,
-        usage.token_class,
-        usage.service_tier,
-        usage.list_cost_currency
-),
-
-logged_pools as (
-    select
-        usage_pools.charge_date,
-        usage_pools.pool_key,
-        cast(sum(usage_pools.logged_quantity) as decimal(38, 0)) as logged_quantity
-    from usage_pools
-    group by usage_pools.charge_date, usage_pools.pool_key
-    having sum(usage_pools.logged_quantity) > 0
-),
-
-mixed_pools as (
-    select
-        usage_pools.charge_date,
-        usage_pools.provider,
-        usage_pools.model,
-        'mixed' || chr(31) || usage_pools.provider || chr(31) || usage_pools.model as pool_key
-    from usage_pools
-    where usage_pools.list_cost > 0
-    group by usage_pools.charge_date, usage_pools.provider, usage_pools.model
-),
-
-physical_pools as (
-    select physical.charge_date, physical.pool_key
-    from physical
-    group by physical.charge_date, physical.pool_key
-    having sum(physical.weight) > 0
-),
-
-pooled as (
-    select
-        billed.*,
-        coalesce(
-            logged_pools.pool_key, mixed_pools.pool_key, named_pools.pool_key, general_pools.pool_key
-        ) as pool_key,
-        logged_pools.logged_quantity as pool_logged_quantity,
-        case
-            when logged_pools.pool_key is not null then 'tokens'
-            when mixed_pools.pool_key is not null then 'list_cost'
-            when coalesce(named_pools.pool_key, general_pools.pool_key) is null then null
-            when billed.cost_driver = 'egress' then 'bytes'
-            else 'telemetry_bytes'
-        end as pool_method
-    from billed
-    left join logged_pools
-        on billed.charge_date = logged_pools.charge_date
-        and billed.cost_driver = 'inference'
-        and billed.charge_category = 'Usage'
-        and billed.token_class is not null
-        and logged_pools.pool_key = 'usage' || chr(31) || billed.provider || chr(31)
-            || coalesce(billed.model, chr(30)) || chr(31)
-            || billed.token_class || chr(31) || billed.service_tier
-    left join mixed_pools
-        on billed.charge_date = mixed_pools.charge_date
-        and billed.cost_driver = 'inference'
-        and billed.charge_category = 'Usage'
-        and billed.token_class is null
-        and billed.provider = mixed_pools.provider
-        and billed.model = mixed_pools.model
-    left join physical_pools as named_pools
-        on billed.charge_date = named_pools.charge_date
-        and billed.charge_category = 'Usage'
-        and named_pools.pool_key = case billed.cost_driver
-            when 'egress' then 'egress' || chr(31) || billed.provider || chr(31)
-                || billed.traffic_kind || chr(31) || billed.from_zone
-            when 'monitoring' then 'monitoring' || chr(31) || billed.provider || chr(31)
-                || coalesce(
-                    nullif(regexp_extract(billed.resource_id, 'log-group:([^:]+)', 1), ''), billed.resource_id
-                )
-        end
-    left join physical_pools as general_pools
-        on billed.charge_date = general_pools.charge_date
-        and billed.charge_category = 'Usage'
-        and named_pools.pool_key is null
-        and general_pools.pool_key = case billed.cost_driver
-            when 'egress' then 'egress' || chr(31) || billed.provider || chr(31)
-                || billed.traffic_kind || chr(31) || 'all'
-            when 'monitoring' then 'monitoring' || chr(31) || billed.provider || chr(31) || 'all'
-        end
-),
-
-covered as (
-    select
-        pooled.*,
-        case
-            when pooled.pool_method = 'tokens'
-                then sum(pooled.billed_quantity) over (
-                    partition by pooled.charge_date, pooled.pool_key
-                )
-        end as pool_billed_quantity,
-        row_number() over (
-            partition by pooled.charge_date, pooled.pool_key
-            order by coalesce(pooled.billed_quantity, 0) desc, coalesce(pooled.effective_cost, 0) desc, pooled.cell_id
-        ) as pool_position
-    from pooled
-),
-
-measured as (
-    select
-        covered.*,
-        cast(
-            round(cast(covered.pool_billed_quantity as decimal(38, 12)), 0) as decimal(38, 0)
-        ) as pool_billed_tokens
-    from covered
-),
-
-resolved as (
-    select
-        measured.*,
-        case
-            when measured.pool_billed_tokens > 0
-                and measured.pool_logged_quantity * 1000000
-                    < measured.pool_billed_tokens * (1000000 - settings.coverage_epsilon_ppm)
-                then measured.pool_billed_tokens - measured.pool_logged_quantity
-            else cast(0 as decimal(38, 0))
-        end as missing_quantity,
-        measured.pool_logged_quantity * 1000000
-            > measured.pool_billed_tokens * (1000000 + settings.coverage_epsilon_ppm) as is_over_logged,
-        case
-            when measured.pool_billed_tokens > 0
-                then cast(
-                    cast(
-                        least(
-                            cast(
-                                idiv(
-                                    cast(measured.pool_logged_quantity as decimal(22, 0))
-                                    * cast(1000000000000 as decimal(13, 0)),
-                                    measured.pool_billed_tokens
-                                ) as decimal(38, 0)
-                            ),
-                            cast(999999999999999999 as decimal(38, 0))
-                        ) as decimal(24, 0)
-                    ) * cast(0.000000000001 as decimal(13, 12)) as decimal(18, 12)
-                )
-        end as coverage_share,
-        workloads.feature as workload_feature,
-        workloads.endpoint as workload_endpoint,
-        workloads.team as workload_team,
-        workloads.environment as workload_environment,
-        workloads.workload_ref is not null as is_resource_known,
-        coalesce(
-            measured.tag_user_id, measured.tag_tenant, measured.tag_customer, measured.tag_team,
-            measured.tag_feature, measured.tag_endpoint, measured.tag_workflow, measured.tag_environment
-        ) is not null as is_tagged
-    from measured
-    cross join settings
-    left join workloads
-        on measured.resource_id = workloads.workload_ref
-        and workloads.feature is not null
-        and (workloads.valid_from is null or cast(workloads.valid_from as date) <= measured.charge_date)
-        and (workloads.valid_to is null or cast(workloads.valid_to as date) > measured.charge_date)
-),
-
-decided as (
-    select
-        resolved.*,
-        case
-            when resolved.pool_method is not null then resolved.pool_method
-            when resolved.charge_category in ('Tax') then 'residual'
-            when resolved.commitment_discount_status = 'Unused' then 'residual'
-            when resolved.is_resource_known then 'workload_resource'
-            when resolved.is_tagged then 'bill_tag'
-            else 'residual'
-        end as method_id,
-        case
-            when resolved.pool_method is not null then null
-            when resolved.charge_category = 'Tax' then 'tax'
-            when resolved.commitment_discount_status = 'Unused' then 'unused_commitment'
-            when resolved.is_resource_known or resolved.is_tagged then null
-            when resolved.charge_category = 'Credit' then 'credit'
-            when resolved.cost_driver = 'inference' then 'unlogged_usage'
-            when resolved.cost_driver in ('egress', 'monitoring') then 'unknown_workload'
-            else 'no_owner'
-        end as residual_reason
-    from resolved
+    select *
+    from core.billed_cells
+    where charge_date >= $start and charge_date < $end
 ),
 
 estimated as (
-    select
-        usage_pools.*,
-        md5('estimated' || chr(31) || usage_pools.pool_key || chr(31)
-            || coalesce(usage_pools.list_cost_currency, chr(30))) as cell_key,
-        row_number() over (
-            partition by usage_pools.charge_date, usage_pools.pool_key, usage_pools.list_cost_currency
-            order by fx_rates.rate_date desc
-        ) as rate_rank,
-        cast(
-            cast(case when usage_pools.list_cost_currency = $reporting_currency then 1 else fx_rates.rate end
-                as decimal(27, 9)) * cast(1000000000 as decimal(10, 0)) as decimal(15, 0)
-        ) as rate_units,
-        cast(
-            cast(usage_pools.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)
-        ) as list_units,
-        case
-            when usage_pools.list_cost_currency = $reporting_currency then usage_pools.charge_date
-            else fx_rates.rate_date
-        end as fx_date
-    from usage_pools
-    left join coverage
-        on usage_pools.provider = coverage.provider
-        and coverage.billing_period_start <= cast(usage_pools.charge_date as timestamp)
-        and coverage.billing_period_start
-            > cast(usage_pools.charge_date as timestamp) - interval 31 day
-        and cast(date_trunc('month', usage_pools.charge_date) as date)
-            = cast(date_trunc('month', coverage.billing_period_start) as date)
-        and coverage.watermark_at >= cast(usage_pools.charge_date as timestamp) + interval 1 day
-    left join measured
-        on usage_pools.charge_date = measured.charge_date
-        and usage_pools.pool_key = measured.pool_key
-    left join fx_rates
-        on usage_pools.list_cost_currency = fx_rates.from_currency
-        and fx_rates.rate_date <= usage_pools.charge_date
-    where coverage.provider is null and measured.pool_key is null
-),
-
-estimated_once as (
-    select
-        estimated.*,
-        cast(
-            cast(
-                idiv(2 * estimated.list_units * estimated.rate_units + 1000000000, 2000000000)
-                as decimal(24, 0)
-            ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
-        ) as list_cost_reporting
-    from estimated
-    where estimated.rate_rank = 1
+    select *
+    from core.estimated_cells
+    where charge_date >= $start and charge_date < $end
 )
 
 select
-    decided.charge_date,
-    decided.cell_id,
-    decided.cell_key,
-    decided.bill_of_record,
-    decided.provider,
-    decided.billing_account_id,
-    decided.sub_account_id,
-    decided.billing_currency,
-    decided.charge_category,
-    decided.cost_driver,
-    decided.traffic_kind,
-    decided.service_name,
-    decided.sku_id,
-    decided.sku_meter,
-    decided.model,
-    decided.token_class,
-    decided.service_tier,
-    decided.region_id,
-    decided.resource_id,
-    decided.from_zone,
-    decided.to_zone,
-    decided.commitment_discount_status,
-    decided.fx_date,
-    decided.billed_quantity,
-    case
-        when decided.pool_method = 'tokens' and decided.pool_position = 1
-            then cast(decided.pool_logged_quantity as decimal(38, 12))
-        when decided.pool_method = 'tokens' then cast(0 as decimal(38, 12))
-    end as logged_quantity,
-    decided.coverage_share,
-    coalesce(decided.is_over_logged, false) as is_over_logged,
-    decided.pool_key is not null and decided.pool_position = 1 as is_pool_first,
-    cast(decided.missing_quantity as decimal(38, 12)) as missing_quantity,
-    decided.pool_key,
-    decided.method_id,
-    case
-        when decided.method_id in ('residual', 'bill_tag', 'workload_resource') then 'billed'
-        when decided.method_id = 'tokens' and decided.coverage_share is null then 'assumed'
-        when decided.method_id = 'list_cost' then 'assumed'
-        else 'allocated'
-    end as evidence,
-    decided.residual_reason,
-    md5(
-            coalesce(decided.tag_user_id, chr(30))
-            || chr(31) || coalesce(decided.tag_tenant, chr(30))
-            || chr(31) || coalesce(decided.tag_customer, chr(30))
-            || chr(31) || coalesce(case when decided.method_id = 'workload_resource' then decided.workload_team end, decided.tag_team, chr(30))
-            || chr(31) || coalesce(case when decided.method_id = 'workload_resource' then decided.workload_feature end, decided.tag_feature, chr(30))
-            || chr(31) || coalesce(case when decided.method_id = 'workload_resource' then decided.workload_endpoint end, decided.tag_endpoint, chr(30))
-            || chr(31) || coalesce(decided.tag_workflow, chr(30))
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || coalesce(case when decided.method_id = 'workload_resource' then decided.workload_environment end, decided.tag_environment, chr(30))
-        ) as direct_owner_id,
-    decided.tag_user_id as user_id,
-    decided.tag_tenant as tenant,
-    decided.tag_customer as customer,
-    coalesce(case when decided.method_id = 'workload_resource' then decided.workload_team end, decided.tag_team) as team,
-    coalesce(case when decided.method_id = 'workload_resource' then decided.workload_feature end, decided.tag_feature) as feature,
-    coalesce(case when decided.method_id = 'workload_resource' then decided.workload_endpoint end, decided.tag_endpoint) as endpoint,
-    decided.tag_workflow as workflow,
-    coalesce(case when decided.method_id = 'workload_resource' then decided.workload_environment end, decided.tag_environment) as environment,
-    decided.billed_cost,
-    decided.effective_cost,
-    decided.list_cost,
-    decided.billed_cost_reporting,
-    decided.effective_cost_reporting,
-    decided.list_cost_reporting,
-    case
-        when decided.first_state = 'final' and decided.last_state = 'final' then 'final'
-        else 'provisional'
-    end as cost_state
-from decided
+    billed.charge_date,
+    billed.cell_id,
+    billed.cell_key,
+    billed.bill_of_record,
+    billed.provider,
+    billed.billing_account_id,
+    billed.sub_account_id,
+    billed.billing_currency,
+    billed.charge_category,
+    billed.cost_driver,
+    billed.traffic_kind,
+    billed.service_name,
+    billed.sku_id,
+    billed.sku_meter,
+    billed.model,
+    billed.token_class,
+    billed.service_tier,
+    billed.region_id,
+    billed.resource_id,
+    billed.from_zone,
+    billed.to_zone,
+    billed.commitment_discount_status,
+    billed.fx_date,
+    billed.billed_quantity,
+    billed.logged_quantity,
+    billed.coverage_share,
+    billed.is_over_logged,
+    billed.is_pool_first,
+    billed.missing_quantity,
+    billed.pool_key,
+    billed.method_id,
+    billed.evidence,
+    billed.residual_reason,
+    billed.direct_owner_id,
+    billed.user_id,
+    billed.tenant,
+    billed.customer,
+    billed.team,
+    billed.feature,
+    billed.endpoint,
+    billed.workflow,
+    billed.environment,
+    billed.billed_cost,
+    billed.effective_cost,
+    billed.list_cost,
+    billed.billed_cost_reporting,
+    billed.effective_cost_reporting,
+    billed.list_cost_reporting,
+    billed.cost_state
+from billed
 union all
 select
-    estimated_once.charge_date,
-    md5(estimated_once.cell_key || chr(31) || cast(estimated_once.charge_date as varchar)) as cell_id,
-    estimated_once.cell_key,
-    cast(null as varchar) as bill_of_record,
-    estimated_once.provider,
-    cast(null as varchar) as billing_account_id,
-    cast(null as varchar) as sub_account_id,
-    coalesce(estimated_once.list_cost_currency, $reporting_currency) as billing_currency,
-    'Usage' as charge_category,
-    'inference' as cost_driver,
-    cast(null as varchar) as traffic_kind,
-    cast(null as varchar) as service_name,
-    cast(null as varchar) as sku_id,
-    cast(null as varchar) as sku_meter,
-    estimated_once.model,
-    estimated_once.token_class,
-    estimated_once.service_tier,
-    cast(null as varchar) as region_id,
-    cast(null as varchar) as resource_id,
-    cast(null as varchar) as from_zone,
-    cast(null as varchar) as to_zone,
-    cast(null as varchar) as commitment_discount_status,
-    estimated_once.fx_date,
-    cast(null as decimal(38, 12)) as billed_quantity,
-    cast(estimated_once.logged_quantity as decimal(38, 12)) as logged_quantity,
-    cast(null as decimal(18, 12)) as coverage_share,
-    false as is_over_logged,
-    true as is_pool_first,
-    cast(0 as decimal(38, 12)) as missing_quantity,
-    estimated_once.pool_key,
-    'list_price' as method_id,
-    'priced' as evidence,
-    case when estimated_once.list_cost is null then 'unpriced' end as residual_reason,
-    cast(null as varchar) as direct_owner_id,
-    cast(null as varchar) as user_id,
-    cast(null as varchar) as tenant,
-    cast(null as varchar) as customer,
-    cast(null as varchar) as team,
-    cast(null as varchar) as feature,
-    cast(null as varchar) as endpoint,
-    cast(null as varchar) as workflow,
-    cast(null as varchar) as environment,
-    cast(null as decimal(38, 12)) as billed_cost,
-    estimated_once.list_cost as effective_cost,
-    estimated_once.list_cost,
-    cast(null as decimal(38, 12)) as billed_cost_reporting,
-    estimated_once.list_cost_reporting as effective_cost_reporting,
-    estimated_once.list_cost_reporting,
-    'estimated' as cost_state
-from estimated_once
+    estimated.charge_date,
+    estimated.cell_id,
+    estimated.cell_key,
+    estimated.bill_of_record,
+    estimated.provider,
+    estimated.billing_account_id,
+    estimated.sub_account_id,
+    estimated.billing_currency,
+    estimated.charge_category,
+    estimated.cost_driver,
+    estimated.traffic_kind,
+    estimated.service_name,
+    estimated.sku_id,
+    estimated.sku_meter,
+    estimated.model,
+    estimated.token_class,
+    estimated.service_tier,
+    estimated.region_id,
+    estimated.resource_id,
+    estimated.from_zone,
+    estimated.to_zone,
+    estimated.commitment_discount_status,
+    estimated.fx_date,
+    estimated.billed_quantity,
+    estimated.logged_quantity,
+    estimated.coverage_share,
+    estimated.is_over_logged,
+    estimated.is_pool_first,
+    estimated.missing_quantity,
+    estimated.pool_key,
+    estimated.method_id,
+    estimated.evidence,
+    estimated.residual_reason,
+    estimated.direct_owner_id,
+    estimated.user_id,
+    estimated.tenant,
+    estimated.customer,
+    estimated.team,
+    estimated.feature,
+    estimated.endpoint,
+    estimated.workflow,
+    estimated.environment,
+    estimated.billed_cost,
+    estimated.effective_cost,
+    estimated.list_cost,
+    estimated.billed_cost_reporting,
+    estimated.effective_cost_reporting,
+    estimated.list_cost_reporting,
+    estimated.cost_state
+from estimated

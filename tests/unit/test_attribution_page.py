@@ -198,7 +198,7 @@ def _attribute(charge: dict[str, Any], given: Mapping[str, Any]) -> tuple[dict[s
     settings = [{"coverage_epsilon_ppm": "500", "loop_min_calls": "12"}]
     weights = {key: given[key] for key in ("core.usage_costs", "core.physical_weights") if key in given}
     cells = run_model(
-        "core.cells",
+        "core.billed_cells",
         {
             "core.charge_cells": [charge_cell],
             "core.charges": [charge],
@@ -390,7 +390,7 @@ def _literals(*tables: str) -> str:
 def test_every_word_is_explained_and_used(heading: str, column: str) -> None:
     explained = [row[column] for row in _table(heading)]
     assert len(explained) == len(set(explained)) >= 3
-    sql = _literals("cells", "attributed_costs", "physical_weights", "charges")
+    sql = _literals("billed_cells", "estimated_cells", "attributed_costs", "physical_weights", "charges")
     assert [word for word in explained if f"'{word}'" not in sql] == []
     meaning = read_dictionary(MODELS_ROOT / "dictionary.yml")[column].meaning
     assert [word for word in explained if not re.search(rf"\b{word}\b", meaning)] == []
@@ -404,7 +404,7 @@ def test_no_word_of_the_models_is_left_out(column: str, heading: str) -> None:
     explained = {row[column] for row in _table(heading)}
     expressions = re.findall(
         rf"case(?:(?!\bcase\b|\bend\b).)*?\bend as {column}\b",
-        _literals("cells", "physical_weights"),
+        _literals("billed_cells", "estimated_cells", "physical_weights"),
         re.DOTALL,
     )
     words = {word for text in expressions for word in re.findall(r"(?:then|else) '(\w+)'", text)}
