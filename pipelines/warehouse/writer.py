@@ -20,7 +20,8 @@ from pipelines.warehouse.relations import DataFile, keep_file
 from pipelines.warehouse.selection import Selection
 
 Files = dict[str, tuple[DataFile, ...]]
-_STEP = "temp.main.window_rows"
+_STEP = "memory.main.window_rows"
+"""Not a temporary table: one is seen by the connection that made it only, and partitions are written side by side."""
 
 
 class Writer:
@@ -118,24 +119,28 @@ class Writer:
     def _write_many(self, model: Model, window: Sequence[str], parameters: Mapping[str, Any]) -> Files:
         types = ", ".join(f"{quote(name)} {kind}" for name, kind in model.columns.items())
         # Created in autocommit before it is filled: DuckDB 2.0 loses rows otherwise (see tests/sql).
-        self._engine.execute(f"create or replace temp table window_rows ({types})")
+        self._engine.execute(f"create or replace table {_STEP} ({types})")
         try:
-            self._engine.execute(f"insert into {_STEP} {_render_typed(model)}", parameters)
+            # Sorted once, by partition, so that writing a partition reads its own stretch of rows and no other.
+            order = render_order(_with_partition(model))
+            self._engine.execute(f"insert into {_STEP} {_render_typed(model)} order by {order}", parameters)
             facts = self._partition_facts(model, _STEP, window)
-            return {key: self._write_partition(model, key, facts.get(key)) for key in window}
+            return self._write_partitions(model, window, facts)
         finally:
             self._engine.execute(f"drop table if exists {_STEP}")
 
-    def _write_partition(self, model: Model, key: str, stats: dict[str, str] | None) -> tuple[DataFile, ...]:
-        if stats is None:
-            return ()
-        temporary = self._temporary(model, key)
-        query = (
-            f"select {render_order(model.columns)} from {_STEP} where {_render_inside(model, key)} "
-            f"order by {render_order(model.sort_columns)}"
-        )
-        rows = self._engine.copy(query, temporary)
-        return (keep_file(temporary, rows, key, stats),)
+    def _write_partitions(
+        self, model: Model, window: Sequence[str], facts: Mapping[str, dict[str, str]]
+    ) -> Files:
+        found = [key for key in window if key in facts]
+        targets = {key: self._temporary(model, key) for key in found}
+        columns = render_order(model.columns)
+        queries = [
+            (f"select {columns} from {_STEP} where {_render_inside(model, key)}", targets[key]) for key in found
+        ]
+        counts = dict(zip(found, self._engine.copy_all(queries), strict=True))
+        kept = {key: (keep_file(targets[key], counts[key], key, facts[key]),) for key in found}
+        return {key: kept.get(key, ()) for key in window}
 
     def _partition_facts(self, model: Model, source: str, window: Sequence[str]) -> dict[str, dict[str, str]]:
         """Per partition found in the rows the range of their intervals, empty where none is declared."""
@@ -160,6 +165,11 @@ class Writer:
 
     def _temporary(self, model: Model, key: str) -> Path:
         return self._tables / model.name / key / f"_tmp-{os.getpid()}.parquet"
+
+
+def _with_partition(model: Model) -> list[str]:
+    partition = [model.header.partition_by.column] if model.header.partition_by else []
+    return list(dict.fromkeys([*partition, *model.sort_columns]))
 
 
 def _render_typed(model: Model) -> str:
