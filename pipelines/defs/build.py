@@ -23,7 +23,7 @@ from pipelines.defs.assets import (
     build_source_asset,
 )
 from pipelines.defs.metadata import asset_key
-from pipelines.defs.partitions import DAILY, build_range_tags
+from pipelines.defs.partitions import build_range_tags
 from pipelines.defs.session import NightSession
 from pipelines.night.run import Night, NightRequest
 from pipelines.warehouse.models import ModelSet
@@ -60,7 +60,6 @@ def build_defs(
         NIGHTLY_JOB,
         dg.AssetSelection.all() - dg.AssetSelection.groups("reference"),
         description="Land what is new, build what it touches, publish, write the weekly report.",
-        partitions_def=DAILY,
     )
     report = dg.define_asset_job(
         REPORT_JOB,
@@ -75,7 +74,10 @@ def build_defs(
     return dg.Definitions(
         assets=assets,
         jobs=[nightly, report],
-        schedules=[_nightly_schedule(nightly), dg.ScheduleDefinition(job=report, cron_schedule=REPORT_CRON)],
+        schedules=[
+            _nightly_schedule(nightly),
+            dg.ScheduleDefinition(job=report, cron_schedule=REPORT_CRON, execution_timezone="UTC"),
+        ],
         resources={NIGHT: resource},
         executor=dg.in_process_executor,
     )

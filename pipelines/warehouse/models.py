@@ -330,16 +330,26 @@ def column_lineage(
     from sqlglot import exp, lineage
 
     model = models[name]
+    roots = lineage.lineage(
+        None,
+        model.sql,
+        schema=_known_schema(models, model, inputs or {}),
+        dialect="duckdb",
+        trim_selects=False,
+    )
     result = {}
     for column in model.columns:
-        root = lineage.lineage(
-            column, model.sql, schema=_known_schema(models, model, inputs or {}), dialect="duckdb"
-        )
-        sources = {
-            (f"{node.source.db}.{node.source.name}", node.name.split(".")[-1])
-            for node in root.walk()
-            if isinstance(node.source, exp.Table) and node.source.db
-        }
+        sources: set[tuple[str, str]] = set()
+        seen: set[int] = set()
+        waiting = [roots[column]]
+        while waiting:
+            node = waiting.pop()
+            if id(node) in seen:  # columns share the steps that they come from
+                continue
+            seen.add(id(node))
+            waiting += node.downstream
+            if isinstance(node.source, exp.Table) and node.source.db:
+                sources.add((f"{node.source.db}.{node.source.name}", node.name.split(".")[-1]))
         result[column] = tuple(sorted(sources))
     return result
 
