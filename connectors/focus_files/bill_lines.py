@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.common.contract import Severity
-from connectors.common.datasets import CHARGES
+from connectors.common.datasets import CHARGES, INSTANT, MONEY
 from connectors.common.digests import build_digests
 from connectors.common.identity import Identity
 from connectors.common.parsing import (
@@ -76,6 +76,7 @@ def build_bill_lines(
         name: _parse_times(name, delivered[name], first_line) for name in _present(delivered, schema.INSTANTS)
     }
     _check_currency(delivered["BillingCurrency"], first_line)
+    _check_ranges(decimals, instants, first_line)
     columns: dict[str, pa.Array] = {
         schema.COLUMNS[name]: delivered[name] for name in schema.text_columns() if name in delivered
     }
@@ -142,6 +143,30 @@ def _check_currency(column: pa.Array, first_line: int) -> None:
             f"line {line}, column BillingCurrency: not an ISO 4217 code (as USD); correct and deliver again"
         )
         raise FileFault("unparsable_value", message, line=line, column="BillingCurrency")
+
+
+def _check_ranges(
+    decimals: Mapping[str, ParsedDecimals], instants: Mapping[str, pa.Array], first_line: int
+) -> None:
+    """Refuse costs and times that no bill can hold and that no exact split or calendar could take."""
+    largest = pa.scalar(schema.LARGEST_COST, MONEY)
+    for name in schema.COSTS:
+        is_impossible = pc.greater_equal(pc.abs(decimals[name].values), largest)
+        _refuse_first(name, is_impossible, f"at least {schema.LARGEST_COST:,f} in size", first_line)
+    first, last = (pa.scalar(moment, INSTANT) for moment in (schema.FIRST_INSTANT, schema.LAST_INSTANT))
+    for name in schema.PERIODS:
+        values = instants[name]
+        is_impossible = pc.or_(pc.less(values, first), pc.greater(values, last))
+        span = f"outside {schema.FIRST_INSTANT:%Y-%m-%d} to {schema.LAST_INSTANT:%Y-%m-%d}"
+        _refuse_first(name, is_impossible, span, first_line)
+
+
+def _refuse_first(name: str, is_impossible: pa.Array, problem: str, first_line: int) -> None:
+    count = pc.sum(pc.fill_null(is_impossible, False)).as_py()
+    if count:
+        line = pc.index(is_impossible, True).as_py() + first_line
+        message = f"line {line}, column {name}: {problem} ({count} such values); correct and deliver again"
+        raise FileFault("impossible_value", message, line=line, column=name)
 
 
 def _describe_values(

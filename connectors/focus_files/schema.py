@@ -6,6 +6,8 @@ What belongs here: names and kinds. What must not: code that reads files.
 from __future__ import annotations
 
 import re
+from datetime import datetime
+from decimal import Decimal
 
 import pyarrow as pa
 
@@ -52,6 +54,14 @@ NOT_NULL = (
     "ChargePeriodEnd",
 )
 """A line without one of these has no place in any period: the file is refused."""
+
+PERIODS = ("BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart", "ChargePeriodEnd")
+FIRST_INSTANT = datetime(2015, 1, 1)  # noqa: DTZ001 (times in the lake are naive UTC)
+LAST_INSTANT = datetime(2041, 1, 1)  # noqa: DTZ001
+"""Periods of a bill lie between these: a year outside is a defect of the export, and no day of the warehouse."""
+
+LARGEST_COST = Decimal(10**10)
+"""Costs of a line are smaller than this: exact splitting has 22 digits, 12 of them behind the point."""
 
 COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 """May be null in a line (reported, kept null, never 0)."""

@@ -119,6 +119,14 @@ def _with_text_for_numbers(company: Company) -> None:
     company.write_bill("aws/bill.csv", [{"BilledCost": "ten"}, {"BilledCost": "eleven"}])
 
 
+def _with_a_day_beyond_every_calendar(company: Company) -> None:
+    company.write_bill("aws/bill.csv", [{}, {"ChargePeriodEnd": "2126-11-02T00:00:00Z"}])
+
+
+def _with_a_cost_beyond_exact_splitting(company: Company) -> None:
+    company.write_bill("aws/bill.csv", [{}, {"EffectiveCost": "-10000000000"}])
+
+
 def _with_one_bad_number(company: Company) -> None:
     company.write_bill("aws/bill.csv", [{}, {"BilledCost": "10,5"}])
 
@@ -130,8 +138,10 @@ def _with_one_bad_number(company: Company) -> None:
         (_with_renamed_column, "missing_column", "'Billed_Cost' looks like it: was it renamed?"),
         (_with_text_for_numbers, "type_flip", "column BilledCost changed its type: no value is a number"),
         (_with_one_bad_number, "unparsable_value", "line 3, column BilledCost: not a number"),
+        (_with_a_day_beyond_every_calendar, "impossible_value", "line 3, column ChargePeriodEnd: outside"),
+        (_with_a_cost_beyond_exact_splitting, "impossible_value", "line 3, column EffectiveCost: at least"),
     ],
-    ids=["missing", "renamed", "number to text", "one bad number"],
+    ids=["missing", "renamed", "number to text", "one bad number", "clock in the future", "absurd cost"],
 )
 def test_a_changed_column_of_a_bill_is_never_half_loaded(
     company: Company, damage: Callable[[Company], None], kind: str, said: str
@@ -305,6 +315,23 @@ def test_a_trace_that_loops_keeps_its_cost_and_ends(company: Company) -> None:
     assert _traces(outcome) == [(1, Decimal("0.002450000000"))]
     status = outcome.query("select status from marts.traces where trace_id like '7472616365%'")
     assert status == [{"status": "no_root"}]
+    _assert_conserved(outcome)
+
+
+def test_a_workload_or_budget_stated_twice_counts_once(company: Company) -> None:
+    """Two statements about one resource must not double what it costs, nor stop the night."""
+    more = "  - {name: map, connector: workload_files, path: map.csv}\n"
+    more += "  - {name: plan, connector: budget_files, path: plan.csv}\ntags:"
+    (company.folder / "everycent.yml").write_text(CONFIG.replace("tags:", more))
+    workload = {"workload_ref": "i-1", "feature": "chat"}
+    write_csv(company.folder / "map.csv", [workload, workload | {"feature": "search"}], workload)
+    budget = {"budget_id": "all", "period_start": "2026-11-01", "period_end": "2026-12-01", "currency": "USD"}
+    budgets = [budget | {"amount": "7"}, budget | {"amount": "6"}]
+    write_csv(company.folder / "plan.csv", budgets, budgets[0])
+    outcome = company.night()
+    assert outcome.result.exit_code is ExitCode.OK
+    assert outcome.billed() == SOUND
+    assert outcome.query("select budget from marts.budget_status") == [{"budget": Decimal(6)}]
     _assert_conserved(outcome)
 
 
