@@ -91,9 +91,9 @@ usage_weights as (
         usage.from_zone,
         usage.to_zone,
         usage.list_cost_currency,
-        sum(usage.quantity_tokens) as tokens,
+        cast(sum(usage.quantity_tokens) as bigint) as tokens,
         sum(usage.list_cost) as list_cost,
-        sum(usage.requests) as requests
+        cast(sum(usage.requests) as bigint) as requests
     from usage
     group by
         usage.charge_date,
@@ -365,8 +365,8 @@ cumulated as (
     from keyed
 ),
 
-/* Scaled here, a row a cell: rescaling a DECIMAL costs more than all other work on a row of the fact. */
-cell_units as (
+/* Measures that equal another one, as most do, are left out here and taken from it below: dividing is what costs. */
+cell_amounts as (
     select
         cells.charge_date,
         cells.cell_id,
@@ -375,19 +375,56 @@ cell_units as (
         cells.method_id,
         cells.evidence,
         cells.cost_state,
-        cast(cast(cells.billed_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as billed_cost_units,
-        cast(cast(cells.effective_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as effective_cost_units,
-        cast(cast(cells.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as list_cost_units,
-        cast(cast(cells.billed_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as billed_cost_reporting_units,
-        cast(cast(cells.effective_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as effective_cost_reporting_units,
-        cast(cast(cells.list_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as list_cost_reporting_units
+        cells.effective_cost is not distinct from cells.billed_cost as is_effective_as_billed,
+        cells.billed_cost_reporting is not distinct from cells.billed_cost
+            and cells.effective_cost_reporting is not distinct from cells.effective_cost
+            and cells.list_cost_reporting is not distinct from cells.list_cost as is_reporting_as_billing,
+        cells.billed_cost,
+        cells.effective_cost,
+        cells.list_cost,
+        cells.billed_cost_reporting,
+        cells.effective_cost_reporting,
+        cells.list_cost_reporting
     from cells
+),
+
+/* Scaled here, a row a cell: rescaling a DECIMAL costs more than all other work on a row of the fact. */
+cell_units as (
+    select
+        cell_amounts.charge_date,
+        cell_amounts.cell_id,
+        cell_amounts.billing_currency,
+        cell_amounts.fx_date,
+        cell_amounts.method_id,
+        cell_amounts.evidence,
+        cell_amounts.cost_state,
+        cell_amounts.is_effective_as_billed,
+        cell_amounts.is_reporting_as_billing,
+        cast(cast(cell_amounts.billed_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)) as billed_cost_units,
+        case
+            when not cell_amounts.is_effective_as_billed
+                then cast(cast(cell_amounts.effective_cost as decimal(24, 12))
+                    * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0))
+        end as effective_cost_units,
+        cast(cast(cell_amounts.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)) as list_cost_units,
+        case
+            when not cell_amounts.is_reporting_as_billing
+                then cast(cast(cell_amounts.billed_cost_reporting as decimal(24, 12))
+                    * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0))
+        end as billed_cost_reporting_units,
+        case
+            when not cell_amounts.is_reporting_as_billing
+                then cast(cast(cell_amounts.effective_cost_reporting as decimal(24, 12))
+                    * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0))
+        end as effective_cost_reporting_units,
+        case
+            when not cell_amounts.is_reporting_as_billing
+                then cast(cast(cell_amounts.list_cost_reporting as decimal(24, 12))
+                    * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0))
+        end as list_cost_reporting_units
+    from cell_amounts
 ),
 
 units as (
@@ -399,6 +436,8 @@ units as (
         cell_units.method_id,
         cell_units.evidence,
         cell_units.cost_state,
+        cell_units.is_effective_as_billed,
+        cell_units.is_reporting_as_billing,
         cell_units.billed_cost_units,
         cell_units.effective_cost_units,
         cell_units.list_cost_units,
@@ -427,35 +466,61 @@ split as (
         idiv(units.list_cost_reporting_units * units.until_weight, units.total_weight)
             - idiv(units.list_cost_reporting_units * units.before_weight, units.total_weight) as list_cost_reporting_part
     from units
+),
+
+measured as (
+    select
+        split.*,
+        case when split.is_effective_as_billed then split.billed_cost_part else split.effective_cost_part end
+            as own_effective_cost_part
+    from split
+),
+
+reported as (
+    select
+        measured.*,
+        case
+            when measured.is_reporting_as_billing then measured.billed_cost_part
+            else measured.billed_cost_reporting_part
+        end as own_billed_cost_reporting_part,
+        case
+            when measured.is_reporting_as_billing then measured.own_effective_cost_part
+            else measured.effective_cost_reporting_part
+        end as own_effective_cost_reporting_part,
+        case
+            when measured.is_reporting_as_billing then measured.list_cost_part
+            else measured.list_cost_reporting_part
+        end as own_list_cost_reporting_part
+    from measured
 )
 
 select
-    split.charge_date,
-    split.cell_id,
-    split.row_id,
-    split.owner_id,
-    split.from_zone,
-    split.to_zone,
-    split.residual_reason,
-    cast(cast(split.billed_cost_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+    reported.charge_date,
+    reported.cell_id,
+    reported.row_id,
+    reported.owner_id,
+    reported.from_zone,
+    reported.to_zone,
+    reported.residual_reason,
+    cast(cast(reported.billed_cost_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
         as decimal(38, 12)) as billed_cost,
-    cast(cast(split.effective_cost_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+    cast(cast(reported.own_effective_cost_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
         as decimal(38, 12)) as effective_cost,
-    cast(cast(split.list_cost_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+    cast(cast(reported.list_cost_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
         as decimal(38, 12)) as list_cost,
-    split.billing_currency,
-    cast(cast(split.billed_cost_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+    reported.billing_currency,
+    cast(cast(reported.own_billed_cost_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
         as decimal(38, 12)) as billed_cost_reporting,
-    cast(cast(split.effective_cost_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+    cast(cast(reported.own_effective_cost_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
         as decimal(38, 12)) as effective_cost_reporting,
-    cast(cast(split.list_cost_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+    cast(cast(reported.own_list_cost_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
         as decimal(38, 12)) as list_cost_reporting,
-    split.fx_date,
-    cast(split.requests as bigint) as requests,
-    cast(split.input_tokens as bigint) as input_tokens,
-    cast(split.output_tokens as bigint) as output_tokens,
-    cast(split.bytes as bigint) as bytes,
-    case when split.residual_reason = 'unlogged_usage' then 'residual' else split.method_id end as method_id,
-    case when split.residual_reason = 'unlogged_usage' then 'billed' else split.evidence end as evidence,
-    split.cost_state
-from split
+    reported.fx_date,
+    cast(reported.requests as bigint) as requests,
+    cast(reported.input_tokens as bigint) as input_tokens,
+    cast(reported.output_tokens as bigint) as output_tokens,
+    cast(reported.bytes as bigint) as bytes,
+    case when reported.residual_reason = 'unlogged_usage' then 'residual' else reported.method_id end as method_id,
+    case when reported.residual_reason = 'unlogged_usage' then 'billed' else reported.evidence end as evidence,
+    reported.cost_state
+from reported
