@@ -323,7 +323,7 @@ def test_a_workload_or_budget_stated_twice_counts_once(company: Company) -> None
     more = "  - {name: map, connector: workload_files, path: map.csv}\n"
     more += "  - {name: plan, connector: budget_files, path: plan.csv}\ntags:"
     (company.folder / "everycent.yml").write_text(CONFIG.replace("tags:", more))
-    workload = {"workload_ref": "i-1", "feature": "chat"}
+    workload = {"workload_ref": "i-1", "ref_kind": "resource", "feature": "chat"}
     write_csv(company.folder / "map.csv", [workload, workload | {"feature": "search"}], workload)
     budget = {"budget_id": "all", "period_start": "2026-11-01", "period_end": "2026-12-01", "currency": "USD"}
     budgets = [budget | {"amount": "7"}, budget | {"amount": "6"}]
