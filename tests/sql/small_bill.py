@@ -117,6 +117,8 @@ def run(
     columns: str,
     *,
     where: str = "true",
+    join: str = "",
+    group: str = "",
     config: Config | None = None,
     watermark: datetime = COMPLETE,
     window: Window = NOVEMBER,
@@ -124,6 +126,7 @@ def run(
 ) -> list[tuple[Any, ...]]:
     """Rows of `columns` of a model, in order, after running everything it needs on rows of the lake.
 
+    `join` is another model and its join condition: `core.cells using (charge_date, cell_id)`.
     Asserts that no blocking check of any model fails. Each bill is complete until `watermark`.
     """
     rows = {name: list(given) for name, given in lake.items()}
@@ -143,9 +146,12 @@ def run(
         for source, account, period in sorted(scopes)
     ]
     inputs = Inputs(rows, deliveries, config or Config())
-    with Chain(inputs, window, (target,)) as chain:
+    targets = (target, join.split()[0]) if join else (target,)
+    with Chain(inputs, window, targets) as chain:
         assert not chain.failed_checks()
-        found = chain.rows(f"select {columns} from {target} where {where} order by all")
+        source = f"{target} inner join {join}" if join else target
+        grouped = f"group by {group}" if group else ""
+        found = chain.rows(f"select {columns} from {source} where {where} {grouped} order by all")
     return [tuple(_plain(value) for value in row.values()) for row in found]
 
 
