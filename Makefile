@@ -5,7 +5,7 @@ PYTHON ?= python3
 UV := .uv/bin/uv
 EVERYCENT := .venv/bin/everycent
 SAMPLE_CONFIG := examples/sample/everycent.yml
-SAMPLE_TODAY := 2026-11-21
+SAMPLE_TODAY := 2026-11-17
 
 export UV_PYTHON_DOWNLOADS := never
 export DAGSTER_DISABLE_TELEMETRY := 1

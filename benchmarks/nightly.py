@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 EVERYCENT = Path(sys.executable).with_name("everycent")
-TODAY = "2026-11-21"
+TODAY = "2026-11-17"
 EXIT_OK = 0
 
 

@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument(
-        "--end", type=date.fromisoformat, default=date(2026, 11, 20), help="last day, YYYY-MM-DD"
+        "--end", type=date.fromisoformat, default=date(2026, 11, 16), help="last day, YYYY-MM-DD"
     )
     parser.add_argument("--days", type=int, default=60, help="how many days up to the last one")
     parser.add_argument("--requests", type=int, default=20_000, help="about how many model calls in total")
