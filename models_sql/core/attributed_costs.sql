@@ -83,6 +83,14 @@ tagged as (
     where charge_date >= $start and charge_date < $end
 ),
 
+/* Pools whose volumes stand with their own cells: a wider pool over the same usage must not count them again. */
+counted_pools as (
+    select cells.charge_date, cells.pool_key
+    from cells
+    where cells.is_pool_first and cells.method_id in ('tokens', 'list_price', 'bytes')
+    group by cells.charge_date, cells.pool_key
+),
+
 usage_weights as (
     select
         usage.charge_date,
@@ -154,16 +162,21 @@ mixed_rows as (
             cast(sum(usage.list_cost) as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
             as decimal(38, 0)
         ) as weight,
-        sum(case when cells.is_pool_first then usage.requests else 0 end) as requests,
+        sum(case when cells.is_pool_first and counted_pools.pool_key is null then usage.requests else 0 end)
+            as requests,
         sum(
             case
-                when cells.is_pool_first and usage.token_class <> 'output_tokens' then usage.quantity_tokens
+                when cells.is_pool_first and counted_pools.pool_key is null
+                    and usage.token_class <> 'output_tokens'
+                    then usage.quantity_tokens
                 else 0
             end
         ) as input_tokens,
         sum(
             case
-                when cells.is_pool_first and usage.token_class = 'output_tokens' then usage.quantity_tokens
+                when cells.is_pool_first and counted_pools.pool_key is null
+                    and usage.token_class = 'output_tokens'
+                    then usage.quantity_tokens
                 else 0
             end
         ) as output_tokens,
@@ -173,6 +186,9 @@ mixed_rows as (
         on cells.charge_date = usage.charge_date
         and cells.provider = usage.provider
         and cells.model = usage.model
+    left join counted_pools
+        on usage.charge_date = counted_pools.charge_date
+        and usage.pool_key = counted_pools.pool_key
     where cells.method_id = 'list_cost'
     group by
         cells.charge_date,
@@ -194,11 +210,19 @@ physical_rows as (
         0 as requests,
         0 as input_tokens,
         0 as output_tokens,
-        case when cells.is_pool_first then physical.bytes else 0 end as bytes
+        case
+            when cells.is_pool_first and coalesce(counted_pools.pool_key, cells.pool_key) = cells.pool_key
+                then physical.bytes
+            else 0
+        end as bytes
     from cells
     inner join physical
         on cells.charge_date = physical.charge_date
         and cells.pool_key = physical.pool_key
+    left join counted_pools
+        on cells.charge_date = counted_pools.charge_date
+        and counted_pools.pool_key = 'egress' || chr(31) || cells.provider || chr(31)
+            || cells.traffic_kind || chr(31) || physical.from_zone
     where cells.method_id in ('bytes', 'telemetry_bytes')
 ),
 

@@ -10,33 +10,49 @@ WITH cells AS (
   FROM core.usage_costs
   WHERE
     charge_date >= :start AND charge_date < :end
+), unmixed_usage AS (
+  SELECT
+    *
+  FROM core.usage_costs
+  WHERE
+    charge_date >= :start AND charge_date < :end
 ), physical AS (
   SELECT
     *
   FROM core.physical_weights
   WHERE
     charge_date >= :start AND charge_date < :end
+), tagged AS (
+  SELECT
+    *
+  FROM core.tagged_owners
+  WHERE
+    charge_date >= :start AND charge_date < :end
+), counted_pools AS (
+  SELECT
+    cells.charge_date,
+    cells.pool_key
+  FROM cells
+  WHERE
+    cells.is_pool_first AND cells.method_id IN ('tokens', 'list_price', 'bytes')
+  GROUP BY
+    cells.charge_date,
+    cells.pool_key
 ), usage_weights AS (
   SELECT
     usage.charge_date,
     usage.pool_key,
-    usage.provider,
-    usage.model,
-    usage.token_class,
     usage.owner_id,
     usage.from_zone,
     usage.to_zone,
     usage.list_cost_currency,
-    SUM(usage.quantity_tokens) AS tokens,
+    CAST(SUM(usage.quantity_tokens) AS BIGINT) AS tokens,
     SUM(usage.list_cost) AS list_cost,
-    SUM(usage.requests) AS requests
+    CAST(SUM(usage.requests) AS BIGINT) AS requests
   FROM usage
   GROUP BY
     usage.charge_date,
     usage.pool_key,
-    usage.provider,
-    usage.model,
-    usage.token_class,
     usage.owner_id,
     usage.from_zone,
     usage.to_zone,
@@ -56,12 +72,12 @@ WITH cells AS (
     END AS weight,
     CASE WHEN cells.is_pool_first THEN usage_weights.requests ELSE 0 END AS requests,
     CASE
-      WHEN cells.is_pool_first AND usage_weights.token_class <> 'output_tokens'
+      WHEN cells.is_pool_first AND cells.token_class <> 'output_tokens'
       THEN usage_weights.tokens
       ELSE 0
     END AS input_tokens,
     CASE
-      WHEN cells.is_pool_first AND usage_weights.token_class = 'output_tokens'
+      WHEN cells.is_pool_first AND cells.token_class = 'output_tokens'
       THEN usage_weights.tokens
       ELSE 0
     END AS output_tokens,
@@ -80,30 +96,53 @@ WITH cells AS (
   SELECT
     cells.charge_date,
     cells.cell_id,
-    usage_weights.owner_id,
-    usage_weights.from_zone,
-    usage_weights.to_zone,
+    usage.owner_id,
+    usage.from_zone,
+    usage.to_zone,
     CAST(NULL AS STRING) AS residual_reason,
-    CAST(CAST(usage_weights.list_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(38, 0)) AS weight,
-    CASE WHEN cells.is_pool_first THEN usage_weights.requests ELSE 0 END AS requests,
-    CASE
-      WHEN cells.is_pool_first AND usage_weights.token_class <> 'output_tokens'
-      THEN usage_weights.tokens
-      ELSE 0
-    END AS input_tokens,
-    CASE
-      WHEN cells.is_pool_first AND usage_weights.token_class = 'output_tokens'
-      THEN usage_weights.tokens
-      ELSE 0
-    END AS output_tokens,
+    CAST(CAST(SUM(usage.list_cost) AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(38, 0)) AS weight,
+    SUM(
+      CASE
+        WHEN cells.is_pool_first AND counted_pools.pool_key IS NULL
+        THEN usage.requests
+        ELSE 0
+      END
+    ) AS requests,
+    SUM(
+      CASE
+        WHEN cells.is_pool_first
+        AND counted_pools.pool_key IS NULL
+        AND usage.token_class <> 'output_tokens'
+        THEN usage.quantity_tokens
+        ELSE 0
+      END
+    ) AS input_tokens,
+    SUM(
+      CASE
+        WHEN cells.is_pool_first
+        AND counted_pools.pool_key IS NULL
+        AND usage.token_class = 'output_tokens'
+        THEN usage.quantity_tokens
+        ELSE 0
+      END
+    ) AS output_tokens,
     0 AS bytes
   FROM cells
-  INNER JOIN usage_weights
-    ON cells.charge_date = usage_weights.charge_date
-    AND cells.provider = usage_weights.provider
-    AND cells.model = usage_weights.model
+  INNER JOIN unmixed_usage AS usage
+    ON cells.charge_date = usage.charge_date
+    AND cells.provider = usage.provider
+    AND cells.model = usage.model
+  LEFT JOIN counted_pools
+    ON usage.charge_date = counted_pools.charge_date
+    AND usage.pool_key = counted_pools.pool_key
   WHERE
     cells.method_id = 'list_cost'
+  GROUP BY
+    cells.charge_date,
+    cells.cell_id,
+    usage.owner_id,
+    usage.from_zone,
+    usage.to_zone
 ), physical_rows AS (
   SELECT
     cells.charge_date,
@@ -116,10 +155,18 @@ WITH cells AS (
     0 AS requests,
     0 AS input_tokens,
     0 AS output_tokens,
-    CASE WHEN cells.is_pool_first THEN physical.bytes ELSE 0 END AS bytes
+    CASE
+      WHEN cells.is_pool_first
+      AND COALESCE(counted_pools.pool_key, cells.pool_key) = cells.pool_key
+      THEN physical.bytes
+      ELSE 0
+    END AS bytes
   FROM cells
   INNER JOIN physical
     ON cells.charge_date = physical.charge_date AND cells.pool_key = physical.pool_key
+  LEFT JOIN counted_pools
+    ON cells.charge_date = counted_pools.charge_date
+    AND counted_pools.pool_key = 'egress' || CHR(  31) || cells.provider || CHR(  31) || cells.traffic_kind || CHR(  31) || physical.from_zone
   WHERE
     cells.method_id IN ('bytes', 'telemetry_bytes')
 ), missing_rows AS (
@@ -174,7 +221,7 @@ WITH cells AS (
   SELECT
     *
   FROM whole_rows
-), grouped AS (
+), owned AS (
   SELECT
     weighted.charge_date,
     weighted.cell_id,
@@ -182,56 +229,80 @@ WITH cells AS (
     weighted.from_zone,
     weighted.to_zone,
     weighted.residual_reason,
-    CAST(SUM(COALESCE(weighted.weight, 0)) AS DECIMAL(38, 0)) AS weight,
+    weighted.weight,
+    weighted.requests,
+    weighted.input_tokens,
+    weighted.output_tokens,
+    weighted.bytes
+  FROM weighted
+  LEFT JOIN tagged
+    ON weighted.charge_date = tagged.charge_date
+    AND weighted.cell_id = tagged.cell_id
+    AND weighted.owner_id = tagged.log_owner_id
+  WHERE
+    tagged.owner_id IS NULL
+  UNION ALL
+  SELECT
+    weighted.charge_date,
+    weighted.cell_id,
+    tagged.owner_id,
+    weighted.from_zone,
+    weighted.to_zone,
+    weighted.residual_reason,
+    CAST(SUM(weighted.weight) AS DECIMAL(38, 0)) AS weight,
     SUM(weighted.requests) AS requests,
     SUM(weighted.input_tokens) AS input_tokens,
     SUM(weighted.output_tokens) AS output_tokens,
     SUM(weighted.bytes) AS bytes
   FROM weighted
+  INNER JOIN tagged
+    ON weighted.charge_date = tagged.charge_date
+    AND weighted.cell_id = tagged.cell_id
+    AND weighted.owner_id = tagged.log_owner_id
   GROUP BY
     weighted.charge_date,
     weighted.cell_id,
-    weighted.owner_id,
+    tagged.owner_id,
     weighted.from_zone,
     weighted.to_zone,
     weighted.residual_reason
 ), totals AS (
   SELECT
-    grouped.charge_date,
-    grouped.cell_id,
-    CAST(SUM(grouped.weight) AS DECIMAL(38, 0)) AS cell_weight,
+    owned.charge_date,
+    owned.cell_id,
+    CAST(SUM(owned.weight) AS DECIMAL(38, 0)) AS cell_weight,
     CAST(COUNT(*) AS DECIMAL(15, 0)) AS cell_rows
-  FROM grouped
+  FROM owned
   GROUP BY
-    grouped.charge_date,
-    grouped.cell_id
+    owned.charge_date,
+    owned.cell_id
 ), scaled AS (
   SELECT
-    grouped.charge_date,
-    grouped.cell_id,
-    grouped.owner_id,
-    grouped.from_zone,
-    grouped.to_zone,
-    grouped.residual_reason,
-    grouped.requests,
-    grouped.input_tokens,
-    grouped.output_tokens,
-    grouped.bytes,
+    owned.charge_date,
+    owned.cell_id,
+    owned.owner_id,
+    owned.from_zone,
+    owned.to_zone,
+    owned.residual_reason,
+    owned.requests,
+    owned.input_tokens,
+    owned.output_tokens,
+    owned.bytes,
     CAST(CASE
-      WHEN totals.cell_weight = 0
+      WHEN COALESCE(totals.cell_weight, 0) = 0
       THEN 1
       WHEN totals.cell_weight < 1000000000000000
-      THEN grouped.weight
-      WHEN grouped.weight = 0
+      THEN COALESCE(owned.weight, 0)
+      WHEN COALESCE(owned.weight, 0) = 0
       THEN 0
       ELSE GREATEST(
         1,
         CAST((
           (
-            CAST(grouped.weight AS DECIMAL(22, 0)) * CAST(999999999999999 - totals.cell_rows AS DECIMAL(15, 0))
+            CAST(owned.weight AS DECIMAL(22, 0)) * CAST(999999999999999 - totals.cell_rows AS DECIMAL(15, 0))
           ) - (
             (
-              CAST(grouped.weight AS DECIMAL(22, 0)) * CAST(999999999999999 - totals.cell_rows AS DECIMAL(15, 0))
+              CAST(owned.weight AS DECIMAL(22, 0)) * CAST(999999999999999 - totals.cell_rows AS DECIMAL(15, 0))
             ) % (
               totals.cell_weight
             )
@@ -241,9 +312,9 @@ WITH cells AS (
         ) AS DECIMAL(38, 0))
       )
     END AS DECIMAL(15, 0)) AS weight
-  FROM grouped
+  FROM owned
   INNER JOIN totals
-    ON grouped.charge_date = totals.charge_date AND grouped.cell_id = totals.cell_id
+    ON owned.charge_date = totals.charge_date AND owned.cell_id = totals.cell_id
 ), keyed AS (
   SELECT
     scaled.*,
@@ -261,24 +332,77 @@ WITH cells AS (
     ) AS DECIMAL(15, 0)) AS until_weight,
     CAST(SUM(keyed.weight) OVER (PARTITION BY keyed.charge_date, keyed.cell_id) AS DECIMAL(15, 0)) AS total_weight
   FROM keyed
-), units AS (
+), cell_amounts AS (
   SELECT
-    cumulated.*,
-    CAST(cumulated.until_weight - cumulated.weight AS DECIMAL(15, 0)) AS before_weight,
+    cells.charge_date,
+    cells.cell_id,
     cells.billing_currency,
     cells.fx_date,
     cells.method_id,
     cells.evidence,
     cells.cost_state,
-    CAST(CAST(cells.billed_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS billed_cost_units,
-    CAST(CAST(cells.effective_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS effective_cost_units,
-    CAST(CAST(cells.list_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS list_cost_units,
-    CAST(CAST(cells.billed_cost_reporting AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS billed_cost_reporting_units,
-    CAST(CAST(cells.effective_cost_reporting AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS effective_cost_reporting_units,
-    CAST(CAST(cells.list_cost_reporting AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS list_cost_reporting_units
+    cells.effective_cost IS NOT DISTINCT FROM cells.billed_cost AS is_effective_as_billed,
+    cells.billed_cost_reporting IS NOT DISTINCT FROM cells.billed_cost
+    AND cells.effective_cost_reporting IS NOT DISTINCT FROM cells.effective_cost
+    AND cells.list_cost_reporting IS NOT DISTINCT FROM cells.list_cost AS is_reporting_as_billing,
+    cells.billed_cost,
+    cells.effective_cost,
+    cells.list_cost,
+    cells.billed_cost_reporting,
+    cells.effective_cost_reporting,
+    cells.list_cost_reporting
+  FROM cells
+), cell_units AS (
+  SELECT
+    cell_amounts.charge_date,
+    cell_amounts.cell_id,
+    cell_amounts.billing_currency,
+    cell_amounts.fx_date,
+    cell_amounts.method_id,
+    cell_amounts.evidence,
+    cell_amounts.cost_state,
+    cell_amounts.is_effective_as_billed,
+    cell_amounts.is_reporting_as_billing,
+    CAST(CAST(cell_amounts.billed_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS billed_cost_units,
+    CASE
+      WHEN NOT cell_amounts.is_effective_as_billed
+      THEN CAST(CAST(cell_amounts.effective_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0))
+    END AS effective_cost_units,
+    CAST(CAST(cell_amounts.list_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS list_cost_units,
+    CASE
+      WHEN NOT cell_amounts.is_reporting_as_billing
+      THEN CAST(CAST(cell_amounts.billed_cost_reporting AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0))
+    END AS billed_cost_reporting_units,
+    CASE
+      WHEN NOT cell_amounts.is_reporting_as_billing
+      THEN CAST(CAST(cell_amounts.effective_cost_reporting AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0))
+    END AS effective_cost_reporting_units,
+    CASE
+      WHEN NOT cell_amounts.is_reporting_as_billing
+      THEN CAST(CAST(cell_amounts.list_cost_reporting AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0))
+    END AS list_cost_reporting_units
+  FROM cell_amounts
+), units AS (
+  SELECT
+    cumulated.*,
+    CAST(cumulated.until_weight - cumulated.weight AS DECIMAL(15, 0)) AS before_weight,
+    cell_units.billing_currency,
+    cell_units.fx_date,
+    cell_units.method_id,
+    cell_units.evidence,
+    cell_units.cost_state,
+    cell_units.is_effective_as_billed,
+    cell_units.is_reporting_as_billing,
+    cell_units.billed_cost_units,
+    cell_units.effective_cost_units,
+    cell_units.list_cost_units,
+    cell_units.billed_cost_reporting_units,
+    cell_units.effective_cost_reporting_units,
+    cell_units.list_cost_reporting_units
   FROM cumulated
-  INNER JOIN cells
-    ON cumulated.charge_date = cells.charge_date AND cumulated.cell_id = cells.cell_id
+  INNER JOIN cell_units
+    ON cumulated.charge_date = cell_units.charge_date
+    AND cumulated.cell_id = cell_units.cell_id
 ), split AS (
   SELECT
     units.*,
@@ -433,36 +557,64 @@ WITH cells AS (
       units.total_weight
     ) AS DECIMAL(38, 0)) AS list_cost_reporting_part
   FROM units
+), measured AS (
+  SELECT
+    split.*,
+    CASE
+      WHEN split.is_effective_as_billed
+      THEN split.billed_cost_part
+      ELSE split.effective_cost_part
+    END AS own_effective_cost_part
+  FROM split
+), reported AS (
+  SELECT
+    measured.*,
+    CASE
+      WHEN measured.is_reporting_as_billing
+      THEN measured.billed_cost_part
+      ELSE measured.billed_cost_reporting_part
+    END AS own_billed_cost_reporting_part,
+    CASE
+      WHEN measured.is_reporting_as_billing
+      THEN measured.own_effective_cost_part
+      ELSE measured.effective_cost_reporting_part
+    END AS own_effective_cost_reporting_part,
+    CASE
+      WHEN measured.is_reporting_as_billing
+      THEN measured.list_cost_part
+      ELSE measured.list_cost_reporting_part
+    END AS own_list_cost_reporting_part
+  FROM measured
 )
 SELECT
-  split.charge_date,
-  split.cell_id,
-  split.row_id,
-  split.owner_id,
-  split.from_zone,
-  split.to_zone,
-  split.residual_reason,
-  CAST(CAST(split.billed_cost_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS billed_cost,
-  CAST(CAST(split.effective_cost_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS effective_cost,
-  CAST(CAST(split.list_cost_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS list_cost,
-  split.billing_currency,
-  CAST(CAST(split.billed_cost_reporting_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS billed_cost_reporting,
-  CAST(CAST(split.effective_cost_reporting_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS effective_cost_reporting,
-  CAST(CAST(split.list_cost_reporting_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS list_cost_reporting,
-  split.fx_date,
-  CAST(split.requests AS BIGINT) AS requests,
-  CAST(split.input_tokens AS BIGINT) AS input_tokens,
-  CAST(split.output_tokens AS BIGINT) AS output_tokens,
-  CAST(split.bytes AS BIGINT) AS bytes,
+  reported.charge_date,
+  reported.cell_id,
+  reported.row_id,
+  reported.owner_id,
+  reported.from_zone,
+  reported.to_zone,
+  reported.residual_reason,
+  CAST(CAST(reported.billed_cost_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS billed_cost,
+  CAST(CAST(reported.own_effective_cost_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS effective_cost,
+  CAST(CAST(reported.list_cost_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS list_cost,
+  reported.billing_currency,
+  CAST(CAST(reported.own_billed_cost_reporting_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS billed_cost_reporting,
+  CAST(CAST(reported.own_effective_cost_reporting_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS effective_cost_reporting,
+  CAST(CAST(reported.own_list_cost_reporting_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS list_cost_reporting,
+  reported.fx_date,
+  CAST(reported.requests AS BIGINT) AS requests,
+  CAST(reported.input_tokens AS BIGINT) AS input_tokens,
+  CAST(reported.output_tokens AS BIGINT) AS output_tokens,
+  CAST(reported.bytes AS BIGINT) AS bytes,
   CASE
-    WHEN split.residual_reason = 'unlogged_usage'
+    WHEN reported.residual_reason = 'unlogged_usage'
     THEN 'residual'
-    ELSE split.method_id
+    ELSE reported.method_id
   END AS method_id,
   CASE
-    WHEN split.residual_reason = 'unlogged_usage'
+    WHEN reported.residual_reason = 'unlogged_usage'
     THEN 'billed'
-    ELSE split.evidence
+    ELSE reported.evidence
   END AS evidence,
-  split.cost_state
-FROM split
+  reported.cost_state
+FROM reported

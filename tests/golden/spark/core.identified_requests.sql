@@ -40,19 +40,25 @@ SELECT
   measured.model,
   COALESCE(measured.service_tier, 'standard') AS service_tier,
   CAST(CASE
-    WHEN measured.total_input_tokens < 32000
+    WHEN measured.total_input_tokens < 32001
     THEN 0
-    WHEN measured.total_input_tokens < 128000
-    THEN 32000
+    WHEN measured.total_input_tokens < 100001
+    THEN 32001
+    WHEN measured.total_input_tokens < 128001
+    THEN 100001
     WHEN measured.total_input_tokens < 200000
-    THEN 128000
-    WHEN measured.total_input_tokens < 256000
+    THEN 128001
+    WHEN measured.total_input_tokens < 200001
     THEN 200000
-    WHEN measured.total_input_tokens < 272000
-    THEN 256000
-    WHEN measured.total_input_tokens < 512000
-    THEN 272000
-    ELSE 512000
+    WHEN measured.total_input_tokens < 256001
+    THEN 200001
+    WHEN measured.total_input_tokens < 272001
+    THEN 256001
+    WHEN measured.total_input_tokens < 512001
+    THEN 272001
+    WHEN measured.total_input_tokens < 524289
+    THEN 512001
+    ELSE 524289
   END AS BIGINT) AS context_min_tokens,
   measured.status,
   measured.error_type,

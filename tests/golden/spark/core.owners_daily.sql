@@ -16,6 +16,12 @@ WITH usage AS (
   FROM core.cells
   WHERE
     charge_date >= :start AND charge_date < :end
+), tagged AS (
+  SELECT
+    *
+  FROM core.tagged_owners
+  WHERE
+    charge_date >= :start AND charge_date < :end
 ), named AS (
   SELECT
     usage.charge_date,
@@ -46,6 +52,21 @@ WITH usage AS (
     CAST(NULL AS STRING) AS agent_step,
     physical.environment
   FROM physical
+  UNION ALL
+  SELECT
+    tagged.charge_date,
+    tagged.owner_id,
+    tagged.user_id,
+    tagged.tenant,
+    tagged.customer,
+    tagged.team,
+    tagged.feature,
+    tagged.endpoint,
+    tagged.workflow,
+    tagged.agent,
+    tagged.agent_step,
+    tagged.environment
+  FROM tagged
   UNION ALL
   SELECT
     cells.charge_date,

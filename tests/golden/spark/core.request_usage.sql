@@ -1,63 +1,219 @@
 WITH requests AS (
   SELECT
     *
-  FROM core.identified_requests
+  FROM staging.requests
   WHERE
     started_at >= CAST(:start AS TIMESTAMP_NTZ)
     AND started_at < CAST(:end AS TIMESTAMP_NTZ)
+), root_candidates AS (
+  SELECT
+    span_roots.*,
+    MD5(
+      COALESCE(span_roots.user_id, CHR(  30)) || CHR(  31) || COALESCE(span_roots.tenant, CHR(  30)) || CHR(  31) || COALESCE(span_roots.customer, CHR(  30)) || CHR(  31) || COALESCE(span_roots.team, CHR(  30)) || CHR(  31) || COALESCE(span_roots.feature, CHR(  30)) || CHR(  31) || COALESCE(span_roots.endpoint, CHR(  30)) || CHR(  31) || COALESCE(span_roots.workflow, CHR(  30)) || CHR(  31) || COALESCE(span_roots.agent, CHR(  30)) || CHR(  31) || COALESCE(span_roots.agent_step, CHR(  30)) || CHR(  31) || COALESCE(span_roots.environment, CHR(  30))
+    ) AS root_identity_id,
+    ROW_NUMBER() OVER (PARTITION BY span_roots.trace_id ORDER BY span_roots.root_date NULLS LAST) AS root_rank
+  FROM core.span_roots AS span_roots
+), roots AS (
+  SELECT
+    *
+  FROM root_candidates
+  WHERE
+    root_rank = 1
+), root_identities AS (
+  SELECT
+    roots.root_identity_id,
+    MAX(roots.user_id) AS user_id,
+    MAX(roots.tenant) AS tenant,
+    MAX(roots.customer) AS customer,
+    MAX(roots.team) AS team,
+    MAX(roots.feature) AS feature,
+    MAX(roots.endpoint) AS endpoint,
+    MAX(roots.workflow) AS workflow,
+    MAX(roots.agent) AS agent,
+    MAX(roots.agent_step) AS agent_step,
+    MAX(roots.environment) AS environment
+  FROM roots
+  GROUP BY
+    roots.root_identity_id
+), sized AS (
+  SELECT
+    requests.*,
+    CAST(requests.started_at AS DATE) AS charge_date,
+    COALESCE(requests.uncached_input_tokens, 0) + COALESCE(requests.cache_read_tokens, 0) + COALESCE(requests.cache_write_5m_tokens, 0) + COALESCE(requests.cache_write_1h_tokens, 0) AS total_input_tokens
+  FROM requests
+), measured AS (
+  SELECT
+    sized.*,
+    roots.root_identity_id,
+    CAST(CASE
+      WHEN sized.total_input_tokens < 32001
+      THEN 0
+      WHEN sized.total_input_tokens < 100001
+      THEN 32001
+      WHEN sized.total_input_tokens < 128001
+      THEN 100001
+      WHEN sized.total_input_tokens < 200000
+      THEN 128001
+      WHEN sized.total_input_tokens < 200001
+      THEN 200000
+      WHEN sized.total_input_tokens < 256001
+      THEN 200001
+      WHEN sized.total_input_tokens < 272001
+      THEN 256001
+      WHEN sized.total_input_tokens < 512001
+      THEN 272001
+      WHEN sized.total_input_tokens < 524289
+      THEN 512001
+      ELSE 524289
+    END AS BIGINT) AS context_min_tokens
+  FROM sized
+  LEFT JOIN roots
+    ON sized.trace_id = roots.trace_id
+    AND roots.root_date <= sized.charge_date
+    AND roots.root_date >= CAST(sized.charge_date - INTERVAL '2' DAY AS DATE)
+), logged AS (
+  SELECT
+    measured.charge_date,
+    measured.root_identity_id,
+    measured.provider,
+    measured.sub_account_id,
+    measured.region_id,
+    measured.model,
+    measured.service_tier,
+    measured.context_min_tokens,
+    measured.user_id,
+    measured.tenant,
+    measured.customer,
+    measured.team,
+    measured.feature,
+    measured.endpoint,
+    measured.workflow,
+    measured.agent,
+    measured.agent_step,
+    measured.environment,
+    measured.from_zone,
+    measured.to_zone,
+    COUNT(*) AS requests,
+    COUNT(CASE WHEN measured.status <> 'ok' THEN 1 END) AS error_requests,
+    SUM(measured.uncached_input_tokens) AS uncached_input_tokens,
+    SUM(measured.cache_read_tokens) AS cache_read_tokens,
+    SUM(measured.cache_write_5m_tokens) AS cache_write_5m_tokens,
+    SUM(measured.cache_write_1h_tokens) AS cache_write_1h_tokens,
+    SUM(measured.output_tokens) AS output_tokens,
+    SUM(measured.reasoning_tokens) AS reasoning_tokens,
+    SUM(measured.request_bytes) AS request_bytes,
+    SUM(measured.response_bytes) AS response_bytes,
+    SUM(measured.duration_seconds) AS request_seconds
+  FROM measured
+  GROUP BY
+    measured.charge_date,
+    measured.root_identity_id,
+    measured.provider,
+    measured.sub_account_id,
+    measured.region_id,
+    measured.model,
+    measured.service_tier,
+    measured.context_min_tokens,
+    measured.user_id,
+    measured.tenant,
+    measured.customer,
+    measured.team,
+    measured.feature,
+    measured.endpoint,
+    measured.workflow,
+    measured.agent,
+    measured.agent_step,
+    measured.environment,
+    measured.from_zone,
+    measured.to_zone
+), identified AS (
+  SELECT
+    logged.charge_date,
+    logged.provider,
+    logged.sub_account_id,
+    logged.region_id,
+    logged.model,
+    COALESCE(logged.service_tier, 'standard') AS service_tier,
+    logged.context_min_tokens,
+    COALESCE(logged.user_id, root_identities.user_id) AS user_id,
+    COALESCE(logged.tenant, root_identities.tenant) AS tenant,
+    COALESCE(logged.customer, root_identities.customer) AS customer,
+    COALESCE(logged.team, root_identities.team) AS team,
+    COALESCE(logged.feature, root_identities.feature) AS feature,
+    COALESCE(logged.endpoint, root_identities.endpoint) AS endpoint,
+    COALESCE(logged.workflow, root_identities.workflow) AS workflow,
+    COALESCE(logged.agent, root_identities.agent) AS agent,
+    COALESCE(logged.agent_step, root_identities.agent_step) AS agent_step,
+    COALESCE(logged.environment, root_identities.environment) AS environment,
+    logged.from_zone,
+    logged.to_zone,
+    logged.requests,
+    logged.error_requests,
+    logged.uncached_input_tokens,
+    logged.cache_read_tokens,
+    logged.cache_write_5m_tokens,
+    logged.cache_write_1h_tokens,
+    logged.output_tokens,
+    logged.reasoning_tokens,
+    logged.request_bytes,
+    logged.response_bytes,
+    logged.request_seconds
+  FROM logged
+  LEFT JOIN root_identities
+    ON logged.root_identity_id = root_identities.root_identity_id
 ), grouped AS (
   SELECT
-    requests.charge_date,
-    requests.provider,
-    requests.sub_account_id,
-    requests.region_id,
-    requests.model,
-    requests.service_tier,
-    requests.context_min_tokens,
-    requests.user_id,
-    requests.tenant,
-    requests.customer,
-    requests.team,
-    requests.feature,
-    requests.endpoint,
-    requests.workflow,
-    requests.agent,
-    requests.agent_step,
-    requests.environment,
-    requests.from_zone,
-    requests.to_zone,
-    COUNT(*) AS requests,
-    COUNT(CASE WHEN COALESCE(requests.status, 'ok') <> 'ok' THEN 1 END) AS error_requests,
-    SUM(COALESCE(requests.uncached_input_tokens, 0)) AS uncached_input_tokens,
-    SUM(COALESCE(requests.cache_read_tokens, 0)) AS cache_read_tokens,
-    SUM(COALESCE(requests.cache_write_5m_tokens, 0)) AS cache_write_5m_tokens,
-    SUM(COALESCE(requests.cache_write_1h_tokens, 0)) AS cache_write_1h_tokens,
-    SUM(COALESCE(requests.output_tokens, 0)) AS output_tokens,
-    SUM(COALESCE(requests.reasoning_tokens, 0)) AS reasoning_tokens,
-    SUM(COALESCE(requests.request_bytes, 0)) AS request_bytes,
-    SUM(COALESCE(requests.response_bytes, 0)) AS response_bytes,
-    SUM(COALESCE(requests.duration_seconds, 0)) AS request_seconds
-  FROM requests
+    identified.charge_date,
+    identified.provider,
+    identified.sub_account_id,
+    identified.region_id,
+    identified.model,
+    identified.service_tier,
+    identified.context_min_tokens,
+    identified.user_id,
+    identified.tenant,
+    identified.customer,
+    identified.team,
+    identified.feature,
+    identified.endpoint,
+    identified.workflow,
+    identified.agent,
+    identified.agent_step,
+    identified.environment,
+    identified.from_zone,
+    identified.to_zone,
+    SUM(identified.requests) AS requests,
+    SUM(identified.error_requests) AS error_requests,
+    COALESCE(SUM(identified.uncached_input_tokens), 0) AS uncached_input_tokens,
+    COALESCE(SUM(identified.cache_read_tokens), 0) AS cache_read_tokens,
+    COALESCE(SUM(identified.cache_write_5m_tokens), 0) AS cache_write_5m_tokens,
+    COALESCE(SUM(identified.cache_write_1h_tokens), 0) AS cache_write_1h_tokens,
+    COALESCE(SUM(identified.output_tokens), 0) AS output_tokens,
+    COALESCE(SUM(identified.reasoning_tokens), 0) AS reasoning_tokens,
+    COALESCE(SUM(identified.request_bytes), 0) AS request_bytes,
+    COALESCE(SUM(identified.response_bytes), 0) AS response_bytes,
+    COALESCE(SUM(identified.request_seconds), 0) AS request_seconds
+  FROM identified
   GROUP BY
-    requests.charge_date,
-    requests.provider,
-    requests.sub_account_id,
-    requests.region_id,
-    requests.model,
-    requests.service_tier,
-    requests.context_min_tokens,
-    requests.user_id,
-    requests.tenant,
-    requests.customer,
-    requests.team,
-    requests.feature,
-    requests.endpoint,
-    requests.workflow,
-    requests.agent,
-    requests.agent_step,
-    requests.environment,
-    requests.from_zone,
-    requests.to_zone
+    identified.charge_date,
+    identified.provider,
+    identified.sub_account_id,
+    identified.region_id,
+    identified.model,
+    identified.service_tier,
+    identified.context_min_tokens,
+    identified.user_id,
+    identified.tenant,
+    identified.customer,
+    identified.team,
+    identified.feature,
+    identified.endpoint,
+    identified.workflow,
+    identified.agent,
+    identified.agent_step,
+    identified.environment,
+    identified.from_zone,
+    identified.to_zone
 ), digested AS (
   SELECT
     grouped.*,

@@ -22,6 +22,12 @@ WITH facts AS (
   FROM core.usage_costs
   WHERE
     charge_date >= :start AND charge_date < :end
+), tagged AS (
+  SELECT
+    *
+  FROM core.tagged_owners
+  WHERE
+    charge_date >= :start AND charge_date < :end
 ), amounts AS (
   SELECT
     facts.charge_date,
@@ -118,11 +124,25 @@ WITH facts AS (
   FROM usage
   WHERE
     usage.output_tokens > 0
+), fact_owners AS (
+  SELECT
+    usage_costs.charge_date,
+    usage_costs.pool_key,
+    usage_costs.owner_id AS log_owner_id,
+    usage_costs.owner_id
+  FROM usage_costs
+  UNION
+  SELECT
+    tagged.charge_date,
+    tagged.pool_key,
+    tagged.log_owner_id,
+    tagged.owner_id
+  FROM tagged
 ), pool_tokens AS (
   SELECT
     trace_classes.charge_date,
     usage_costs.pool_key,
-    usage_costs.owner_id,
+    fact_owners.owner_id,
     COALESCE(usage_costs.from_zone, CHR(  30)) AS from_zone_key,
     COALESCE(usage_costs.to_zone, CHR(  30)) AS to_zone_key,
     trace_classes.trace_id,
@@ -132,10 +152,14 @@ WITH facts AS (
     ON trace_classes.charge_date = usage_costs.charge_date
     AND trace_classes.usage_id = usage_costs.usage_id
     AND trace_classes.token_class = usage_costs.token_class
+  INNER JOIN fact_owners
+    ON usage_costs.charge_date = fact_owners.charge_date
+    AND usage_costs.pool_key = fact_owners.pool_key
+    AND usage_costs.owner_id = fact_owners.log_owner_id
   GROUP BY
     trace_classes.charge_date,
     usage_costs.pool_key,
-    usage_costs.owner_id,
+    fact_owners.owner_id,
     COALESCE(usage_costs.from_zone, CHR(  30)),
     COALESCE(usage_costs.to_zone, CHR(  30)),
     trace_classes.trace_id
@@ -151,17 +175,47 @@ WITH facts AS (
       PARTITION BY pool_tokens.charge_date, pool_tokens.pool_key, pool_tokens.owner_id, pool_tokens.from_zone_key, pool_tokens.to_zone_key
     ) AS DECIMAL(15, 0)) AS total_tokens
   FROM pool_tokens
+), log_owner_tokens AS (
+  SELECT
+    trace_classes.charge_date,
+    usage_costs.owner_id AS log_owner_id,
+    trace_classes.trace_id,
+    SUM(CAST(trace_classes.tokens AS DECIMAL(38, 0))) AS tokens
+  FROM trace_classes
+  INNER JOIN usage_costs
+    ON trace_classes.charge_date = usage_costs.charge_date
+    AND trace_classes.usage_id = usage_costs.usage_id
+    AND trace_classes.token_class = usage_costs.token_class
+  GROUP BY
+    trace_classes.charge_date,
+    usage_costs.owner_id,
+    trace_classes.trace_id
+), owner_pairs AS (
+  SELECT
+    usage_costs.charge_date,
+    usage_costs.owner_id AS log_owner_id,
+    usage_costs.owner_id
+  FROM usage_costs
+  UNION
+  SELECT
+    tagged.charge_date,
+    tagged.log_owner_id,
+    tagged.owner_id
+  FROM tagged
 ), owner_tokens AS (
   SELECT
-    pool_tokens.charge_date,
-    pool_tokens.owner_id,
-    pool_tokens.trace_id,
-    CAST(SUM(pool_tokens.tokens) AS DECIMAL(15, 0)) AS tokens
-  FROM pool_tokens
+    log_owner_tokens.charge_date,
+    owner_pairs.owner_id,
+    log_owner_tokens.trace_id,
+    CAST(SUM(log_owner_tokens.tokens) AS DECIMAL(15, 0)) AS tokens
+  FROM log_owner_tokens
+  INNER JOIN owner_pairs
+    ON log_owner_tokens.charge_date = owner_pairs.charge_date
+    AND log_owner_tokens.log_owner_id = owner_pairs.log_owner_id
   GROUP BY
-    pool_tokens.charge_date,
-    pool_tokens.owner_id,
-    pool_tokens.trace_id
+    log_owner_tokens.charge_date,
+    owner_pairs.owner_id,
+    log_owner_tokens.trace_id
 ), owner_shares AS (
   SELECT
     owner_tokens.*,

@@ -41,141 +41,87 @@ WITH usage AS (
     ON usage.charge_date = names.charge_date
     AND COALESCE(usage.provider, CHR(  30)) = COALESCE(names.logged_provider, CHR(  30))
     AND COALESCE(usage.model, CHR(  30)) = COALESCE(names.logged_model, CHR(  30))
+), token_classes AS (
+  SELECT
+    'uncached_input_tokens' AS token_class
+  UNION ALL
+  SELECT
+    'cache_read_tokens' AS token_class
+  UNION ALL
+  SELECT
+    'cache_write_5m_tokens' AS token_class
+  UNION ALL
+  SELECT
+    'cache_write_1h_tokens' AS token_class
+  UNION ALL
+  SELECT
+    'output_tokens' AS token_class
+), crossed AS (
+  SELECT
+    named.usage_id,
+    named.charge_date,
+    named.owner_id,
+    named.priced_provider AS provider,
+    named.priced_model AS model,
+    token_classes.token_class,
+    named.service_tier,
+    named.context_min_tokens,
+    named.region_id,
+    named.from_zone,
+    named.to_zone,
+    named.name_problem AS unpriced_reason,
+    CASE token_classes.token_class
+      WHEN 'uncached_input_tokens'
+      THEN named.uncached_input_tokens
+      WHEN 'cache_read_tokens'
+      THEN named.cache_read_tokens
+      WHEN 'cache_write_5m_tokens'
+      THEN named.cache_write_5m_tokens
+      WHEN 'cache_write_1h_tokens'
+      THEN named.cache_write_1h_tokens
+      ELSE named.output_tokens
+    END AS quantity_tokens,
+    CASE
+      WHEN token_classes.token_class = named.requests_class
+      THEN named.requests
+      ELSE 0
+    END AS requests,
+    token_classes.token_class = named.requests_class AS is_requests_class
+  FROM named
+  CROSS JOIN token_classes
 ), by_class AS (
   SELECT
-    named.usage_id,
-    named.charge_date,
-    named.owner_id,
-    named.priced_provider AS provider,
-    named.priced_model AS model,
-    'uncached_input_tokens' AS token_class,
-    named.service_tier,
-    named.context_min_tokens,
-    named.region_id,
-    named.from_zone,
-    named.to_zone,
-    named.name_problem AS unpriced_reason,
-    named.uncached_input_tokens AS quantity_tokens,
-    CASE
-      WHEN named.requests_class = 'uncached_input_tokens'
-      THEN named.requests
-      ELSE 0
-    END AS requests
-  FROM named
+    *
+  FROM crossed
   WHERE
-    named.uncached_input_tokens > 0 OR named.requests_class = 'uncached_input_tokens'
-  UNION ALL
-  SELECT
-    named.usage_id,
-    named.charge_date,
-    named.owner_id,
-    named.priced_provider AS provider,
-    named.priced_model AS model,
-    'cache_read_tokens' AS token_class,
-    named.service_tier,
-    named.context_min_tokens,
-    named.region_id,
-    named.from_zone,
-    named.to_zone,
-    named.name_problem AS unpriced_reason,
-    named.cache_read_tokens AS quantity_tokens,
-    CASE WHEN named.requests_class = 'cache_read_tokens' THEN named.requests ELSE 0 END AS requests
-  FROM named
-  WHERE
-    named.cache_read_tokens > 0 OR named.requests_class = 'cache_read_tokens'
-  UNION ALL
-  SELECT
-    named.usage_id,
-    named.charge_date,
-    named.owner_id,
-    named.priced_provider AS provider,
-    named.priced_model AS model,
-    'cache_write_5m_tokens' AS token_class,
-    named.service_tier,
-    named.context_min_tokens,
-    named.region_id,
-    named.from_zone,
-    named.to_zone,
-    named.name_problem AS unpriced_reason,
-    named.cache_write_5m_tokens AS quantity_tokens,
-    CASE
-      WHEN named.requests_class = 'cache_write_5m_tokens'
-      THEN named.requests
-      ELSE 0
-    END AS requests
-  FROM named
-  WHERE
-    named.cache_write_5m_tokens > 0 OR named.requests_class = 'cache_write_5m_tokens'
-  UNION ALL
-  SELECT
-    named.usage_id,
-    named.charge_date,
-    named.owner_id,
-    named.priced_provider AS provider,
-    named.priced_model AS model,
-    'cache_write_1h_tokens' AS token_class,
-    named.service_tier,
-    named.context_min_tokens,
-    named.region_id,
-    named.from_zone,
-    named.to_zone,
-    named.name_problem AS unpriced_reason,
-    named.cache_write_1h_tokens AS quantity_tokens,
-    CASE
-      WHEN named.requests_class = 'cache_write_1h_tokens'
-      THEN named.requests
-      ELSE 0
-    END AS requests
-  FROM named
-  WHERE
-    named.cache_write_1h_tokens > 0 OR named.requests_class = 'cache_write_1h_tokens'
-  UNION ALL
-  SELECT
-    named.usage_id,
-    named.charge_date,
-    named.owner_id,
-    named.priced_provider AS provider,
-    named.priced_model AS model,
-    'output_tokens' AS token_class,
-    named.service_tier,
-    named.context_min_tokens,
-    named.region_id,
-    named.from_zone,
-    named.to_zone,
-    named.name_problem AS unpriced_reason,
-    named.output_tokens AS quantity_tokens,
-    CASE WHEN named.requests_class = 'output_tokens' THEN named.requests ELSE 0 END AS requests
-  FROM named
-  WHERE
-    named.output_tokens > 0 OR named.requests_class = 'output_tokens'
+    crossed.quantity_tokens > 0 OR crossed.is_requests_class
 ), segments AS (
   SELECT
-    by_class.charge_date,
-    by_class.provider,
-    by_class.model,
-    by_class.token_class,
-    by_class.service_tier,
-    by_class.context_min_tokens,
-    by_class.region_id
-  FROM by_class
+    named.charge_date,
+    named.priced_provider AS provider,
+    named.priced_model AS model,
+    named.service_tier,
+    named.context_min_tokens,
+    named.region_id
+  FROM named
   WHERE
-    NOT by_class.model IS NULL
+    NOT named.priced_model IS NULL
   GROUP BY
-    by_class.charge_date,
-    by_class.provider,
-    by_class.model,
-    by_class.token_class,
-    by_class.service_tier,
-    by_class.context_min_tokens,
-    by_class.region_id
+    named.charge_date,
+    named.priced_provider,
+    named.priced_model,
+    named.service_tier,
+    named.context_min_tokens,
+    named.region_id
 ), price_candidates AS (
   SELECT
     segments.*,
+    prices.token_class,
     prices.price_id,
     prices.price_per_mtok,
     prices.currency,
     ROW_NUMBER() OVER (
-      PARTITION BY segments.charge_date, segments.provider, segments.model, segments.token_class, segments.service_tier, segments.context_min_tokens, segments.region_id
+      PARTITION BY segments.charge_date, segments.provider, segments.model, prices.token_class, segments.service_tier, segments.context_min_tokens, segments.region_id
       ORDER BY CASE WHEN prices.is_override THEN 0 ELSE 1 END NULLS LAST, CASE
         WHEN prices.is_wrong_from_start
         THEN 0
@@ -192,13 +138,17 @@ WITH usage AS (
   INNER JOIN prices
     ON segments.provider = prices.provider
     AND segments.model = prices.model
-    AND segments.token_class = prices.token_class
     AND segments.service_tier = prices.service_tier
     AND segments.context_min_tokens >= prices.context_min_tokens
     AND (
       prices.region_id IS NULL OR prices.region_id = segments.region_id
     )
     AND prices.time_of_day_start IS NULL
+    AND (
+      NOT prices.is_override
+      OR prices.is_wrong_from_start
+      OR CAST(prices.published_at AS DATE) <= segments.charge_date
+    )
     AND (
       prices.valid_from IS NULL
       OR CAST(prices.valid_from AS DATE) <= segments.charge_date
@@ -208,10 +158,11 @@ WITH usage AS (
     )
 ), chosen AS (
   SELECT
-    *
+    price_candidates.*,
+    CAST(CAST(price_candidates.price_per_mtok AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) AS price_units
   FROM price_candidates
   WHERE
-    candidate_rank = 1
+    price_candidates.candidate_rank = 1
 )
 SELECT
   by_class.charge_date,
@@ -231,10 +182,10 @@ SELECT
   chosen.price_id,
   CAST(CAST(CAST((
     (
-      2 * CAST(by_class.quantity_tokens AS DECIMAL(19, 0)) * CAST(CAST(chosen.price_per_mtok AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
+      2 * CAST(by_class.quantity_tokens AS DECIMAL(19, 0)) * chosen.price_units + 1000000
     ) - (
       (
-        2 * CAST(by_class.quantity_tokens AS DECIMAL(19, 0)) * CAST(CAST(chosen.price_per_mtok AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
+        2 * CAST(by_class.quantity_tokens AS DECIMAL(19, 0)) * chosen.price_units + 1000000
       ) % (
         2000000
       )

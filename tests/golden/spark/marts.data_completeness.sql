@@ -6,6 +6,94 @@ WITH status AS (
   SELECT
     *
   FROM core.findings
+), source_days AS (
+  SELECT
+    *
+  FROM core.source_days
+), spans AS (
+  SELECT
+    source_days.source,
+    source_days.dataset,
+    MIN(source_days.date) AS first_date,
+    MAX(source_days.date) AS last_date
+  FROM source_days
+  GROUP BY
+    source_days.source,
+    source_days.dataset
+), expected_days AS (
+  SELECT
+    spans.source,
+    spans.dataset,
+    calendar.calendar_date AS date
+  FROM spans
+  INNER JOIN reference.calendar AS calendar
+    ON calendar.calendar_date >= spans.first_date
+    AND calendar.calendar_date <= spans.last_date
+    AND DATEDIFF(DAY, calendar.calendar_date, spans.last_date) < 35
+), counted_days AS (
+  SELECT
+    expected_days.source,
+    expected_days.dataset,
+    expected_days.date,
+    COALESCE(source_days.rows, 0) AS rows
+  FROM expected_days
+  LEFT JOIN source_days
+    ON expected_days.source = source_days.source
+    AND expected_days.dataset = source_days.dataset
+    AND expected_days.date = source_days.date
+), weekday_means AS (
+  SELECT
+    counted_days.source,
+    counted_days.dataset,
+    counted_days.date,
+    CAST(SUM(earlier.rows) AS BIGINT) AS earlier_rows,
+    COUNT(*) AS earlier_weeks
+  FROM counted_days
+  INNER JOIN source_days AS earlier
+    ON counted_days.source = earlier.source
+    AND counted_days.dataset = earlier.dataset
+    AND DATEDIFF(DAY, earlier.date, counted_days.date) IN (7, 14, 21, 28)
+  GROUP BY
+    counted_days.source,
+    counted_days.dataset,
+    counted_days.date
+), judged_days AS (
+  SELECT
+    counted_days.source,
+    counted_days.dataset,
+    counted_days.date,
+    counted_days.rows,
+    CASE
+      WHEN weekday_means.earlier_rows > 0
+      THEN CAST(CAST(CAST((
+        (
+          counted_days.rows * weekday_means.earlier_weeks * CAST(1000000000000 AS DECIMAL(13, 0))
+        ) - (
+          (
+            counted_days.rows * weekday_means.earlier_weeks * CAST(1000000000000 AS DECIMAL(13, 0))
+          ) % (
+            weekday_means.earlier_rows
+          )
+        )
+      ) / (
+        weekday_means.earlier_rows
+      ) AS DECIMAL(38, 0)) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(18, 12))
+    END AS expected_share
+  FROM counted_days
+  LEFT JOIN weekday_means
+    ON counted_days.source = weekday_means.source
+    AND counted_days.dataset = weekday_means.dataset
+    AND counted_days.date = weekday_means.date
+), over_logged AS (
+  SELECT
+    cells.provider,
+    COUNT(*) AS cells,
+    MAX(cells.charge_date) AS last_date
+  FROM core.cells AS cells
+  WHERE
+    cells.is_over_logged
+  GROUP BY
+    cells.provider
 ), requests AS (
   SELECT
     charge_date,
@@ -21,15 +109,21 @@ WITH status AS (
     model
 ), anonymous AS (
   SELECT
-    provider,
-    COUNT(DISTINCT charge_date) AS days,
-    MAX(charge_date) AS last_date,
-    SUM(requests) AS requests
-  FROM marts.cost_daily
+    costs.provider,
+    MAX(costs.charge_date) AS last_date,
+    SUM(costs.requests) AS requests
+  FROM marts.cost_daily AS costs
   WHERE
-    requests > 0 AND feature IS NULL
+    costs.requests > 0 AND costs.feature IS NULL
   GROUP BY
-    provider
+    costs.provider
+), overruled AS (
+  SELECT
+    COUNT(DISTINCT tagged.cell_id) AS cells,
+    MAX(tagged.charge_date) AS last_date
+  FROM core.tagged_owners AS tagged
+  WHERE
+    tagged.is_tag_overruled
 ), unclassified AS (
   SELECT
     billing_currency,
@@ -51,13 +145,18 @@ WITH status AS (
     billing_currency
 )
 SELECT
+  'source' AS row_kind,
   status.source,
   status.dataset,
   status.last_date AS date,
   status.rows,
   CAST(NULL AS DECIMAL(18, 12)) AS expected_share,
   status.age_hours,
-  status.state,
+  CASE
+    WHEN status.state = 'ok' AND DATEDIFF(DAY, status.last_date, :today) > 3
+    THEN 'stale'
+    ELSE status.state
+  END AS state,
   CAST(NULL AS STRING) AS finding,
   CAST(NULL AS BIGINT) AS finding_count,
   CAST(NULL AS STRING) AS severity,
@@ -65,6 +164,7 @@ SELECT
 FROM status
 UNION ALL
 SELECT
+  'finding' AS row_kind,
   findings.source,
   findings.dataset,
   findings.finding_date AS date,
@@ -79,6 +179,7 @@ SELECT
 FROM findings
 UNION ALL
 SELECT
+  'finding' AS row_kind,
   'prices' AS source,
   'requests' AS dataset,
   MAX(requests.charge_date) AS date,
@@ -96,6 +197,7 @@ GROUP BY
   requests.model
 UNION ALL
 SELECT
+  'finding' AS row_kind,
   'fx_rates' AS source,
   'charges' AS dataset,
   CAST(NULL AS DATE) AS date,
@@ -110,6 +212,7 @@ SELECT
 FROM unknown_rate
 UNION ALL
 SELECT
+  'finding' AS row_kind,
   'requests' AS source,
   'requests' AS dataset,
   anonymous.last_date AS date,
@@ -124,6 +227,7 @@ SELECT
 FROM anonymous
 UNION ALL
 SELECT
+  'finding' AS row_kind,
   'classification' AS source,
   'charges' AS dataset,
   CAST(NULL AS DATE) AS date,
@@ -136,3 +240,56 @@ SELECT
   'info' AS severity,
   'Charges that no rule knows stand under the driver other: ' || CAST(CAST(unclassified.billed_cost AS DECIMAL(38, 2)) AS STRING) || ' ' || unclassified.billing_currency || '; add a classification rule to the config.' AS message
 FROM unclassified
+UNION ALL
+SELECT
+  'day' AS row_kind,
+  judged_days.source,
+  judged_days.dataset,
+  judged_days.date,
+  judged_days.rows,
+  judged_days.expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  CASE
+    WHEN judged_days.rows = 0
+    THEN 'missing'
+    WHEN judged_days.expected_share < CAST(0.5 AS DECIMAL(18, 12))
+    THEN 'low'
+    ELSE 'ok'
+  END AS state,
+  CAST(NULL AS STRING) AS finding,
+  CAST(NULL AS BIGINT) AS finding_count,
+  CAST(NULL AS STRING) AS severity,
+  CAST(NULL AS STRING) AS message
+FROM judged_days
+UNION ALL
+SELECT
+  'finding' AS row_kind,
+  'requests' AS source,
+  'requests' AS dataset,
+  over_logged.last_date AS date,
+  CAST(NULL AS BIGINT) AS rows,
+  CAST(NULL AS DECIMAL(18, 12)) AS expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  'ok' AS state,
+  'over_logged' AS finding,
+  CAST(over_logged.cells AS BIGINT) AS finding_count,
+  'warn' AS severity,
+  'The logs hold more tokens of ' || over_logged.provider || ' than were billed: look for a bill that is not ' || 'complete yet, calls logged twice, or a model matched wrongly; see core.cells.' AS message
+FROM over_logged
+UNION ALL
+SELECT
+  'finding' AS row_kind,
+  'bill_tags' AS source,
+  'charges' AS dataset,
+  overruled.last_date AS date,
+  CAST(NULL AS BIGINT) AS rows,
+  CAST(NULL AS DECIMAL(18, 12)) AS expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  'ok' AS state,
+  'tag_overruled_by_logs' AS finding,
+  CAST(overruled.cells AS BIGINT) AS finding_count,
+  'info' AS severity,
+  'The logs show several owners where a bill tag names one: the logs decided; see core.tagged_owners.' AS message
+FROM overruled
+WHERE
+  overruled.cells > 0

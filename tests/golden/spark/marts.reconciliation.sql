@@ -23,7 +23,8 @@ WITH cells AS (
   SELECT
     facts.charge_date,
     facts.cell_id,
-    SUM(facts.effective_cost) AS unlogged_cost
+    SUM(facts.effective_cost) AS unlogged_cost,
+    SUM(facts.effective_cost_reporting) AS unlogged_cost_reporting
   FROM facts
   WHERE
     facts.residual_reason = 'unlogged_usage'
@@ -44,6 +45,10 @@ WITH cells AS (
     SUM(cells.effective_cost) AS effective_cost,
     SUM(cells.list_cost) AS list_cost,
     SUM(unlogged.unlogged_cost) AS unlogged_cost,
+    SUM(cells.billed_cost_reporting) AS billed_cost_reporting,
+    SUM(cells.effective_cost_reporting) AS effective_cost_reporting,
+    SUM(cells.list_cost_reporting) AS list_cost_reporting,
+    SUM(unlogged.unlogged_cost_reporting) AS unlogged_cost_reporting,
     MIN(cells.coverage_share) AS coverage_share
   FROM cells
   LEFT JOIN unlogged
@@ -88,16 +93,51 @@ WITH cells AS (
     billed.token_class
 ), totals AS (
   SELECT
-    billed.*,
+    billed.charge_date,
+    billed.provider,
+    billed.billing_account_id,
+    billed.model,
+    billed.token_class,
+    billed.billed_quantity,
+    billed.logged_quantity,
+    billed.coverage_share,
     priced.priced_cost,
-    priced.unpriced_reason
+    priced.unpriced_reason,
+    CASE
+      WHEN priced.list_cost_currency = :reporting_currency
+      THEN :reporting_currency
+      ELSE billed.currency
+    END AS currency,
+    CASE
+      WHEN priced.list_cost_currency = :reporting_currency
+      THEN billed.billed_cost_reporting
+      ELSE billed.billed_cost
+    END AS billed_cost,
+    CASE
+      WHEN priced.list_cost_currency = :reporting_currency
+      THEN billed.effective_cost_reporting
+      ELSE billed.effective_cost
+    END AS effective_cost,
+    CASE
+      WHEN priced.list_cost_currency = :reporting_currency
+      THEN billed.list_cost_reporting
+      ELSE billed.list_cost
+    END AS list_cost,
+    CASE
+      WHEN priced.list_cost_currency = :reporting_currency
+      THEN billed.unlogged_cost_reporting
+      ELSE billed.unlogged_cost
+    END AS unlogged_cost
   FROM billed
   LEFT JOIN priced
     ON billed.charge_date = priced.charge_date
     AND billed.provider = priced.provider
     AND billed.model = priced.model
     AND billed.token_class = priced.token_class
-    AND billed.currency = priced.list_cost_currency
+    AND (
+      priced.list_cost_currency = billed.currency
+      OR priced.list_cost_currency = :reporting_currency
+    )
 )
 SELECT
   totals.charge_date,
@@ -150,7 +190,13 @@ SELECT
   CAST(totals.logged_quantity AS DECIMAL(38, 12)) AS logged_quantity,
   CAST(totals.billed_cost AS DECIMAL(38, 12)) AS billed_cost,
   CAST(totals.priced_cost AS DECIMAL(38, 12)) AS priced_cost,
-  CASE WHEN totals.priced_cost IS NULL THEN 'not_priced' ELSE 'unexplained' END AS cause,
+  CASE
+    WHEN totals.priced_cost IS NULL
+    THEN 'not_priced'
+    WHEN totals.coverage_share > CAST(1.0005 AS DECIMAL(18, 12))
+    THEN 'over_logged'
+    ELSE 'unexplained'
+  END AS cause,
   CAST(totals.effective_cost - totals.priced_cost - COALESCE(totals.unlogged_cost, 0) - (
     totals.effective_cost - totals.list_cost
   ) AS DECIMAL(38, 12)) AS difference_cost,
