@@ -50,17 +50,18 @@ costs as (select * from core.trace_costs where trace_id is not null),
 
 settings as (select * from reference.settings),
 
+/* One parent a span, whatever was delivered: with two, the ways down a trace could multiply without end. */
 spans as (
     select
         spans.trace_id,
         spans.span_id,
-        spans.parent_span_id,
+        min(spans.parent_span_id) as parent_span_id,
         min(spans.started_at) as started_at,
         max(spans.ended_at) as ended_at,
         max(spans.status) as status,
         max(spans.agent) as agent
     from staging.spans as spans
-    group by spans.trace_id, spans.span_id, spans.parent_span_id
+    group by spans.trace_id, spans.span_id
 ),
 
 tree as (

@@ -16,7 +16,7 @@ WITH RECURSIVE usage AS (
   SELECT
     spans.trace_id,
     spans.span_id,
-    spans.parent_span_id,
+    MIN(spans.parent_span_id) AS parent_span_id,
     MIN(spans.started_at) AS started_at,
     MAX(spans.ended_at) AS ended_at,
     MAX(spans.status) AS status,
@@ -24,8 +24,7 @@ WITH RECURSIVE usage AS (
   FROM staging.spans AS spans
   GROUP BY
     spans.trace_id,
-    spans.span_id,
-    spans.parent_span_id
+    spans.span_id
 ), tree AS (
   SELECT
     spans.trace_id,
