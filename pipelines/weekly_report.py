@@ -7,7 +7,7 @@ or layout.
 from __future__ import annotations
 
 import csv
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ def write_weekly_report(
         as_of=_moment(manifest["parameters"]["as_of"]),
         code_version=str(manifest["code_version"]),
         labels=read_labels(settings.label_file),
+        today=date.fromisoformat(manifest["parameters"]["today"]),
     )
 
 

@@ -23,10 +23,11 @@ CHART_DAYS_AFTER = 14  # known days after the week that the chart still shows
 
 @dataclass(frozen=True)
 class Window:
-    """The days that a report reads: whole days only, so none from the day of `as_of` on."""
+    """The days that a report reads: whole days only, so none from `today` on; `as_of` is the moment of knowledge."""
 
     week: Week
     as_of: datetime
+    today: date
 
     @property
     def start(self) -> date:
@@ -41,7 +42,7 @@ class Window:
     @property
     def end(self) -> date:
         """First day not read."""
-        return min(self.week.end + timedelta(days=CHART_DAYS_AFTER), self.as_of.date())
+        return min(self.week.end + timedelta(days=CHART_DAYS_AFTER), self.today)
 
 
 @contextmanager
@@ -63,11 +64,11 @@ def open_release(release_db: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
-def choose_week(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Week:
+def choose_week(connection: duckdb.DuckDBPyConnection, today: date) -> Week:
     """Return the newest week that is settled to its Sunday, else the newest with any settled day or any row.
 
     A day is settled when the bill has said something about it (`provisional` or `final`). Without any cost
-    the answer is the last whole week before `as_of`.
+    the answer is the last whole week before `today`.
     """
     first_settled, last_settled, last_known = connection.execute(
         """
@@ -78,24 +79,28 @@ def choose_week(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Week:
         from marts.cost_daily
         where charge_date < $today
         """,
-        {"today": as_of.date()},
+        {"today": today},
     ).fetchone() or (None, None, None)
     if last_settled is None:
-        return Week.containing(last_known or as_of.date() - timedelta(days=7))
+        return Week.containing(last_known or today - timedelta(days=7))
     whole = Week.containing(last_settled - timedelta(days=6))
     return whole if first_settled and first_settled < whole.end else Week.containing(last_settled)
 
 
-def read_weekly_data(release_db: Path, week_name: str | None, as_of: datetime) -> WeeklyData:
+def read_weekly_data(
+    release_db: Path, week_name: str | None, as_of: datetime, today: date | None = None
+) -> WeeklyData:
     """Read everything one report shows.
 
     Args: the release's `everycent.duckdb`; the ISO week (`YYYY-Www`) or None for the newest settled one; the
-    moment of knowledge (naive UTC). Raises WeeklyReportError with what to do when the release cannot be read.
+    moment of knowledge (naive UTC); the business day, by default that of `as_of`. Raises WeeklyReportError
+    with what to do when the release cannot be read.
     """
     with open_release(release_db) as connection:
         try:
-            week = Week.parse(week_name) if week_name else choose_week(connection, as_of)
-            return _read_week(connection, Window(week, as_of))
+            day = today or as_of.date()
+            week = Week.parse(week_name) if week_name else choose_week(connection, day)
+            return _read_week(connection, Window(week, as_of, day))
         except duckdb.Error as error:
             raise WeeklyReportError(
                 f"Weekly report: the release {release_db} does not answer: {error}. "

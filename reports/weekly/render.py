@@ -33,14 +33,16 @@ def build_weekly_report(
     as_of: datetime,
     code_version: str,
     labels: Mapping[str, str] | None = None,
+    today: date | None = None,
 ) -> Path:
     """Write `<out_dir>/weekly-<YYYY-Www>.html` from a release and return its path.
 
     Args: the release's `everycent.duckdb` (opened read-only); an ISO week `YYYY-Www`, or None for the newest
     settled one; the report's title; the moment of knowledge (naive UTC); the code version to print; names to
-    show for pseudonymous user ids and owners. Raises WeeklyReportError with what to do.
+    show for pseudonymous user ids and owners; the business day, by default that of `as_of`: days before it are past.
+    Raises WeeklyReportError with what to do.
     """
-    data = read_weekly_data(release_db, week, as_of)
+    data = read_weekly_data(release_db, week, as_of, today)
     html = render_weekly_report(
         data, title=title, as_of=as_of, code_version=code_version, labels=labels or {}
     )
