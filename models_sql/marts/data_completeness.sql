@@ -83,9 +83,15 @@ judged_days as (
             when weekday_means.earlier_rows > 0
                 then cast(
                     cast(
-                        idiv(
-                            counted_days.rows * weekday_means.earlier_weeks * cast(1000000000000 as decimal(13, 0)),
-                            weekday_means.earlier_rows
+                        least(
+                            cast(
+                                idiv(
+                                    counted_days.rows * weekday_means.earlier_weeks
+                                    * cast(1000000000000 as decimal(13, 0)),
+                                    weekday_means.earlier_rows
+                                ) as decimal(38, 0)
+                            ),
+                            cast(999999999999999999 as decimal(38, 0))
                         ) as decimal(24, 0)
                     ) * cast(0.000000000001 as decimal(13, 12)) as decimal(18, 12)
                 )

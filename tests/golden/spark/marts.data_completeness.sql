@@ -65,19 +65,22 @@ WITH status AS (
     counted_days.rows,
     CASE
       WHEN weekday_means.earlier_rows > 0
-      THEN CAST(CAST(CAST((
-        (
-          counted_days.rows * weekday_means.earlier_weeks * CAST(1000000000000 AS DECIMAL(13, 0))
-        ) - (
+      THEN CAST(CAST(LEAST(
+        CAST(CAST((
           (
             counted_days.rows * weekday_means.earlier_weeks * CAST(1000000000000 AS DECIMAL(13, 0))
-          ) % (
-            weekday_means.earlier_rows
+          ) - (
+            (
+              counted_days.rows * weekday_means.earlier_weeks * CAST(1000000000000 AS DECIMAL(13, 0))
+            ) % (
+              weekday_means.earlier_rows
+            )
           )
-        )
-      ) / (
-        weekday_means.earlier_rows
-      ) AS DECIMAL(38, 0)) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(18, 12))
+        ) / (
+          weekday_means.earlier_rows
+        ) AS DECIMAL(38, 0)) AS DECIMAL(38, 0)),
+        CAST(999999999999999999 AS DECIMAL(38, 0))
+      ) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(18, 12))
     END AS expected_share
   FROM counted_days
   LEFT JOIN weekday_means

@@ -1,0 +1,175 @@
+"""marts.reconciliation, budget_status, data_completeness: what people read of a bill, a budget, a source."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.sql.harness import assert_rows, run_model
+from tests.sql.small_bill import call, price, run, tokens
+
+MILLION = 1_000_000
+BUDGET = {
+    "budget_id": "b",
+    "period_start": "2026-11-01",
+    "period_end": "2026-12-01",
+    "amount": "100",
+    "currency": "USD",
+    "measure": "effective_cost",
+}
+COST = {
+    "charge_date": "2026-11-03",
+    "charge_category": "Usage",
+    "cost_driver": "inference",
+    "feature": "search",
+    "billed_cost": "8",
+    "effective_cost": "10",
+    "list_cost": "12",
+    "billing_currency": "USD",
+    "billed_cost_reporting": "8",
+    "effective_cost_reporting": "10",
+    "list_cost_reporting": "12",
+    "reporting_currency": "USD",
+}
+
+
+def test_a_difference_between_bill_and_logs_is_explained_cause_by_cause() -> None:
+    """3 million tokens billed, 2 logged: 4 of the 6 dollars at list price, 2 unlogged; a discount of 0.6 on top."""
+    found = run(
+        "marts.reconciliation",
+        "cause, billed_quantity, logged_quantity, priced_cost, difference_cost, difference_quantity",
+        charges=[tokens("a", "5.4", 3 * MILLION, list_cost=Decimal(6))],
+        requests=[call("ann", 2 * MILLION)],
+        prices=[price(per_mtok="2")],
+    )
+    by_cause = {row[0]: row[1:] for row in found}
+    quantities = ("3000000", "2000000", "4")
+    assert by_cause["unlogged"] == (*quantities, "1.8", "1000000")
+    assert by_cause["discount"] == (*quantities, "-0.6", None)
+    assert by_cause["unexplained"] == (*quantities, "0.2", None)
+
+
+def test_logged_usage_that_a_complete_bill_lacks_is_a_quantity_without_cost() -> None:
+    found = run(
+        "marts.reconciliation",
+        "cause, logged_quantity, difference_quantity, priced_cost, difference_cost, billed_cost",
+        charges=[tokens("a", "1", 10, charge_period_start=datetime(2026, 11, 2))],
+        requests=[call("ann", MILLION)],
+        prices=[price(per_mtok="2")],
+        where="day(charge_date) = 1",
+    )
+    assert found == [("logged_without_bill", "1000000", "-1000000", "2", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("today", "spent", "landing", "status"),
+    [
+        ("2026-10-31", None, None, "not_started"),
+        ("2026-11-10", "101", ("50", "60", "70"), "over"),
+        ("2026-11-10", "10", ("90", "101", "120"), "at_risk"),
+        ("2026-11-10", "10", ("80", "99", "101"), "watch"),
+        ("2026-11-10", "10", ("80", "90", "100"), "on_track"),
+        ("2026-11-10", "10", None, "no_forecast"),
+        ("2026-12-01", "100", None, "within"),
+        ("2026-12-01", "100.000000000001", None, "over"),
+    ],
+)
+def test_one_word_says_how_a_budget_stands(
+    today: str, spent: str | None, landing: tuple[str, str, str] | None, status: str
+) -> None:
+    costs = [] if spent is None else [COST | {"effective_cost_reporting": spent}]
+    rows = _budget(today, costs, landing)
+    assert_rows("marts.budget_status", rows, [{"budget_id": "b", "status": status, "actual": spent or "0"}])
+
+
+def test_a_budget_counts_its_own_scope_measure_and_days() -> None:
+    """10 of search in its period; not chat, not October, not today, not tax, not another driver."""
+    costs = [
+        COST,
+        COST | {"feature": "chat"},
+        COST | {"charge_date": "2026-10-31"},
+        COST | {"charge_date": "2026-11-10"},
+        COST | {"charge_category": "Tax"},
+        COST | {"cost_driver": "egress"},
+    ]
+    rows = _budget("2026-11-10", costs, None, feature="search", cost_driver="inference")
+    expected = {"actual": "10", "variance": "90", "elapsed_share": "0.3", "top_driver": "inference"}
+    assert_rows("marts.budget_status", rows, [expected])
+
+
+def test_a_billed_budget_counts_the_bill_with_its_tax() -> None:
+    costs = [COST, COST | {"charge_category": "Tax", "cost_driver": "other"}]
+    rows = _budget("2026-11-10", costs, None, measure="billed_cost")
+    assert_rows("marts.budget_status", rows, [{"actual": "16"}])
+
+
+def test_a_budget_in_a_bills_own_currency_takes_that_bill_unconverted() -> None:
+    """The euro line counts as it is billed; the dollar line cannot be compared and is not guessed."""
+    euro = COST | {"billing_currency": "EUR", "effective_cost": "7", "effective_cost_reporting": "8.4"}
+    rows = _budget("2026-11-10", [euro, COST], None, currency="EUR")
+    assert_rows("marts.budget_status", rows, [{"actual": "7", "currency": "EUR"}])
+
+
+def test_the_newest_forecast_of_a_budget_counts() -> None:
+    older = _landing(("1", "2", "3")) | {"forecast_made_at": "2026-11-08 00:00:00"}
+    rows = run_model(
+        "marts.budget_status",
+        {"core.budgets": [BUDGET], "core.ledger_budget_forecasts": [older, _landing(("80", "90", "95"))]},
+        {"today": "2026-11-10"},
+    )
+    expected = {"forecast_p10": "80", "forecast_p50": "90", "forecast_p90": "95", "variance": "10"}
+    assert_rows("marts.budget_status", rows, [expected])
+
+
+def test_a_day_is_judged_by_the_same_weekday_before() -> None:
+    days = {"2026-11-02": 100, "2026-11-09": 100, "2026-11-16": 40, "2026-11-18": 7}
+    rows = _completeness([{"date": day, "rows": count} for day, count in days.items()])
+    judged = {
+        row["date"].isoformat(): (row["rows"], row["state"]) for row in rows if row["row_kind"] == "day"
+    }
+    assert judged["2026-11-09"] == (100, "ok")
+    assert judged["2026-11-16"] == (40, "low")
+    assert judged["2026-11-17"] == (0, "missing")
+    assert judged["2026-11-18"] == (7, "ok")
+    assert date(2026, 11, 19) not in {row["date"] for row in rows}
+
+
+def test_a_million_times_more_rows_than_before_is_no_error() -> None:
+    rows = _completeness([{"date": "2026-11-02", "rows": 1}, {"date": "2026-11-09", "rows": 5 * MILLION}])
+    assert {str(row["expected_share"]) for row in rows if row["rows"] == 5 * MILLION} == {
+        "999999.999999999999"
+    }
+
+
+def _completeness(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    source = {"source": "calls", "dataset": "requests"}
+    calendar = [{"calendar_date": f"2026-11-{day:02}"} for day in range(1, 31)]
+    given = {"core.source_days": [source | day for day in days], "reference.calendar": calendar}
+    types = {"reference.calendar": {"calendar_date": "DATE"}}
+    parameters = {"today": "2026-11-20", "reporting_currency": "USD", "as_of": "2026-11-20 00:00:00"}
+    return run_model("marts.data_completeness", given, parameters, types)
+
+
+def _budget(
+    today: str, costs: list[dict[str, Any]], landing: tuple[str, str, str] | None, **changes: str
+) -> list[dict[str, Any]]:
+    given = {
+        "core.budgets": [BUDGET | changes],
+        "marts.cost_daily": costs,
+        "core.ledger_budget_forecasts": [] if landing is None else [_landing(landing)],
+    }
+    return run_model("marts.budget_status", given, {"today": today})
+
+
+def _landing(quantiles: tuple[str, str, str]) -> dict[str, Any]:
+    names = ("forecast_p10", "forecast_p50", "forecast_p90")
+    return {
+        "budget_id": "b",
+        "period_start": "2026-11-01",
+        "currency": "USD",
+        "forecast_made_at": "2026-11-09 00:00:00",
+        **dict(zip(names, quantiles, strict=True)),
+    }
