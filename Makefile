@@ -6,6 +6,8 @@ UV := .uv/bin/uv
 EVERYCENT := .venv/bin/everycent
 SAMPLE_CONFIG := examples/sample/everycent.yml
 SAMPLE_TODAY := 2026-11-17
+# What `make run` did is what `make ui` shows. Elsewhere a night keeps Dagster's state in <home>/dagster.
+IN_DAGSTER_HOME := DAGSTER_HOME=$(CURDIR)/dagster_home
 
 export UV_PYTHON_DOWNLOADS := never
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -23,7 +25,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: setup sample/.stamp ## Run the nightly job on the sample company, which is made if it is not there
-	$(EVERYCENT) nightly --config $(SAMPLE_CONFIG) --today $(SAMPLE_TODAY)
+	$(IN_DAGSTER_HOME) $(EVERYCENT) nightly --config $(SAMPLE_CONFIG) --today $(SAMPLE_TODAY)
 
 test: setup browser lint ## Run the linters and every test
 	.venv/bin/python -m pytest -q
@@ -33,8 +35,8 @@ lint: setup
 	.venv/bin/pyright
 	.venv/bin/sqlfluff lint --disable-progress-bar models_sql
 
-ui: setup sample/.stamp ## Start Dagster's web interface on http://127.0.0.1:3000 for $EVERYCENT_CONFIG or the sample
-	DAGSTER_HOME=$(CURDIR)/dagster_home .venv/bin/dagster dev -m pipelines.definitions -h 127.0.0.1 -p 3000
+ui: $(if $(EVERYCENT_CONFIG),setup,run) ## Start Dagster's web interface on http://127.0.0.1:3000 for $EVERYCENT_CONFIG or the sample
+	$(IN_DAGSTER_HOME) .venv/bin/dagster dev -m pipelines.definitions -h 127.0.0.1 -p 3000
 
 lock: $(UV) ## Resolve again and write requirements.lock, which holds no address
 	$(UV) lock --upgrade

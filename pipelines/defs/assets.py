@@ -111,9 +111,11 @@ def build_model_asset(
         session: NightSession = context.resources.night
         with session.keep_error():
             result = session.build_model(model.name)
+            rows = session.count_rows(result)
         session.progress.advance()
         return dg.MaterializeResult(
-            metadata=build_result_metadata(result), check_results=build_check_results(model, result.checks)
+            metadata=build_result_metadata(result, rows),
+            check_results=build_check_results(model, result.checks),
         )
 
     return _build

@@ -102,15 +102,15 @@ def _build_lineage(models: ModelSet, model: Model) -> dg.MetadataValue:
     )
 
 
-def build_result_metadata(result: ModelResult) -> dict[str, dg.MetadataValue]:
+def build_result_metadata(result: ModelResult, rows: int | None) -> dict[str, dg.MetadataValue]:
     """What running a model did; the row count is the whole table's, whatever days the run covers."""
     metadata: dict[str, dg.MetadataValue] = {
         "partitions_built": dg.MetadataValue.int(len(result.partitions_built)),
         "partitions_reused": dg.MetadataValue.int(result.partitions_reused),
         "seconds": dg.MetadataValue.float(round(result.seconds, 3)),
     }
-    if result.rows is not None:
-        metadata["dagster/row_count"] = dg.MetadataValue.int(result.rows)
+    if rows is not None:
+        metadata["dagster/row_count"] = dg.MetadataValue.int(rows)
     return metadata
 
 

@@ -83,7 +83,15 @@ class _Run:
         previous = None if session.night.is_side_run else read_current_manifest(request.home)
         plan = build_plan(session.night.build, previous)
         session.progress.step("Build tables", len(plan.models))
-        return self._execute(_select(plan), plan.first_day)
+        return self._execute(self._select(plan), plan.first_day)
+
+    def _select(self, plan: Plan) -> list[dg.AssetKey]:
+        """What is due, and what this Dagster instance was never shown, such as after its folder was removed."""
+        shown = set(self._instance.all_asset_keys())
+        models = self._session.night.models.order
+        due = [asset_key(name) for name in models if name in plan.models or asset_key(name) not in shown]
+        is_outlook_due = plan.is_outlook_due or OUTLOOK_KEY not in shown
+        return [*due, *([OUTLOOK_KEY] if is_outlook_due else []), RELEASE_KEY, REPORT_KEY]
 
     def _execute(self, selection: list[dg.AssetKey], first_day: date | None) -> bool:
         request = self._session.night.request
@@ -98,11 +106,6 @@ class _Run:
         if self._session.error is not None:
             raise self._session.error
         return result.success
-
-
-def _select(plan: Plan) -> list[dg.AssetKey]:
-    models = [asset_key(name) for name in plan.models]
-    return [*models, *([OUTLOOK_KEY] if plan.is_outlook_due else []), RELEASE_KEY, REPORT_KEY]
 
 
 def _explain_failure(session: NightSession, seconds: float) -> NightlyResult:

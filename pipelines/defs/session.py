@@ -20,6 +20,8 @@ from pipelines.warehouse.release import Release, ReleaseStore
 from pipelines.warehouse.runner import ModelResult
 
 LEDGER_PREFIX = "lake.ledger_"
+COUNTED_ROWS = 1_000_000
+"""A view that reads more rows than this is not counted: a night does not read the whole history for a number."""
 
 
 def find_ledger_readers(models: ModelSet) -> frozenset[str]:
@@ -84,6 +86,22 @@ class NightSession:
             if ref in self.night.models.models:
                 self.build_model(ref)
         return self.night.run_model(name)
+
+    def count_rows(self, result: ModelResult) -> int | None:
+        """Rows of a model; those of a view only where what it reads is small, as counting reads it all."""
+        if result.rows is not None:
+            return result.rows
+        if self._rows_read(result.name) > COUNTED_ROWS:
+            return None
+        return self.night.build.fetch(f"select count(*) as rows_count from {result.name}")["rows_count"][
+            0
+        ].as_py()
+
+    def _rows_read(self, name: str) -> int:
+        build = self.night.build
+        if name in build.models.models and build.models[name].is_view:
+            return sum(self._rows_read(ref) for ref in build.models[name].refs)
+        return build.records[name].relation.rows
 
     def look_ahead(self) -> str:
         """Forecast and detect; says what was added to the ledger."""
