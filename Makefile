@@ -32,7 +32,7 @@ test: setup browser lint ## Run the linters and every test
 
 lint: setup
 	.venv/bin/ruff check .
-	.venv/bin/pyright
+	.venv/bin/pyright --level error
 	.venv/bin/sqlfluff lint --disable-progress-bar models_sql
 
 ui: $(if $(EVERYCENT_CONFIG),setup,run) ## Start Dagster's web interface on http://127.0.0.1:3000 for $EVERYCENT_CONFIG or the sample
