@@ -74,7 +74,8 @@ billed as (
         sum(cells.effective_cost_reporting) as effective_cost_reporting,
         sum(cells.list_cost_reporting) as list_cost_reporting,
         sum(unlogged.unlogged_cost_reporting) as unlogged_cost_reporting,
-        min(cells.coverage_share) as coverage_share
+        min(cells.coverage_share) as coverage_share,
+        max(case when cells.is_over_logged then 1 else 0 end) as over_logged_cells
     from cells
     left join unlogged
         on cells.charge_date = unlogged.charge_date
@@ -109,6 +110,71 @@ billed_pools as (
     group by billed.charge_date, billed.provider, billed.model, billed.token_class
 ),
 
+/* The logs do not know the billing account: of several, each has the share of the logs that it has of the bill. */
+cumulated as (
+    select
+        billed.*,
+        sum(billed.logged_quantity) over (
+            partition by billed.charge_date, billed.provider, billed.model, billed.token_class
+        ) as pool_logged_quantity,
+        cast(
+            sum(greatest(coalesce(billed.billed_quantity, 0), 0)) over (
+                partition by billed.charge_date, billed.provider, billed.model, billed.token_class
+                order by coalesce(billed.billing_account_id, chr(30)), billed.currency
+                rows between unbounded preceding and current row
+            ) as decimal(26, 0)
+        ) as until_quantity,
+        cast(
+            sum(greatest(coalesce(billed.billed_quantity, 0), 0)) over (
+                partition by billed.charge_date, billed.provider, billed.model, billed.token_class
+            ) as decimal(26, 0)
+        ) as total_quantity,
+        row_number() over (
+            partition by billed.charge_date, billed.provider, billed.model, billed.token_class
+            order by coalesce(billed.billing_account_id, chr(30)), billed.currency
+        ) as account_position,
+        count(*) over (
+            partition by billed.charge_date, billed.provider, billed.model, billed.token_class
+        ) as accounts
+    from billed
+),
+
+sized as (
+    select
+        cumulated.*,
+        cast(
+            case
+                when cumulated.total_quantity > 0
+                    then idiv(
+                        cumulated.until_quantity * cast(1000000000 as decimal(10, 0)), cumulated.total_quantity
+                    )
+                else idiv(cumulated.account_position * 1000000000, cumulated.accounts)
+            end as decimal(15, 0)
+        ) as until_share
+    from cumulated
+),
+
+shares as (
+    select
+        sized.*,
+        coalesce(
+            lag(sized.until_share) over (
+                partition by sized.charge_date, sized.provider, sized.model, sized.token_class
+                order by coalesce(sized.billing_account_id, chr(30)), sized.currency
+            ),
+            cast(0 as decimal(15, 0))
+        ) as before_share
+    from sized
+),
+
+priced_units as (
+    select
+        priced.*,
+        cast(cast(priced.priced_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0))
+            as cost_units
+    from priced
+),
+
 totals as (
     select
         billed.charge_date,
@@ -117,9 +183,17 @@ totals as (
         billed.model,
         billed.token_class,
         billed.billed_quantity,
-        billed.logged_quantity,
+        idiv(cast(billed.pool_logged_quantity as decimal(22, 0)) * billed.until_share, 1000000000)
+            - idiv(cast(billed.pool_logged_quantity as decimal(22, 0)) * billed.before_share, 1000000000)
+            as logged_quantity,
         billed.coverage_share,
-        priced.priced_cost,
+        billed.over_logged_cells,
+        cast(
+            cast(
+                idiv(priced.cost_units * billed.until_share, 1000000000)
+                - idiv(priced.cost_units * billed.before_share, 1000000000) as decimal(24, 0)
+            ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
+        ) as priced_cost,
         priced.unpriced_reason,
         case when priced.list_cost_currency = $reporting_currency then $reporting_currency else billed.currency end
             as currency,
@@ -139,8 +213,8 @@ totals as (
             when priced.list_cost_currency = $reporting_currency then billed.unlogged_cost_reporting
             else billed.unlogged_cost
         end as unlogged_cost
-    from billed
-    left join priced
+    from shares as billed
+    left join priced_units as priced
         on billed.charge_date = priced.charge_date
         and billed.provider = priced.provider
         and billed.model = priced.model
@@ -200,7 +274,7 @@ select
     cast(totals.priced_cost as decimal(38, 12)) as priced_cost,
     case
         when totals.priced_cost is null then 'not_priced'
-        when totals.coverage_share > cast(1.0005 as decimal(18, 12)) then 'over_logged'
+        when totals.over_logged_cells > 0 then 'over_logged'
         else 'unexplained'
     end as cause,
     cast(

@@ -59,7 +59,9 @@ def test_a_rule_of_the_user_comes_first() -> None:
 
 def test_a_line_that_no_rule_knows_is_other_not_lost() -> None:
     charges = [line(service_name="Mystery", sku_meter=None, service_category=None)]
-    assert run("core.charges", "cost_driver, rule_id, billed_cost", charges=charges) == [("other", "other", "10")]
+    assert run("core.charges", "cost_driver, rule_id, billed_cost", charges=charges) == [
+        ("other", "other", "10")
+    ]
 
 
 def test_a_name_of_the_model_becomes_the_price_books() -> None:
@@ -111,7 +113,9 @@ def test_the_rate_of_the_charge_date_counts_and_rates_do_not_multiply_lines() ->
 
 def test_without_a_rate_the_copy_is_unknown_not_zero() -> None:
     charges = [line(billing_currency="JPY"), line("before", charge_period_start=datetime(2026, 9, 1), **EURO)]
-    found = run("core.charges", "charge_id, billed_cost, billed_cost_reporting", charges=charges, fx_rates=RATES)
+    found = run(
+        "core.charges", "charge_id, billed_cost, billed_cost_reporting", charges=charges, fx_rates=RATES
+    )
     assert found == [("before", "10", None), ("line", "10", None)]
 
 
@@ -135,7 +139,9 @@ def test_days_of_a_line_sum_to_the_line_to_the_last_digit() -> None:
 
 def test_a_recurring_fee_stands_over_its_whole_month_whatever_is_delivered() -> None:
     charges = [line(cost="60", hours=24 * 30, charge_frequency="Recurring")]
-    found = run("core.charge_cells", "charge_date, billed_cost", charges=charges, watermark=datetime(2026, 11, 4))
+    found = run(
+        "core.charge_cells", "charge_date, billed_cost", charges=charges, watermark=datetime(2026, 11, 4)
+    )
     assert len(found) == 30
     assert {cost for _, cost in found} == {"2"}
 
@@ -143,7 +149,9 @@ def test_a_recurring_fee_stands_over_its_whole_month_whatever_is_delivered() -> 
 def test_open_usage_ends_at_the_watermark() -> None:
     """A month's line delivered on the fourth is usage so far: nothing of it belongs to days that did not happen."""
     charges = [line(cost="60", hours=24 * 30, charge_frequency="Usage-Based")]
-    found = run("core.charge_cells", "charge_date, billed_cost", charges=charges, watermark=datetime(2026, 11, 4))
+    found = run(
+        "core.charge_cells", "charge_date, billed_cost", charges=charges, watermark=datetime(2026, 11, 4)
+    )
     assert found == [(date(2026, 11, day), "20") for day in (1, 2, 3)]
 
 
@@ -159,7 +167,9 @@ def test_open_usage_ends_at_the_watermark() -> None:
 )
 def test_what_has_no_duration_stands_on_its_start_day(changes: dict[str, object]) -> None:
     charges = [line(cost="60", hours=24 * 30, **changes)]
-    assert run("core.charge_cells", "charge_date, billed_cost", charges=charges) == [(date(2026, 11, 1), "60")]
+    assert run("core.charge_cells", "charge_date, billed_cost", charges=charges) == [
+        (date(2026, 11, 1), "60")
+    ]
 
 
 def test_a_year_is_split_into_all_its_days() -> None:

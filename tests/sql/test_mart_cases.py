@@ -52,6 +52,22 @@ def test_a_difference_between_bill_and_logs_is_explained_cause_by_cause() -> Non
     assert by_cause["unexplained"] == (*quantities, "0.2", None)
 
 
+def test_billing_accounts_share_what_the_logs_hold_and_nothing_twice() -> None:
+    """One has a quarter of the billed tokens: it gets a quarter of the 4 million logged and of their 8 dollars."""
+    found = run(
+        "marts.reconciliation",
+        "billing_account_id, billed_quantity, logged_quantity, priced_cost, difference_cost",
+        charges=[
+            tokens("a", "2", MILLION, billing_account_id="one"),
+            tokens("b", "6.5", 3 * MILLION, billing_account_id="two"),
+        ],
+        requests=[call("ann", 3 * MILLION), call("bob", MILLION)],
+        prices=[price(per_mtok="2")],
+        where="cause = 'unexplained'",
+    )
+    assert found == [("one", "1000000", "1000000", "2", "0"), ("two", "3000000", "3000000", "6", "0.5")]
+
+
 def test_logged_usage_that_a_complete_bill_lacks_is_a_quantity_without_cost() -> None:
     found = run(
         "marts.reconciliation",

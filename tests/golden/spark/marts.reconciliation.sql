@@ -49,7 +49,8 @@ WITH cells AS (
     SUM(cells.effective_cost_reporting) AS effective_cost_reporting,
     SUM(cells.list_cost_reporting) AS list_cost_reporting,
     SUM(unlogged.unlogged_cost_reporting) AS unlogged_cost_reporting,
-    MIN(cells.coverage_share) AS coverage_share
+    MIN(cells.coverage_share) AS coverage_share,
+    MAX(CASE WHEN cells.is_over_logged THEN 1 ELSE 0 END) AS over_logged_cells
   FROM cells
   LEFT JOIN unlogged
     ON cells.charge_date = unlogged.charge_date AND cells.cell_id = unlogged.cell_id
@@ -91,6 +92,77 @@ WITH cells AS (
     billed.provider,
     billed.model,
     billed.token_class
+), cumulated AS (
+  SELECT
+    billed.*,
+    SUM(billed.logged_quantity) OVER (
+      PARTITION BY billed.charge_date, billed.provider, billed.model, billed.token_class
+    ) AS pool_logged_quantity,
+    CAST(SUM(GREATEST(COALESCE(billed.billed_quantity, 0), 0)) OVER (
+      PARTITION BY billed.charge_date, billed.provider, billed.model, billed.token_class
+      ORDER BY COALESCE(billed.billing_account_id, CHR(  30)) NULLS LAST, billed.currency NULLS LAST
+      rows BETWEEN UNBOUNDED preceding AND CURRENT ROW
+    ) AS DECIMAL(26, 0)) AS until_quantity,
+    CAST(SUM(GREATEST(COALESCE(billed.billed_quantity, 0), 0)) OVER (
+      PARTITION BY billed.charge_date, billed.provider, billed.model, billed.token_class
+    ) AS DECIMAL(26, 0)) AS total_quantity,
+    ROW_NUMBER() OVER (
+      PARTITION BY billed.charge_date, billed.provider, billed.model, billed.token_class
+      ORDER BY COALESCE(billed.billing_account_id, CHR(  30)) NULLS LAST, billed.currency NULLS LAST
+    ) AS account_position,
+    COUNT(*) OVER (
+      PARTITION BY billed.charge_date, billed.provider, billed.model, billed.token_class
+    ) AS accounts
+  FROM billed
+), sized AS (
+  SELECT
+    cumulated.*,
+    CAST(CASE
+      WHEN cumulated.total_quantity > 0
+      THEN CAST((
+        (
+          cumulated.until_quantity * CAST(1000000000 AS DECIMAL(10, 0))
+        ) - (
+          (
+            cumulated.until_quantity * CAST(1000000000 AS DECIMAL(10, 0))
+          ) % (
+            cumulated.total_quantity
+          )
+        )
+      ) / (
+        cumulated.total_quantity
+      ) AS DECIMAL(38, 0))
+      ELSE CAST((
+        (
+          cumulated.account_position * 1000000000
+        ) - (
+          (
+            cumulated.account_position * 1000000000
+          ) % (
+            cumulated.accounts
+          )
+        )
+      ) / (
+        cumulated.accounts
+      ) AS DECIMAL(38, 0))
+    END AS DECIMAL(15, 0)) AS until_share
+  FROM cumulated
+), shares AS (
+  SELECT
+    sized.*,
+    COALESCE(
+      LAG(sized.until_share) OVER (
+        PARTITION BY sized.charge_date, sized.provider, sized.model, sized.token_class
+        ORDER BY COALESCE(sized.billing_account_id, CHR(  30)) NULLS LAST, sized.currency NULLS LAST
+      ),
+      CAST(0 AS DECIMAL(15, 0))
+    ) AS before_share
+  FROM sized
+), priced_units AS (
+  SELECT
+    priced.*,
+    CAST(CAST(priced.priced_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS cost_units
+  FROM priced
 ), totals AS (
   SELECT
     billed.charge_date,
@@ -99,9 +171,58 @@ WITH cells AS (
     billed.model,
     billed.token_class,
     billed.billed_quantity,
-    billed.logged_quantity,
+    CAST((
+      (
+        CAST(billed.pool_logged_quantity AS DECIMAL(22, 0)) * billed.until_share
+      ) - (
+        (
+          CAST(billed.pool_logged_quantity AS DECIMAL(22, 0)) * billed.until_share
+        ) % (
+          1000000000
+        )
+      )
+    ) / (
+      1000000000
+    ) AS DECIMAL(38, 0)) - CAST((
+      (
+        CAST(billed.pool_logged_quantity AS DECIMAL(22, 0)) * billed.before_share
+      ) - (
+        (
+          CAST(billed.pool_logged_quantity AS DECIMAL(22, 0)) * billed.before_share
+        ) % (
+          1000000000
+        )
+      )
+    ) / (
+      1000000000
+    ) AS DECIMAL(38, 0)) AS logged_quantity,
     billed.coverage_share,
-    priced.priced_cost,
+    billed.over_logged_cells,
+    CAST(CAST(CAST((
+      (
+        priced.cost_units * billed.until_share
+      ) - (
+        (
+          priced.cost_units * billed.until_share
+        ) % (
+          1000000000
+        )
+      )
+    ) / (
+      1000000000
+    ) AS DECIMAL(38, 0)) - CAST((
+      (
+        priced.cost_units * billed.before_share
+      ) - (
+        (
+          priced.cost_units * billed.before_share
+        ) % (
+          1000000000
+        )
+      )
+    ) / (
+      1000000000
+    ) AS DECIMAL(38, 0)) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS priced_cost,
     priced.unpriced_reason,
     CASE
       WHEN priced.list_cost_currency = :reporting_currency
@@ -128,8 +249,8 @@ WITH cells AS (
       THEN billed.unlogged_cost_reporting
       ELSE billed.unlogged_cost
     END AS unlogged_cost
-  FROM billed
-  LEFT JOIN priced
+  FROM shares AS billed
+  LEFT JOIN priced_units AS priced
     ON billed.charge_date = priced.charge_date
     AND billed.provider = priced.provider
     AND billed.model = priced.model
@@ -193,7 +314,7 @@ SELECT
   CASE
     WHEN totals.priced_cost IS NULL
     THEN 'not_priced'
-    WHEN totals.coverage_share > CAST(1.0005 AS DECIMAL(18, 12))
+    WHEN totals.over_logged_cells > 0
     THEN 'over_logged'
     ELSE 'unexplained'
   END AS cause,
