@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _STATUS = """
     with newest as (
-        select source, dataset, max(date) as date from marts.data_completeness group by source, dataset
+        select source, dataset, max(date) as date from marts.data_completeness
+        where expected_share is not null group by source, dataset
     ), completeness as (
         select c.source, c.dataset, min(c.expected_share) as expected_share
         from marts.data_completeness as c

@@ -80,7 +80,7 @@ judged_days as (
         counted_days.date,
         counted_days.rows,
         case
-            when weekday_means.earlier_rows > 0
+            when counted_days.date < $today and weekday_means.earlier_rows > 0
                 then cast(
                     cast(
                         least(
@@ -254,6 +254,7 @@ select
     judged_days.expected_share,
     cast(null as bigint) as age_hours,
     case
+        when judged_days.date >= $today then 'open'
         when judged_days.rows = 0 then 'missing'
         when judged_days.expected_share < cast(0.5 as decimal(18, 12)) then 'low'
         else 'ok'
