@@ -84,7 +84,7 @@ def test_the_rule_itself_keeps_sum_sign_and_bound(amount: int, drawn: list[int])
         assert abs(abs(part) * sum(scaled) - abs(amount) * size) < sum(scaled), "off by a unit or more"
 
 
-def _split_in_sql(billed: int, effective: int, owners: Mapping[str, int]) -> list[Mapping[str, object]]:
+def _split_in_sql(billed: int, effective: int, owners: Mapping[str, int]) -> Sequence[Mapping[str, object]]:
     cell = {
         "charge_date": DAY,
         "cell_id": "cell",

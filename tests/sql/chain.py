@@ -69,7 +69,7 @@ class Inputs:
         tables["lake.bill_deliveries"] = pa.Table.from_pylist(
             list(self.bill_deliveries), schema=BILL_DELIVERY_SCHEMA
         )
-        return tables | _reference_tables(self.config.model_dump_json(), self.config)
+        return {**tables, **_reference_tables(self.config.model_dump_json(), self.config)}
 
 
 class Chain:

@@ -55,7 +55,7 @@ def line(charge_id: str = "line", cost: str | None = "10", hours: int = 24, **ch
 def tokens(charge_id: str, cost: str, quantity: int | str | None, **changes: Any) -> dict[str, Any]:
     """A bill line of input tokens."""
     amount = None if quantity is None else Decimal(quantity)
-    defaults = SONNET_INPUT | {"consumed_quantity": amount, "consumed_unit": "Tokens"}
+    defaults: dict[str, Any] = SONNET_INPUT | {"consumed_quantity": amount, "consumed_unit": "Tokens"}
     return line(charge_id, cost, **(defaults | changes))
 
 
