@@ -19,10 +19,12 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.config import Config, load_config
 from pipelines.defs import nightly
+from pipelines.defs.build import NIGHTLY_JOB, REPORT_JOB, build_defs
 from pipelines.defs.instance import HOME_TAG, open_instance
 from pipelines.defs.metadata import asset_key
 from pipelines.defs.nightly import run_nightly
-from pipelines.night.run import MODELS_FOLDER
+from pipelines.defs.partitions import build_range_tags
+from pipelines.night.run import MODELS_FOLDER, load_models
 from pipelines.progress import SilentProgress
 from pipelines.results import ExitCode, NightlyResult
 from pipelines.warehouse.errors import LockedError
@@ -238,3 +240,18 @@ def test_the_command_ends_with_the_exit_code_and_the_proof(company: SmallCompany
     result = CliRunner(env=KEY).invoke(app, arguments)
     assert result.exit_code == 2, result.output
     assert "Conservation" in result.output and "log_volumes" in result.output
+
+
+def test_the_job_runs_as_the_daemon_runs_it(company: SmallCompany) -> None:
+    """Without a night from outside each run opens its own, and one run does all of it."""
+    before = company.current
+    company.write_flow()
+    defs = build_defs(company.config, load_models(), home=company.home)
+    with open_instance(company.home) as instance:
+        for name in (NIGHTLY_JOB, REPORT_JOB):
+            tags = build_range_tags(None, TODAY) if name == NIGHTLY_JOB else {}
+            assert defs.resolve_job_def(name).execute_in_process(instance=instance, tags=tags).success
+        rows = instance.get_latest_materialization_event(asset_key("marts.traces"))
+    assert rows is not None and rows.asset_materialization is not None
+    assert rows.asset_materialization.metadata["dagster/row_count"].value > 0
+    assert company.current != before
