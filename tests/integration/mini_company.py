@@ -169,11 +169,11 @@ class Company:
         self, name: str, lines: Iterable[Mapping[str, str]], columns: Iterable[str] = LINE
     ) -> Path:
         """Write a FOCUS bill such as `aws/bill.csv`."""
-        return write_csv(self.folder / name, [LINE | line for line in lines], columns)
+        return write_csv(self.folder / name, [{**LINE, **line} for line in lines], columns)
 
     def write_calls(self, calls: Iterable[Mapping[str, str]], name: str = "calls/calls.csv") -> Path:
         """Write the request log."""
-        return write_csv(self.folder / name, [CALL | call for call in calls], CALL)
+        return write_csv(self.folder / name, [{**CALL, **call} for call in calls], CALL)
 
     def write_spans(self, spans: Iterable[Mapping[str, Any]], name: str = "spans/spans.jsonl") -> Path:
         """Write OTLP JSON lines, one resource with all spans."""
