@@ -1,7 +1,8 @@
 /*
 description: >
     Each charge split exactly over the UTC days it covers: by seconds, in integers of 1e-12, so that the days of
-    a charge sum to the charge to the last digit. Tax, credits and one-time charges stand on their start day.
+    a charge sum to the charge to the last digit. Purchases that do not recur, tax, credits and one-time charges stand on
+    their start day.
 grain: [charge_id, cell_id]
 materialized: table
 partition_by: {column: charge_date, unit: day}

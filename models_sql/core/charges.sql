@@ -234,11 +234,7 @@ joined as (
             when signed.billing_currency = $reporting_currency then cast(1 as decimal(18, 9))
             else fx_ranges.rate
         end as rate,
-        case
-            when signed.billing_currency = $reporting_currency
-                then cast(signed.charge_period_start as date)
-            else fx_ranges.rate_date
-        end as fx_date
+        case when signed.billing_currency <> $reporting_currency then fx_ranges.rate_date end as fx_date
     from signed
     left join providers on signed.provider_text = providers.provider_text
     left join classified on signed.signature_id = classified.signature_id
@@ -265,6 +261,8 @@ spread as (
         case
             when joined.charge_category in ('Tax', 'Credit', 'Adjustment')
                 or coalesce(lower(joined.charge_frequency), '') = 'one-time'
+                or (joined.charge_category = 'Purchase'
+                    and coalesce(lower(joined.charge_frequency), '') <> 'recurring')
                 or joined.charge_period_end <= joined.charge_period_start
                 then 'start_day'
             else 'seconds'

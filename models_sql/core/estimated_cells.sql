@@ -159,10 +159,7 @@ priced as (
         billed_pools.pool_key is not null as is_pool_billed,
         md5('estimated' || chr(31) || uncovered.pool_key || chr(31)
             || coalesce(uncovered.list_cost_currency, chr(30))) as cell_key,
-        case
-            when uncovered.list_cost_currency = $reporting_currency then uncovered.charge_date
-            else fx_candidates.rate_date
-        end as fx_date,
+        case when uncovered.list_cost_currency <> $reporting_currency then fx_candidates.rate_date end as fx_date,
         cast(
             cast(case when uncovered.list_cost_currency = $reporting_currency then 1 else fx_candidates.rate end
                 as decimal(27, 9)) * cast(1000000000 as decimal(10, 0)) as decimal(15, 0)

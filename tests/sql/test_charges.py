@@ -107,7 +107,7 @@ def test_the_rate_of_the_charge_date_counts_and_rates_do_not_multiply_lines() ->
     assert found == [
         ("a", "15", date(2026, 10, 1)),
         ("b", "20", date(2026, 11, 2)),
-        ("c", "10", date(2026, 11, 1)),
+        ("c", "10", None),
     ]
 
 
@@ -161,9 +161,10 @@ def test_open_usage_ends_at_the_watermark() -> None:
         {"charge_frequency": "One-Time"},
         {"charge_category": "Tax"},
         {"charge_category": "Credit"},
+        {"charge_category": "Purchase", "charge_frequency": "Usage-Based"},
         {"charge_period_end": DAY},
     ],
-    ids=["one-time", "tax", "credit", "no length"],
+    ids=["one-time", "tax", "credit", "purchase", "no length"],
 )
 def test_what_has_no_duration_stands_on_its_start_day(changes: dict[str, object]) -> None:
     charges = [line(cost="60", hours=24 * 30, **changes)]

@@ -164,9 +164,8 @@ WITH source AS (
       ELSE fx_ranges.rate
     END AS rate,
     CASE
-      WHEN signed.billing_currency = :reporting_currency
-      THEN CAST(signed.charge_period_start AS DATE)
-      ELSE fx_ranges.rate_date
+      WHEN signed.billing_currency <> :reporting_currency
+      THEN fx_ranges.rate_date
     END AS fx_date
   FROM signed
   LEFT JOIN providers
@@ -200,6 +199,10 @@ WITH source AS (
     CASE
       WHEN joined.charge_category IN ('Tax', 'Credit', 'Adjustment')
       OR COALESCE(LOWER(joined.charge_frequency), '') = 'one-time'
+      OR (
+        joined.charge_category = 'Purchase'
+        AND COALESCE(LOWER(joined.charge_frequency), '') <> 'recurring'
+      )
       OR joined.charge_period_end <= joined.charge_period_start
       THEN 'start_day'
       ELSE 'seconds'

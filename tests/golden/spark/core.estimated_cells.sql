@@ -115,9 +115,8 @@ WITH usage AS (
       'estimated' || CHR(  31) || uncovered.pool_key || CHR(  31) || COALESCE(uncovered.list_cost_currency, CHR(  30))
     ) AS cell_key,
     CASE
-      WHEN uncovered.list_cost_currency = :reporting_currency
-      THEN uncovered.charge_date
-      ELSE fx_candidates.rate_date
+      WHEN uncovered.list_cost_currency <> :reporting_currency
+      THEN fx_candidates.rate_date
     END AS fx_date,
     CAST(CAST(CASE
       WHEN uncovered.list_cost_currency = :reporting_currency

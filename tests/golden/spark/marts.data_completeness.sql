@@ -64,7 +64,7 @@ WITH status AS (
     counted_days.date,
     counted_days.rows,
     CASE
-      WHEN weekday_means.earlier_rows > 0
+      WHEN counted_days.date < :today AND weekday_means.earlier_rows > 0
       THEN CAST(CAST(LEAST(
         CAST(CAST((
           (
@@ -253,6 +253,8 @@ SELECT
   judged_days.expected_share,
   CAST(NULL AS BIGINT) AS age_hours,
   CASE
+    WHEN judged_days.date >= :today
+    THEN 'open'
     WHEN judged_days.rows = 0
     THEN 'missing'
     WHEN judged_days.expected_share < CAST(0.5 AS DECIMAL(18, 12))
