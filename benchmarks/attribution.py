@@ -3,9 +3,11 @@
 `.venv/bin/python -m benchmarks.attribution --rows 10000000`
 
 The floor reads the same request files, groups them to the rows of the fact (day, owner, zones, model, tier, token
-class) and writes these as daily Parquet: plain DuckDB, same threads and memory. The core is the project's own
-models, run and checked by its own build, from charges and requests to `core.attributed_costs`. Both run in this
-process, in turn; of each the fastest run counts. Generating is not timed.
+class) and writes these as daily Parquet: plain DuckDB, same threads and memory. It is written in two ways:
+`floor` groups the requests and makes token classes of the groups, which is the least work that gives these rows;
+`class_first_floor` makes a row a token class of each request and groups these, which is the statement one writes first.
+The core is the project's own models, run and checked by its own build, from charges and requests to
+`core.attributed_costs`. All run in this process, in turn; of each the fastest run counts. Generating is not timed.
 
 What belongs here: what is run and what is measured. What must not: how the data is made (`generated_lake`).
 """
@@ -58,8 +60,10 @@ _FLOOR_KEYS = (
     "user_id, tenant, customer, team, feature, endpoint, workflow, agent, agent_step, environment, "
     "from_zone, to_zone, provider, model, service_tier"
 )
+_CLASS_COLUMNS = (
+    "uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens"
+)
 _FLOOR_SQL = """
-copy (
     with grouped as (
         select
             cast(started_at as date) as charge_date,
@@ -74,12 +78,21 @@ copy (
         group by all
     ),
     by_class as (
-        unpivot grouped
-        on uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens
-        into name token_class value quantity_tokens
+        unpivot grouped on {token_classes} into name token_class value quantity_tokens
     )
     select * replace (cast(quantity_tokens as bigint) as quantity_tokens) from by_class where quantity_tokens > 0
-) to '{target}' (format parquet, compression zstd, partition_by (charge_date))
+"""
+_CLASS_FIRST_FLOOR_SQL = """
+    with by_class as (
+        unpivot (
+            select cast(started_at as date) as charge_date, {keys}, {token_classes} from read_parquet([{files}])
+        ) on {token_classes} into name token_class value quantity_tokens
+    )
+    select
+        charge_date, {keys}, token_class, count(*) as requests, cast(sum(quantity_tokens) as bigint) as quantity_tokens
+    from by_class
+    where quantity_tokens > 0
+    group by all
 """
 
 
@@ -101,16 +114,25 @@ def main() -> None:
     lake = open_lake(arguments.home, shape, _say)
     settings = EngineSettings(memory_limit=arguments.memory_limit, threads=arguments.threads)
     models = load_models()
-    floors, cores = [], []
+    floors, class_first_floors, cores = [], [], []
     for number in range(1, arguments.rounds + 1):
-        floors.append(_run_floor(arguments.home, lake, settings))
+        floors.append(_run_floor(arguments.home, lake, settings, _FLOOR_SQL))
         _say(f"round {number}: floor {_describe(floors[-1])}, {floors[-1].rows['floor']:,} rows written")
+        class_first_floors.append(_run_floor(arguments.home, lake, settings, _CLASS_FIRST_FLOOR_SQL))
+        _say(f"round {number}: class-first floor {_describe(class_first_floors[-1])}")
         cores.append(_run_core(arguments.home, lake, models, shape, settings))
-        _say(f"round {number}: core  {_describe(cores[-1])}, {cores[-1].rows['core.attributed_costs']:,} rows written")
-    core = min(cores, key=lambda run: run.seconds)
-    floor = min(floors, key=lambda run: run.seconds)
+        _say(
+            f"round {number}: core  {_describe(cores[-1])}, {cores[-1].rows['core.attributed_costs']:,} rows written"
+        )
+    core, floor, class_first_floor = (
+        min(runs, key=lambda run: run.seconds) for runs in (cores, floors, class_first_floors)
+    )
     _show_models(core)
-    print(json.dumps(_figures(shape, core, floor, max(run.rss_bytes for run in cores))))
+    figures = _figures(shape, core, floor, max(run.rss_bytes for run in cores))
+    figures["ratio_to_class_first_floor"] = round(core.seconds / class_first_floor.seconds, 3)
+    figures["class_first_floor_seconds"] = round(class_first_floor.seconds, 3)
+    figures["class_first_floor_cpu_seconds"] = round(class_first_floor.cpu_seconds, 3)
+    print(json.dumps(figures))
 
 
 def _parse_arguments() -> argparse.Namespace:
@@ -120,22 +142,34 @@ def _parse_arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     default_home = Path(tempfile.gettempdir()) / "everycent-benchmarks"
-    parser.add_argument("--rows", type=int, default=10_000_000, help="requests to attribute (default 10000000)")
-    parser.add_argument("--rollup-rows", type=int, default=200_000, help="rows of core.request_usage (default 200000)")
-    parser.add_argument("--days", type=int, default=30, help="days that the requests cover (default 30)")
-    parser.add_argument("--rounds", type=int, default=2, help="times that floor and core run in turn (default 2)")
-    parser.add_argument("--memory-limit", default="4GB", help="of DuckDB, for floor and core (default 4GB)")
-    parser.add_argument("--threads", type=int, default=None, help="of DuckDB, for floor and core (default all)")
     parser.add_argument(
-        "--home", type=Path, default=default_home, help=f"keeps generated data between runs (default {default_home})"
+        "--rows", type=int, default=10_000_000, help="requests to attribute (default 10000000)"
+    )
+    parser.add_argument(
+        "--rollup-rows", type=int, default=200_000, help="rows of core.request_usage (default 200000)"
+    )
+    parser.add_argument("--days", type=int, default=30, help="days that the requests cover (default 30)")
+    parser.add_argument(
+        "--rounds", type=int, default=2, help="times that floor and core run in turn (default 2)"
+    )
+    parser.add_argument("--memory-limit", default="3GB", help="of DuckDB, for floor and core (default 3GB)")
+    parser.add_argument(
+        "--threads", type=int, default=None, help="of DuckDB, for floor and core (default all)"
+    )
+    parser.add_argument(
+        "--home",
+        type=Path,
+        default=default_home,
+        help=f"keeps generated data between runs (default {default_home})",
     )
     return parser.parse_args()
 
 
-def _run_floor(home: Path, lake: GeneratedLake, settings: EngineSettings) -> Measured:
+def _run_floor(home: Path, lake: GeneratedLake, settings: EngineSettings, select: str) -> Measured:
     files = ", ".join(f"'{file.path}'" for file in lake.requests.all_files)
     with _empty_folder(home / "floor") as folder:
-        sql = _FLOOR_SQL.format(keys=_FLOOR_KEYS, files=files, target=folder / "rows")
+        rows = select.format(keys=_FLOOR_KEYS, files=files, token_classes=_CLASS_COLUMNS)
+        sql = f"copy ({rows}) to '{folder / 'rows'}' (format parquet, compression zstd, partition_by (charge_date))"
         with _measure() as measured, open_connection(":memory:", settings) as connection:
             measured.rows["floor"] = connection.execute(sql).fetchall()[0][0]
     return measured
@@ -156,7 +190,9 @@ def _run_core(
     return measured
 
 
-def _open_build(folder: Path, lake: GeneratedLake, models: ModelSet, shape: Shape, settings: EngineSettings) -> Build:
+def _open_build(
+    folder: Path, lake: GeneratedLake, models: ModelSet, shape: Shape, settings: EngineSettings
+) -> Build:
     config = Config()
     reference = MODELS_FOLDER / "reference"
     relations = empty_relations() | {"lake.requests": lake.requests, "lake.charges": lake.charges}
@@ -196,7 +232,9 @@ def _show_shares(build: Build) -> None:
     ).to_pylist()
     for row in rows:
         reason = row["residual_reason"] or "attributed"
-        _say(f"    {row['method_id']:>18} {reason:<20} {row['fact_rows']:>10,} rows {row['cost'] or 0:>16,.2f} USD")
+        _say(
+            f"    {row['method_id']:>18} {reason:<20} {row['fact_rows']:>10,} rows {row['cost'] or 0:>16,.2f} USD"
+        )
 
 
 @contextmanager

@@ -223,9 +223,13 @@ def _write_charges(connection: duckdb.DuckDBPyConnection, folder: Path, shape: S
     """One line per day, model and its account, tier and token class; others that no request explains."""
     (folder / "charges").mkdir()
     requests = f"read_parquet('{folder / 'requests'}/*.parquet')"
-    connection.execute(f"create table lines as {_token_line_sql(requests)} union all by name {_other_line_sql(shape)}")
+    connection.execute(
+        f"create table lines as {_token_line_sql(requests)} union all by name {_other_line_sql(shape)}"
+    )
     columns = _typed_columns(CHARGES, _charge_columns())
-    months = connection.execute("select distinct date_trunc('month', charge_date)::date from lines order by 1")
+    months = connection.execute(
+        "select distinct date_trunc('month', charge_date)::date from lines order by 1"
+    )
     for (month,) in months.fetchall():
         target = folder / "charges" / f"{month.isoformat()[:7]}.parquet"
         connection.execute(
@@ -320,7 +324,9 @@ def _typed_columns(dataset: Dataset, expressions: Mapping[str, str]) -> str:
     unknown = set(expressions) - set(kinds)
     if unknown:
         raise ValueError(f"{dataset.name} has no columns {sorted(unknown)}")
-    return ", ".join(f"cast({expressions.get(name, 'null')} as {kind}) as {name}" for name, kind in kinds.items())
+    return ", ".join(
+        f"cast({expressions.get(name, 'null')} as {kind}) as {name}" for name, kind in kinds.items()
+    )
 
 
 def _relation(dataset: Dataset, folder: Path) -> Relation:

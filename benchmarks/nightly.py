@@ -31,12 +31,23 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rounds", type=int, default=3, help="nights with nothing new; the fastest counts (default 3)")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="nights with nothing new; the fastest counts (default 3)"
+    )
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory(prefix="everycent-nightly-") as folder:
         print(f"generating the sample company in {folder}")
         config = _make_company(Path(folder))
-        night = [str(EVERYCENT), "nightly", "--config", str(config), "--home", f"{folder}/home", "--today", TODAY]
+        night = [
+            str(EVERYCENT),
+            "nightly",
+            "--config",
+            str(config),
+            "--home",
+            f"{folder}/home",
+            "--today",
+            TODAY,
+        ]
         first = _time("first night", night)
         again = [_time("night with nothing new", night) for _ in range(rounds)]
         shown = [_time("help", [str(EVERYCENT), "--help"]) for _ in range(rounds)]

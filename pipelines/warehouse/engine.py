@@ -55,12 +55,12 @@ class EngineSettings:
     is less.
     """
 
-    memory_limit: str = "4GB"
+    memory_limit: str = "3GB"
     threads: int | None = None
     temp_directory: Path | None = None
     max_days: int = 31
     max_months: int = 12
-    max_rows: int = 30_000_000
+    max_rows: int = 2_000_000
 
 
 def quote(name: str) -> str:
