@@ -42,7 +42,7 @@ CORE = (
     "core.charges",
     "core.charge_cells",
     "core.span_roots",
-    "core.identified_requests",
+    "core.rooted_requests",
     "core.request_usage",
     "core.model_names",
     "core.usage_costs",

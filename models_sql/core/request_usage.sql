@@ -1,8 +1,8 @@
 /*
 description: >
     Requests of a day rolled up to every attribution and price key. Later steps read this, never the log again.
-    The identity that core.identified_requests gives to each request is given here to groups of them: the log is
-    grouped by what it says itself and by its root's identity first, a tenth of the work.
+    The log is grouped by what it says itself and by its root's identity first, which is a tenth of the work of naming
+    the owner of each request.
 grain: [charge_date, usage_id]
 materialized: table
 partition_by: {column: charge_date, unit: day}
@@ -46,140 +46,82 @@ with
 
 requests as (
     select *
-    from staging.requests
+    from core.rooted_requests
     where started_at >= cast($start as timestamp) and started_at < cast($end as timestamp)
 ),
 
-root_candidates as (
-    select
-        span_roots.*,
-        md5(
-            coalesce(span_roots.user_id, chr(30))
-            || chr(31) || coalesce(span_roots.tenant, chr(30))
-            || chr(31) || coalesce(span_roots.customer, chr(30))
-            || chr(31) || coalesce(span_roots.team, chr(30))
-            || chr(31) || coalesce(span_roots.feature, chr(30))
-            || chr(31) || coalesce(span_roots.endpoint, chr(30))
-            || chr(31) || coalesce(span_roots.workflow, chr(30))
-            || chr(31) || coalesce(span_roots.agent, chr(30))
-            || chr(31) || coalesce(span_roots.agent_step, chr(30))
-            || chr(31) || coalesce(span_roots.environment, chr(30))
-        ) as root_identity_id,
-        row_number() over (
-            partition by span_roots.trace_id order by span_roots.root_date
-        ) as root_rank
-    from core.span_roots as span_roots
-),
-
-roots as (select * from root_candidates where root_rank = 1),
-
 root_identities as (
     select
-        roots.root_identity_id,
-        max(roots.user_id) as user_id,
-        max(roots.tenant) as tenant,
-        max(roots.customer) as customer,
-        max(roots.team) as team,
-        max(roots.feature) as feature,
-        max(roots.endpoint) as endpoint,
-        max(roots.workflow) as workflow,
-        max(roots.agent) as agent,
-        max(roots.agent_step) as agent_step,
-        max(roots.environment) as environment
-    from roots
-    group by roots.root_identity_id
-),
-
-sized as (
-    select
-        requests.*,
-        cast(requests.started_at as date) as charge_date,
-        coalesce(requests.uncached_input_tokens, 0) + coalesce(requests.cache_read_tokens, 0)
-            + coalesce(requests.cache_write_5m_tokens, 0)
-            + coalesce(requests.cache_write_1h_tokens, 0) as total_input_tokens
-    from requests
-),
-
-measured as (
-    select
-        sized.*,
-        roots.root_identity_id,
-        cast(
-            case
-                when sized.total_input_tokens < 32001 then 0
-                when sized.total_input_tokens < 100001 then 32001
-                when sized.total_input_tokens < 128001 then 100001
-                when sized.total_input_tokens < 200000 then 128001
-                when sized.total_input_tokens < 200001 then 200000
-                when sized.total_input_tokens < 256001 then 200001
-                when sized.total_input_tokens < 272001 then 256001
-                when sized.total_input_tokens < 512001 then 272001
-                when sized.total_input_tokens < 524289 then 512001
-                else 524289
-            end as bigint
-        ) as context_min_tokens
-    from sized
-    left join roots
-        on sized.trace_id = roots.trace_id
-        and roots.root_date <= sized.charge_date
-        and roots.root_date >= cast(sized.charge_date - interval 2 day as date)
+        span_roots.root_identity_id,
+        max(span_roots.user_id) as user_id,
+        max(span_roots.tenant) as tenant,
+        max(span_roots.customer) as customer,
+        max(span_roots.team) as team,
+        max(span_roots.feature) as feature,
+        max(span_roots.endpoint) as endpoint,
+        max(span_roots.workflow) as workflow,
+        max(span_roots.agent) as agent,
+        max(span_roots.agent_step) as agent_step,
+        max(span_roots.environment) as environment
+    from core.span_roots as span_roots
+    group by span_roots.root_identity_id
 ),
 
 logged as (
     select
-        measured.charge_date,
-        measured.root_identity_id,
-        measured.provider,
-        measured.sub_account_id,
-        measured.region_id,
-        measured.model,
-        measured.service_tier,
-        measured.context_min_tokens,
-        measured.user_id,
-        measured.tenant,
-        measured.customer,
-        measured.team,
-        measured.feature,
-        measured.endpoint,
-        measured.workflow,
-        measured.agent,
-        measured.agent_step,
-        measured.environment,
-        measured.from_zone,
-        measured.to_zone,
+        requests.charge_date,
+        requests.root_identity_id,
+        requests.provider,
+        requests.sub_account_id,
+        requests.region_id,
+        requests.model,
+        requests.service_tier,
+        requests.context_min_tokens,
+        requests.user_id,
+        requests.tenant,
+        requests.customer,
+        requests.team,
+        requests.feature,
+        requests.endpoint,
+        requests.workflow,
+        requests.agent,
+        requests.agent_step,
+        requests.environment,
+        requests.from_zone,
+        requests.to_zone,
         count(*) as requests,
-        count(case when measured.status <> 'ok' then 1 end) as error_requests,
-        sum(measured.uncached_input_tokens) as uncached_input_tokens,
-        sum(measured.cache_read_tokens) as cache_read_tokens,
-        sum(measured.cache_write_5m_tokens) as cache_write_5m_tokens,
-        sum(measured.cache_write_1h_tokens) as cache_write_1h_tokens,
-        sum(measured.output_tokens) as output_tokens,
-        sum(measured.reasoning_tokens) as reasoning_tokens,
-        sum(measured.request_bytes) as request_bytes,
-        sum(measured.response_bytes) as response_bytes,
-        sum(measured.duration_seconds) as request_seconds
-    from measured
+        count(case when requests.status <> 'ok' then 1 end) as error_requests,
+        sum(requests.uncached_input_tokens) as uncached_input_tokens,
+        sum(requests.cache_read_tokens) as cache_read_tokens,
+        sum(requests.cache_write_5m_tokens) as cache_write_5m_tokens,
+        sum(requests.cache_write_1h_tokens) as cache_write_1h_tokens,
+        sum(requests.output_tokens) as output_tokens,
+        sum(requests.reasoning_tokens) as reasoning_tokens,
+        sum(requests.request_bytes) as request_bytes,
+        sum(requests.response_bytes) as response_bytes,
+        sum(requests.duration_seconds) as request_seconds
+    from requests
     group by
-        measured.charge_date,
-        measured.root_identity_id,
-        measured.provider,
-        measured.sub_account_id,
-        measured.region_id,
-        measured.model,
-        measured.service_tier,
-        measured.context_min_tokens,
-        measured.user_id,
-        measured.tenant,
-        measured.customer,
-        measured.team,
-        measured.feature,
-        measured.endpoint,
-        measured.workflow,
-        measured.agent,
-        measured.agent_step,
-        measured.environment,
-        measured.from_zone,
-        measured.to_zone
+        requests.charge_date,
+        requests.root_identity_id,
+        requests.provider,
+        requests.sub_account_id,
+        requests.region_id,
+        requests.model,
+        requests.service_tier,
+        requests.context_min_tokens,
+        requests.user_id,
+        requests.tenant,
+        requests.customer,
+        requests.team,
+        requests.feature,
+        requests.endpoint,
+        requests.workflow,
+        requests.agent,
+        requests.agent_step,
+        requests.environment,
+        requests.from_zone,
+        requests.to_zone
 ),
 
 identified as (

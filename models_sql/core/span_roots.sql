@@ -8,6 +8,7 @@ partition_by: {column: root_date, unit: day}
 columns:
     root_date: null
     trace_id: null
+    root_identity_id: null
     user_id: null
     tenant: null
     customer: null
@@ -40,6 +41,18 @@ ranked as (
 select
     cast(ranked.started_at as date) as root_date,
     ranked.trace_id,
+    md5(
+        coalesce(ranked.user_id, chr(30))
+        || chr(31) || coalesce(ranked.tenant, chr(30))
+        || chr(31) || coalesce(ranked.customer, chr(30))
+        || chr(31) || coalesce(ranked.team, chr(30))
+        || chr(31) || coalesce(ranked.feature, chr(30))
+        || chr(31) || coalesce(ranked.endpoint, chr(30))
+        || chr(31) || coalesce(ranked.workflow, chr(30))
+        || chr(31) || coalesce(ranked.agent, chr(30))
+        || chr(31) || coalesce(ranked.agent_step, chr(30))
+        || chr(31) || coalesce(ranked.environment, chr(30))
+    ) as root_identity_id,
     ranked.user_id,
     ranked.tenant,
     ranked.customer,
