@@ -55,4 +55,5 @@ class NightlyResult:
     conservation: tuple[ConservationLine, ...] = ()
     top_lines: tuple[Mapping[str, Any], ...] = ()
     report_path: Path | None = None
+    report_problem: str | None = None  # why there is no report, and what to do
     seconds: float = 0.0

@@ -93,6 +93,7 @@ class Night:
     release: Release | None = None
     is_published: bool = False
     report_path: Path | None = None
+    report_problem: str | None = None
 
     def __post_init__(self) -> None:
         self._started = time.monotonic()
@@ -263,17 +264,24 @@ class Night:
         return is_moved or is_changed(self.build, previous)
 
     def write_report(self) -> Path | None:
-        """Render the weekly report of the newest settled week from the release; None where there is no settled week."""
+        """Render the weekly report of the newest settled week; what prevents it is kept in `report_problem`.
+
+        Nothing published means nothing new to say: the report that is there stands.
+        """
         from pipelines.weekly_report import write_weekly_report
         from reports.weekly.records import WeeklyReportError
 
         if self.release is None:
             return None
-        folder = self.release.path / "reports" if self.is_side_run else None
+        folder = self.release.path / "reports" if self.is_side_run else self.request.home / "reports" / "weekly"
+        written = sorted(folder.glob("weekly-*.html"))
+        if written and not self.is_published:
+            self.report_path = written[-1]
+            return self.report_path
         try:
             self.report_path = write_weekly_report(self.release, None, folder, self.request.config.report)
-        except WeeklyReportError:
-            return None
+        except WeeklyReportError as error:
+            self.report_problem = str(error)
         return self.report_path
 
     def result(self) -> NightlyResult:
@@ -288,6 +296,7 @@ class Night:
             conservation=self._prove_conservation(),
             top_lines=tuple(self.build.fetch(_TOP_SQL).to_pylist()),
             report_path=self.report_path,
+            report_problem=self.report_problem,
             seconds=time.monotonic() - self._started,
         )
 

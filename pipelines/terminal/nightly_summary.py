@@ -35,6 +35,8 @@ def print_nightly(result: NightlyResult, console: Console) -> None:
     _print_verdict(result, console)
     _print_place("Release", result.release_path, console)
     _print_place("Report", result.report_path, console)
+    if result.report_problem:
+        console.print(f"No report: {result.report_problem}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _largest_lines(result: NightlyResult, width: int) -> Table:
