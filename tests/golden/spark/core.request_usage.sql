@@ -1,131 +1,81 @@
 WITH requests AS (
   SELECT
     *
-  FROM staging.requests
+  FROM core.rooted_requests
   WHERE
     started_at >= CAST(:start AS TIMESTAMP_NTZ)
     AND started_at < CAST(:end AS TIMESTAMP_NTZ)
-), root_candidates AS (
-  SELECT
-    span_roots.*,
-    MD5(
-      COALESCE(span_roots.user_id, CHR(  30)) || CHR(  31) || COALESCE(span_roots.tenant, CHR(  30)) || CHR(  31) || COALESCE(span_roots.customer, CHR(  30)) || CHR(  31) || COALESCE(span_roots.team, CHR(  30)) || CHR(  31) || COALESCE(span_roots.feature, CHR(  30)) || CHR(  31) || COALESCE(span_roots.endpoint, CHR(  30)) || CHR(  31) || COALESCE(span_roots.workflow, CHR(  30)) || CHR(  31) || COALESCE(span_roots.agent, CHR(  30)) || CHR(  31) || COALESCE(span_roots.agent_step, CHR(  30)) || CHR(  31) || COALESCE(span_roots.environment, CHR(  30))
-    ) AS root_identity_id,
-    ROW_NUMBER() OVER (PARTITION BY span_roots.trace_id ORDER BY span_roots.root_date NULLS LAST) AS root_rank
-  FROM core.span_roots AS span_roots
-), roots AS (
-  SELECT
-    *
-  FROM root_candidates
-  WHERE
-    root_rank = 1
 ), root_identities AS (
   SELECT
-    roots.root_identity_id,
-    MAX(roots.user_id) AS user_id,
-    MAX(roots.tenant) AS tenant,
-    MAX(roots.customer) AS customer,
-    MAX(roots.team) AS team,
-    MAX(roots.feature) AS feature,
-    MAX(roots.endpoint) AS endpoint,
-    MAX(roots.workflow) AS workflow,
-    MAX(roots.agent) AS agent,
-    MAX(roots.agent_step) AS agent_step,
-    MAX(roots.environment) AS environment
-  FROM roots
+    span_roots.root_identity_id,
+    MAX(span_roots.user_id) AS user_id,
+    MAX(span_roots.tenant) AS tenant,
+    MAX(span_roots.customer) AS customer,
+    MAX(span_roots.team) AS team,
+    MAX(span_roots.feature) AS feature,
+    MAX(span_roots.endpoint) AS endpoint,
+    MAX(span_roots.workflow) AS workflow,
+    MAX(span_roots.agent) AS agent,
+    MAX(span_roots.agent_step) AS agent_step,
+    MAX(span_roots.environment) AS environment
+  FROM core.span_roots AS span_roots
   GROUP BY
-    roots.root_identity_id
-), sized AS (
-  SELECT
-    requests.*,
-    CAST(requests.started_at AS DATE) AS charge_date,
-    COALESCE(requests.uncached_input_tokens, 0) + COALESCE(requests.cache_read_tokens, 0) + COALESCE(requests.cache_write_5m_tokens, 0) + COALESCE(requests.cache_write_1h_tokens, 0) AS total_input_tokens
-  FROM requests
-), measured AS (
-  SELECT
-    sized.*,
-    roots.root_identity_id,
-    CAST(CASE
-      WHEN sized.total_input_tokens < 32001
-      THEN 0
-      WHEN sized.total_input_tokens < 100001
-      THEN 32001
-      WHEN sized.total_input_tokens < 128001
-      THEN 100001
-      WHEN sized.total_input_tokens < 200000
-      THEN 128001
-      WHEN sized.total_input_tokens < 200001
-      THEN 200000
-      WHEN sized.total_input_tokens < 256001
-      THEN 200001
-      WHEN sized.total_input_tokens < 272001
-      THEN 256001
-      WHEN sized.total_input_tokens < 512001
-      THEN 272001
-      WHEN sized.total_input_tokens < 524289
-      THEN 512001
-      ELSE 524289
-    END AS BIGINT) AS context_min_tokens
-  FROM sized
-  LEFT JOIN roots
-    ON sized.trace_id = roots.trace_id
-    AND roots.root_date <= sized.charge_date
-    AND roots.root_date >= CAST(sized.charge_date - INTERVAL '2' DAY AS DATE)
+    span_roots.root_identity_id
 ), logged AS (
   SELECT
-    measured.charge_date,
-    measured.root_identity_id,
-    measured.provider,
-    measured.sub_account_id,
-    measured.region_id,
-    measured.model,
-    measured.service_tier,
-    measured.context_min_tokens,
-    measured.user_id,
-    measured.tenant,
-    measured.customer,
-    measured.team,
-    measured.feature,
-    measured.endpoint,
-    measured.workflow,
-    measured.agent,
-    measured.agent_step,
-    measured.environment,
-    measured.from_zone,
-    measured.to_zone,
+    requests.charge_date,
+    requests.root_identity_id,
+    requests.provider,
+    requests.sub_account_id,
+    requests.region_id,
+    requests.model,
+    requests.service_tier,
+    requests.context_min_tokens,
+    requests.user_id,
+    requests.tenant,
+    requests.customer,
+    requests.team,
+    requests.feature,
+    requests.endpoint,
+    requests.workflow,
+    requests.agent,
+    requests.agent_step,
+    requests.environment,
+    requests.from_zone,
+    requests.to_zone,
     COUNT(*) AS requests,
-    COUNT(CASE WHEN measured.status <> 'ok' THEN 1 END) AS error_requests,
-    SUM(measured.uncached_input_tokens) AS uncached_input_tokens,
-    SUM(measured.cache_read_tokens) AS cache_read_tokens,
-    SUM(measured.cache_write_5m_tokens) AS cache_write_5m_tokens,
-    SUM(measured.cache_write_1h_tokens) AS cache_write_1h_tokens,
-    SUM(measured.output_tokens) AS output_tokens,
-    SUM(measured.reasoning_tokens) AS reasoning_tokens,
-    SUM(measured.request_bytes) AS request_bytes,
-    SUM(measured.response_bytes) AS response_bytes,
-    SUM(measured.duration_seconds) AS request_seconds
-  FROM measured
+    COUNT(CASE WHEN requests.status <> 'ok' THEN 1 END) AS error_requests,
+    SUM(requests.uncached_input_tokens) AS uncached_input_tokens,
+    SUM(requests.cache_read_tokens) AS cache_read_tokens,
+    SUM(requests.cache_write_5m_tokens) AS cache_write_5m_tokens,
+    SUM(requests.cache_write_1h_tokens) AS cache_write_1h_tokens,
+    SUM(requests.output_tokens) AS output_tokens,
+    SUM(requests.reasoning_tokens) AS reasoning_tokens,
+    SUM(requests.request_bytes) AS request_bytes,
+    SUM(requests.response_bytes) AS response_bytes,
+    SUM(requests.duration_seconds) AS request_seconds
+  FROM requests
   GROUP BY
-    measured.charge_date,
-    measured.root_identity_id,
-    measured.provider,
-    measured.sub_account_id,
-    measured.region_id,
-    measured.model,
-    measured.service_tier,
-    measured.context_min_tokens,
-    measured.user_id,
-    measured.tenant,
-    measured.customer,
-    measured.team,
-    measured.feature,
-    measured.endpoint,
-    measured.workflow,
-    measured.agent,
-    measured.agent_step,
-    measured.environment,
-    measured.from_zone,
-    measured.to_zone
+    requests.charge_date,
+    requests.root_identity_id,
+    requests.provider,
+    requests.sub_account_id,
+    requests.region_id,
+    requests.model,
+    requests.service_tier,
+    requests.context_min_tokens,
+    requests.user_id,
+    requests.tenant,
+    requests.customer,
+    requests.team,
+    requests.feature,
+    requests.endpoint,
+    requests.workflow,
+    requests.agent,
+    requests.agent_step,
+    requests.environment,
+    requests.from_zone,
+    requests.to_zone
 ), identified AS (
   SELECT
     logged.charge_date,

@@ -19,6 +19,9 @@ WITH spans AS (
 SELECT
   CAST(ranked.started_at AS DATE) AS root_date,
   ranked.trace_id,
+  MD5(
+    COALESCE(ranked.user_id, CHR(  30)) || CHR(  31) || COALESCE(ranked.tenant, CHR(  30)) || CHR(  31) || COALESCE(ranked.customer, CHR(  30)) || CHR(  31) || COALESCE(ranked.team, CHR(  30)) || CHR(  31) || COALESCE(ranked.feature, CHR(  30)) || CHR(  31) || COALESCE(ranked.endpoint, CHR(  30)) || CHR(  31) || COALESCE(ranked.workflow, CHR(  30)) || CHR(  31) || COALESCE(ranked.agent, CHR(  30)) || CHR(  31) || COALESCE(ranked.agent_step, CHR(  30)) || CHR(  31) || COALESCE(ranked.environment, CHR(  30))
+  ) AS root_identity_id,
   ranked.user_id,
   ranked.tenant,
   ranked.customer,
