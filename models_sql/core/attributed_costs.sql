@@ -85,7 +85,9 @@ tagged as (
 
 /* Pools whose volumes stand with their own cells: a wider pool over the same usage must not count them again. */
 counted_pools as (
-    select cells.charge_date, cells.pool_key
+    select
+        cells.charge_date,
+        cells.pool_key
     from cells
     where cells.is_pool_first and cells.method_id in ('tokens', 'list_price', 'bytes')
     group by cells.charge_date, cells.pool_key
@@ -144,9 +146,11 @@ token_rows as (
     inner join usage_weights
         on cells.charge_date = usage_weights.charge_date
         and cells.pool_key = usage_weights.pool_key
-        and (cells.method_id = 'tokens'
+        and (
+            cells.method_id = 'tokens'
             or coalesce(usage_weights.list_cost_currency, chr(30))
-                = coalesce(case when cells.list_cost is not null then cells.billing_currency end, chr(30)))
+            = coalesce(case when cells.list_cost is not null then cells.billing_currency end, chr(30))
+        )
     where cells.method_id in ('tokens', 'list_price')
 ),
 
@@ -221,8 +225,10 @@ physical_rows as (
         and cells.pool_key = physical.pool_key
     left join counted_pools
         on cells.charge_date = counted_pools.charge_date
-        and counted_pools.pool_key = 'egress' || chr(31) || cells.provider || chr(31)
+        and counted_pools.pool_key = (
+            'egress' || chr(31) || cells.provider || chr(31)
             || cells.traffic_kind || chr(31) || physical.from_zone
+        )
     where cells.method_id in ('bytes', 'telemetry_bytes')
 ),
 
@@ -346,14 +352,15 @@ scaled as (
                 when coalesce(totals.cell_weight, 0) = 0 then 1
                 when totals.cell_weight < 1000000000000000 then coalesce(owned.weight, 0)
                 when coalesce(owned.weight, 0) = 0 then 0
-                else greatest(
-                    1,
-                    idiv(
-                        cast(owned.weight as decimal(22, 0))
-                        * cast(999999999999999 - totals.cell_rows as decimal(15, 0)),
-                        totals.cell_weight
+                else
+                    greatest(
+                        1,
+                        idiv(
+                            cast(owned.weight as decimal(22, 0))
+                            * cast(999999999999999 - totals.cell_rows as decimal(15, 0)),
+                            totals.cell_weight
+                        )
                     )
-                )
             end as decimal(15, 0)
         ) as weight
     from owned
@@ -399,10 +406,12 @@ cell_amounts as (
         cells.method_id,
         cells.evidence,
         cells.cost_state,
-        cells.effective_cost is not distinct from cells.billed_cost as is_effective_as_billed,
-        cells.billed_cost_reporting is not distinct from cells.billed_cost
+        (cells.effective_cost is not distinct from cells.billed_cost) as is_effective_as_billed,
+        (
+            cells.billed_cost_reporting is not distinct from cells.billed_cost
             and cells.effective_cost_reporting is not distinct from cells.effective_cost
-            and cells.list_cost_reporting is not distinct from cells.list_cost as is_reporting_as_billing,
+            and cells.list_cost_reporting is not distinct from cells.list_cost
+        ) as is_reporting_as_billing,
         cells.billed_cost,
         cells.effective_cost,
         cells.list_cost,
@@ -424,29 +433,47 @@ cell_units as (
         cell_amounts.cost_state,
         cell_amounts.is_effective_as_billed,
         cell_amounts.is_reporting_as_billing,
-        cast(cast(cell_amounts.billed_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as billed_cost_units,
+        cast(
+            cast(cell_amounts.billed_cost as decimal(24, 12))
+            * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as billed_cost_units,
         case
             when not cell_amounts.is_effective_as_billed
-                then cast(cast(cell_amounts.effective_cost as decimal(24, 12))
-                    * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0))
+                then cast(
+                    cast(cell_amounts.effective_cost as decimal(24, 12))
+                    * cast(1000000000000 as decimal(13, 0))
+                    as decimal(22, 0)
+                )
         end as effective_cost_units,
-        cast(cast(cell_amounts.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as list_cost_units,
+        cast(
+            cast(cell_amounts.list_cost as decimal(24, 12))
+            * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as list_cost_units,
         case
             when not cell_amounts.is_reporting_as_billing
-                then cast(cast(cell_amounts.billed_cost_reporting as decimal(24, 12))
-                    * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0))
+                then cast(
+                    cast(cell_amounts.billed_cost_reporting as decimal(24, 12))
+                    * cast(1000000000000 as decimal(13, 0))
+                    as decimal(22, 0)
+                )
         end as billed_cost_reporting_units,
         case
             when not cell_amounts.is_reporting_as_billing
-                then cast(cast(cell_amounts.effective_cost_reporting as decimal(24, 12))
-                    * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0))
+                then cast(
+                    cast(cell_amounts.effective_cost_reporting as decimal(24, 12))
+                    * cast(1000000000000 as decimal(13, 0))
+                    as decimal(22, 0)
+                )
         end as effective_cost_reporting_units,
         case
             when not cell_amounts.is_reporting_as_billing
-                then cast(cast(cell_amounts.list_cost_reporting as decimal(24, 12))
-                    * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0))
+                then cast(
+                    cast(cell_amounts.list_cost_reporting as decimal(24, 12))
+                    * cast(1000000000000 as decimal(13, 0))
+                    as decimal(22, 0)
+                )
         end as list_cost_reporting_units
     from cell_amounts
 ),
@@ -478,17 +505,23 @@ split as (
     select
         units.*,
         idiv(units.billed_cost_units * units.until_weight, units.total_weight)
-            - idiv(units.billed_cost_units * units.before_weight, units.total_weight) as billed_cost_part,
+        - idiv(units.billed_cost_units * units.before_weight, units.total_weight)
+            as billed_cost_part,
         idiv(units.effective_cost_units * units.until_weight, units.total_weight)
-            - idiv(units.effective_cost_units * units.before_weight, units.total_weight) as effective_cost_part,
+        - idiv(units.effective_cost_units * units.before_weight, units.total_weight)
+            as effective_cost_part,
         idiv(units.list_cost_units * units.until_weight, units.total_weight)
-            - idiv(units.list_cost_units * units.before_weight, units.total_weight) as list_cost_part,
+        - idiv(units.list_cost_units * units.before_weight, units.total_weight)
+            as list_cost_part,
         idiv(units.billed_cost_reporting_units * units.until_weight, units.total_weight)
-            - idiv(units.billed_cost_reporting_units * units.before_weight, units.total_weight) as billed_cost_reporting_part,
+        - idiv(units.billed_cost_reporting_units * units.before_weight, units.total_weight)
+            as billed_cost_reporting_part,
         idiv(units.effective_cost_reporting_units * units.until_weight, units.total_weight)
-            - idiv(units.effective_cost_reporting_units * units.before_weight, units.total_weight) as effective_cost_reporting_part,
+        - idiv(units.effective_cost_reporting_units * units.before_weight, units.total_weight)
+            as effective_cost_reporting_part,
         idiv(units.list_cost_reporting_units * units.until_weight, units.total_weight)
-            - idiv(units.list_cost_reporting_units * units.before_weight, units.total_weight) as list_cost_reporting_part
+        - idiv(units.list_cost_reporting_units * units.before_weight, units.total_weight)
+            as list_cost_reporting_part
     from units
 ),
 
@@ -526,25 +559,45 @@ select
     reported.from_zone,
     reported.to_zone,
     reported.residual_reason,
-    cast(cast(reported.billed_cost_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as billed_cost,
-    cast(cast(reported.own_effective_cost_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as effective_cost,
-    cast(cast(reported.list_cost_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as list_cost,
+    cast(
+        cast(reported.billed_cost_part as decimal(24, 0))
+        * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as billed_cost,
+    cast(
+        cast(reported.own_effective_cost_part as decimal(24, 0))
+        * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as effective_cost,
+    cast(
+        cast(reported.list_cost_part as decimal(24, 0))
+        * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as list_cost,
     reported.billing_currency,
-    cast(cast(reported.own_billed_cost_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as billed_cost_reporting,
-    cast(cast(reported.own_effective_cost_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as effective_cost_reporting,
-    cast(cast(reported.own_list_cost_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as list_cost_reporting,
+    cast(
+        cast(reported.own_billed_cost_reporting_part as decimal(24, 0))
+        * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as billed_cost_reporting,
+    cast(
+        cast(reported.own_effective_cost_reporting_part as decimal(24, 0))
+        * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as effective_cost_reporting,
+    cast(
+        cast(reported.own_list_cost_reporting_part as decimal(24, 0))
+        * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as list_cost_reporting,
     reported.fx_date,
     cast(reported.requests as bigint) as requests,
     cast(reported.input_tokens as bigint) as input_tokens,
     cast(reported.output_tokens as bigint) as output_tokens,
     cast(reported.bytes as bigint) as bytes,
-    case when reported.residual_reason = 'unlogged_usage' then 'residual' else reported.method_id end as method_id,
-    case when reported.residual_reason = 'unlogged_usage' then 'billed' else reported.evidence end as evidence,
+    case when reported.residual_reason = 'unlogged_usage' then 'residual' else reported.method_id end
+        as method_id,
+    case when reported.residual_reason = 'unlogged_usage' then 'billed' else reported.evidence end
+        as evidence,
     reported.cost_state
 from reported

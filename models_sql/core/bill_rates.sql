@@ -32,10 +32,12 @@ summed as (
         charges.model,
         charges.token_class,
         cast(
-            cast(sum(charges.effective_cost) as decimal(24, 6)) * cast(1000000 as decimal(13, 0)) as decimal(22, 0)
+            cast(sum(charges.effective_cost) as decimal(24, 6)) * cast(1000000 as decimal(13, 0))
+            as decimal(22, 0)
         ) as effective_units,
         cast(
-            cast(sum(charges.list_cost) as decimal(24, 6)) * cast(1000000 as decimal(13, 0)) as decimal(22, 0)
+            cast(sum(charges.list_cost) as decimal(24, 6)) * cast(1000000 as decimal(13, 0))
+            as decimal(22, 0)
         ) as list_units
     from charges
     group by charges.billing_period_start, charges.provider, charges.model, charges.token_class

@@ -85,7 +85,11 @@ workloads as (select * from staging.workloads),
 settings as (select * from reference.settings),
 
 zone_ids as (
-    select zones.provider, zones.account_id, zones.zone_name, min(zones.zone_id) as zone_id
+    select
+        zones.provider,
+        zones.account_id,
+        zones.zone_name,
+        min(zones.zone_id) as zone_id
     from staging.zones as zones
     where zones.zone_name is not null
     group by zones.provider, zones.account_id, zones.zone_name
@@ -224,7 +228,9 @@ mixed_pools as (
 ),
 
 physical_pools as (
-    select physical.charge_date, physical.pool_key
+    select
+        physical.charge_date,
+        physical.pool_key
     from physical
     group by physical.charge_date, physical.pool_key
     having sum(physical.weight) > 0
@@ -250,9 +256,11 @@ pooled as (
         and billed.cost_driver = 'inference'
         and billed.charge_category = 'Usage'
         and billed.token_class is not null
-        and logged_pools.pool_key = 'usage' || chr(31) || billed.provider || chr(31)
+        and logged_pools.pool_key = (
+            'usage' || chr(31) || billed.provider || chr(31)
             || coalesce(billed.model, chr(30)) || chr(31)
             || billed.token_class || chr(31) || billed.service_tier
+        )
     left join mixed_pools
         on billed.charge_date = mixed_pools.charge_date
         and billed.cost_driver = 'inference'
@@ -264,9 +272,11 @@ pooled as (
         on billed.charge_date = named_pools.charge_date
         and billed.charge_category = 'Usage'
         and named_pools.pool_key = case billed.cost_driver
-            when 'egress' then 'egress' || chr(31) || billed.provider || chr(31)
+            when 'egress'
+                then 'egress' || chr(31) || billed.provider || chr(31)
                 || billed.traffic_kind || chr(31) || billed.from_zone
-            when 'monitoring' then 'monitoring' || chr(31) || billed.provider || chr(31)
+            when 'monitoring'
+                then 'monitoring' || chr(31) || billed.provider || chr(31)
                 || coalesce(
                     nullif(regexp_extract(billed.resource_id, 'log-group:([^:]+)', 1), ''), billed.resource_id
                 )
@@ -276,9 +286,11 @@ pooled as (
         and billed.charge_category = 'Usage'
         and named_pools.pool_key is null
         and general_pools.pool_key = case billed.cost_driver
-            when 'egress' then 'egress' || chr(31) || billed.provider || chr(31)
+            when 'egress'
+                then 'egress' || chr(31) || billed.provider || chr(31)
                 || billed.traffic_kind || chr(31) || 'all'
-            when 'monitoring' then 'monitoring' || chr(31) || billed.provider || chr(31) || 'all'
+            when 'monitoring'
+                then 'monitoring' || chr(31) || billed.provider || chr(31) || 'all'
         end
 ),
 
@@ -293,7 +305,10 @@ covered as (
         end as pool_billed_quantity,
         row_number() over (
             partition by pooled.charge_date, pooled.pool_key
-            order by coalesce(pooled.billed_quantity, 0) desc, coalesce(pooled.effective_cost, 0) desc, pooled.cell_id
+            order by
+                coalesce(pooled.billed_quantity, 0) desc,
+                coalesce(pooled.effective_cost, 0) desc,
+                pooled.cell_id
         ) as pool_position
     from pooled
 ),
@@ -313,12 +328,12 @@ resolved as (
         case
             when measured.pool_billed_tokens > 0
                 and measured.pool_logged_quantity * 1000000
-                    < measured.pool_billed_tokens * (1000000 - settings.coverage_epsilon_ppm)
+                < measured.pool_billed_tokens * (1000000 - settings.coverage_epsilon_ppm)
                 then measured.pool_billed_tokens - measured.pool_logged_quantity
             else cast(0 as decimal(38, 0))
         end as missing_quantity,
         measured.pool_logged_quantity * 1000000
-            > measured.pool_billed_tokens * (1000000 + settings.coverage_epsilon_ppm) as is_over_logged,
+        > measured.pool_billed_tokens * (1000000 + settings.coverage_epsilon_ppm) as is_over_logged,
         case
             when measured.pool_billed_tokens > 0
                 then cast(
@@ -422,25 +437,53 @@ select
     end as evidence,
     decided.residual_reason,
     md5(
-            coalesce(decided.tag_user_id, chr(30))
-            || chr(31) || coalesce(decided.tag_tenant, chr(30))
-            || chr(31) || coalesce(decided.tag_customer, chr(30))
-            || chr(31) || coalesce(case when decided.method_id = 'workload_resource' then decided.workload_team end, decided.tag_team, chr(30))
-            || chr(31) || coalesce(case when decided.method_id = 'workload_resource' then decided.workload_feature end, decided.tag_feature, chr(30))
-            || chr(31) || coalesce(case when decided.method_id = 'workload_resource' then decided.workload_endpoint end, decided.tag_endpoint, chr(30))
-            || chr(31) || coalesce(decided.tag_workflow, chr(30))
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || coalesce(case when decided.method_id = 'workload_resource' then decided.workload_environment end, decided.tag_environment, chr(30))
-        ) as direct_owner_id,
+        coalesce(decided.tag_user_id, chr(30))
+        || chr(31) || coalesce(decided.tag_tenant, chr(30))
+        || chr(31) || coalesce(decided.tag_customer, chr(30))
+        || chr(31) || coalesce(
+            case when decided.method_id = 'workload_resource' then decided.workload_team end,
+            decided.tag_team,
+            chr(30)
+        )
+        || chr(31) || coalesce(
+            case when decided.method_id = 'workload_resource' then decided.workload_feature end,
+            decided.tag_feature,
+            chr(30)
+        )
+        || chr(31) || coalesce(
+            case when decided.method_id = 'workload_resource' then decided.workload_endpoint end,
+            decided.tag_endpoint,
+            chr(30)
+        )
+        || chr(31) || coalesce(decided.tag_workflow, chr(30))
+        || chr(31) || chr(30)
+        || chr(31) || chr(30)
+        || chr(31) || coalesce(
+            case when decided.method_id = 'workload_resource' then decided.workload_environment end,
+            decided.tag_environment,
+            chr(30)
+        )
+    ) as direct_owner_id,
     decided.tag_user_id as user_id,
     decided.tag_tenant as tenant,
     decided.tag_customer as customer,
-    coalesce(case when decided.method_id = 'workload_resource' then decided.workload_team end, decided.tag_team) as team,
-    coalesce(case when decided.method_id = 'workload_resource' then decided.workload_feature end, decided.tag_feature) as feature,
-    coalesce(case when decided.method_id = 'workload_resource' then decided.workload_endpoint end, decided.tag_endpoint) as endpoint,
+    coalesce(
+        case when decided.method_id = 'workload_resource' then decided.workload_team end,
+        decided.tag_team
+    ) as team,
+    coalesce(
+        case when decided.method_id = 'workload_resource' then decided.workload_feature end,
+        decided.tag_feature
+    ) as feature,
+    coalesce(
+        case when decided.method_id = 'workload_resource' then decided.workload_endpoint end,
+        decided.tag_endpoint
+    ) as endpoint,
     decided.tag_workflow as workflow,
-    coalesce(case when decided.method_id = 'workload_resource' then decided.workload_environment end, decided.tag_environment) as environment,
+    coalesce(
+        case when decided.method_id = 'workload_resource' then decided.workload_environment end,
+        decided.tag_environment
+    ) as environment,
     decided.billed_cost,
     decided.effective_cost,
     decided.list_cost,

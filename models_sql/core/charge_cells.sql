@@ -89,11 +89,11 @@ days as (
         lengths.*,
         calendar.calendar_date as charge_date,
         date_diff('day', lengths.spread_start_date, calendar.calendar_date) * 86400
-            - lengths.start_second as seconds_to_day_start
+        - lengths.start_second as seconds_to_day_start
     from lengths
     inner join calendar
-        on calendar.calendar_date >= lengths.spread_start_date
-        and calendar.calendar_date < lengths.spread_end_date
+        on lengths.spread_start_date <= calendar.calendar_date
+        and lengths.spread_end_date > calendar.calendar_date
 ),
 
 shares as (
@@ -120,20 +120,34 @@ units as (
         shares.before_weight,
         shares.until_weight,
         shares.total_weight,
-        cast(cast(shares.billed_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as billed_units,
-        cast(cast(shares.effective_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as effective_units,
-        cast(cast(shares.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as list_units,
-        cast(cast(shares.billed_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as billed_reporting_units,
-        cast(cast(shares.effective_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as effective_reporting_units,
-        cast(cast(shares.list_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as list_reporting_units,
-        cast(cast(shares.billed_quantity as decimal(28, 6)) * cast(1000000 as decimal(7, 0))
-            as decimal(22, 0)) as quantity_units
+        cast(
+            cast(shares.billed_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as billed_units,
+        cast(
+            cast(shares.effective_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as effective_units,
+        cast(
+            cast(shares.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as list_units,
+        cast(
+            cast(shares.billed_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as billed_reporting_units,
+        cast(
+            cast(shares.effective_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as effective_reporting_units,
+        cast(
+            cast(shares.list_cost_reporting as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as list_reporting_units,
+        cast(
+            cast(shares.billed_quantity as decimal(28, 6)) * cast(1000000 as decimal(7, 0))
+            as decimal(22, 0)
+        ) as quantity_units
     from shares
 ),
 
@@ -141,22 +155,22 @@ split as (
     select
         units.*,
         idiv(units.billed_units * units.until_weight, units.total_weight)
-            - idiv(units.billed_units * units.before_weight, units.total_weight) as billed_part,
+        - idiv(units.billed_units * units.before_weight, units.total_weight) as billed_part,
         idiv(units.effective_units * units.until_weight, units.total_weight)
-            - idiv(units.effective_units * units.before_weight, units.total_weight) as effective_part,
+        - idiv(units.effective_units * units.before_weight, units.total_weight) as effective_part,
         idiv(units.list_units * units.until_weight, units.total_weight)
-            - idiv(units.list_units * units.before_weight, units.total_weight) as list_part,
+        - idiv(units.list_units * units.before_weight, units.total_weight) as list_part,
         idiv(units.billed_reporting_units * units.until_weight, units.total_weight)
-            - idiv(units.billed_reporting_units * units.before_weight, units.total_weight)
+        - idiv(units.billed_reporting_units * units.before_weight, units.total_weight)
             as billed_reporting_part,
         idiv(units.effective_reporting_units * units.until_weight, units.total_weight)
-            - idiv(units.effective_reporting_units * units.before_weight, units.total_weight)
+        - idiv(units.effective_reporting_units * units.before_weight, units.total_weight)
             as effective_reporting_part,
         idiv(units.list_reporting_units * units.until_weight, units.total_weight)
-            - idiv(units.list_reporting_units * units.before_weight, units.total_weight)
+        - idiv(units.list_reporting_units * units.before_weight, units.total_weight)
             as list_reporting_part,
         idiv(units.quantity_units * units.until_weight, units.total_weight)
-            - idiv(units.quantity_units * units.before_weight, units.total_weight) as quantity_part
+        - idiv(units.quantity_units * units.before_weight, units.total_weight) as quantity_part
     from units
 )
 
@@ -164,19 +178,33 @@ select
     split.charge_date,
     split.charge_id,
     md5(split.cell_key || chr(31) || cast(split.charge_date as varchar)) as cell_id,
-    cast(cast(split.billed_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as billed_cost,
-    cast(cast(split.effective_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as effective_cost,
-    cast(cast(split.list_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as list_cost,
+    cast(
+        cast(split.billed_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as billed_cost,
+    cast(
+        cast(split.effective_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as effective_cost,
+    cast(
+        cast(split.list_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as list_cost,
     split.billing_currency,
-    cast(cast(split.billed_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as billed_cost_reporting,
-    cast(cast(split.effective_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as effective_cost_reporting,
-    cast(cast(split.list_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as list_cost_reporting,
-    cast(cast(split.quantity_part as decimal(24, 0)) * cast(0.000001 as decimal(7, 6))
-        as decimal(38, 12)) as billed_quantity
+    cast(
+        cast(split.billed_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as billed_cost_reporting,
+    cast(
+        cast(split.effective_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as effective_cost_reporting,
+    cast(
+        cast(split.list_reporting_part as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as list_cost_reporting,
+    cast(
+        cast(split.quantity_part as decimal(24, 0)) * cast(0.000001 as decimal(7, 6))
+        as decimal(38, 12)
+    ) as billed_quantity
 from split

@@ -51,8 +51,10 @@ rows_ranked as (
         cast(
             sum(sized.size_units) over (partition by sized.charge_date, sized.cell_id) as decimal(38, 0)
         ) as total_units,
-        cast(row_number() over (partition by sized.charge_date, sized.cell_id order by sized.row_id)
-            as decimal(15, 0)) as row_position,
+        cast(
+            row_number() over (partition by sized.charge_date, sized.cell_id order by sized.row_id)
+            as decimal(15, 0)
+        ) as row_position,
         cast(count(*) over (partition by sized.charge_date, sized.cell_id) as decimal(15, 0)) as row_total
     from sized
 ),
@@ -62,9 +64,13 @@ weights as (
         rows_ranked.*,
         case
             when rows_ranked.total_units = 0 then rows_ranked.row_position
-            else cast(
-                idiv(rows_ranked.until_units * cast(100000000000000 as decimal(15, 0)), rows_ranked.total_units)
-                as decimal(15, 0))
+            else
+                cast(
+                    idiv(
+                        rows_ranked.until_units * cast(100000000000000 as decimal(15, 0)),
+                        rows_ranked.total_units
+                    ) as decimal(15, 0)
+                )
         end as until_weight,
         case
             when rows_ranked.total_units = 0 then rows_ranked.row_total
@@ -101,10 +107,14 @@ units as (
         steps.until_weight,
         cast(steps.before_weight as decimal(15, 0)) as before_weight,
         steps.total_weight,
-        cast(cast(charge_cells.billed_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as billed_units,
-        cast(cast(charge_cells.effective_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as effective_units
+        cast(
+            cast(charge_cells.billed_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as billed_units,
+        cast(
+            cast(charge_cells.effective_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as effective_units
     from steps
     inner join charge_cells
         on steps.charge_date = charge_cells.charge_date

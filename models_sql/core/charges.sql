@@ -98,7 +98,10 @@ units as (select * from reference.units),
 
 aliases as (select * from staging.model_aliases),
 
-fx_rates as (select * from staging.fx_rates where to_currency = $reporting_currency),
+fx_rates as (
+    select * from staging.fx_rates
+    where to_currency = $reporting_currency
+),
 
 deliveries as (select * from staging.bill_deliveries),
 
@@ -152,12 +155,19 @@ provider_candidates as (
         row_number() over (
             partition by signatures.provider_text order by bill_providers.priority, bill_providers.provider
         ) as candidate_rank
-    from (select provider_text from signatures group by provider_text) as signatures
+    from (
+        select provider_text
+        from signatures
+        group by provider_text
+    ) as signatures
     inner join bill_providers
         on regexp_matches(signatures.provider_text, bill_providers.name_pattern)
 ),
 
-providers as (select * from provider_candidates where candidate_rank = 1),
+providers as (
+    select * from provider_candidates
+    where candidate_rank = 1
+),
 
 rule_candidates as (
     select
@@ -174,14 +184,22 @@ rule_candidates as (
     from signatures
     inner join rules
         on (rules.charge_category is null or signatures.charge_category = rules.charge_category)
-        and (rules.provider_pattern is null
-            or regexp_matches(signatures.provider_text, rules.provider_pattern))
-        and (rules.service_pattern is null
-            or regexp_matches(signatures.service_text, rules.service_pattern))
-        and (rules.category_pattern is null
-            or regexp_matches(signatures.category_text, rules.category_pattern))
-        and (rules.meter_pattern is null
-            or regexp_matches(signatures.meter_text, rules.meter_pattern))
+        and (
+            rules.provider_pattern is null
+            or regexp_matches(signatures.provider_text, rules.provider_pattern)
+        )
+        and (
+            rules.service_pattern is null
+            or regexp_matches(signatures.service_text, rules.service_pattern)
+        )
+        and (
+            rules.category_pattern is null
+            or regexp_matches(signatures.category_text, rules.category_pattern)
+        )
+        and (
+            rules.meter_pattern is null
+            or regexp_matches(signatures.meter_text, rules.meter_pattern)
+        )
 ),
 
 classified as (
@@ -240,7 +258,7 @@ joined as (
     left join classified on signed.signature_id = classified.signature_id
     left join aliases
         on classified.model_alias = aliases.alias
-        and (aliases.provider is null or aliases.provider = providers.provider)
+        and (aliases.provider is null or providers.provider = aliases.provider)
     left join units as consumed_units on lower(signed.consumed_unit) = consumed_units.unit
     left join units as priced_units on lower(signed.pricing_unit) = priced_units.unit
     left join deliveries
@@ -251,8 +269,10 @@ joined as (
     left join fx_ranges
         on signed.billing_currency = fx_ranges.from_currency
         and cast(signed.charge_period_start as date) >= fx_ranges.rate_date
-        and (fx_ranges.next_rate_date is null
-            or cast(signed.charge_period_start as date) < fx_ranges.next_rate_date)
+        and (
+            fx_ranges.next_rate_date is null
+            or cast(signed.charge_period_start as date) < fx_ranges.next_rate_date
+        )
 ),
 
 spread as (
@@ -261,8 +281,10 @@ spread as (
         case
             when joined.charge_category in ('Tax', 'Credit', 'Adjustment')
                 or coalesce(lower(joined.charge_frequency), '') = 'one-time'
-                or (joined.charge_category = 'Purchase'
-                    and coalesce(lower(joined.charge_frequency), '') <> 'recurring')
+                or (
+                    joined.charge_category = 'Purchase'
+                    and coalesce(lower(joined.charge_frequency), '') <> 'recurring'
+                )
                 or joined.charge_period_end <= joined.charge_period_start
                 then 'start_day'
             else 'seconds'

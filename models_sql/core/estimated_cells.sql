@@ -77,7 +77,10 @@ coverage as (select * from core.bill_coverage),
 
 rates as (select * from core.bill_rates),
 
-fx_rates as (select * from staging.fx_rates where to_currency = $reporting_currency),
+fx_rates as (
+    select * from staging.fx_rates
+    where to_currency = $reporting_currency
+),
 
 pools as (
     select
@@ -102,7 +105,10 @@ pools as (
 ),
 
 covered_days as (
-    select coverage.provider, coverage.billing_period_start, max(coverage.watermark_at) as watermark_at
+    select
+        coverage.provider,
+        coverage.billing_period_start,
+        max(coverage.watermark_at) as watermark_at
     from coverage
     group by coverage.provider, coverage.billing_period_start
 ),
@@ -112,7 +118,8 @@ uncovered as (
     from pools
     left join covered_days
         on pools.provider = covered_days.provider
-        and cast(date_trunc('month', pools.charge_date) as date) = cast(covered_days.billing_period_start as date)
+        and cast(date_trunc('month', pools.charge_date) as date)
+        = cast(covered_days.billing_period_start as date)
         and covered_days.watermark_at >= cast(pools.charge_date as timestamp) + interval 1 day
     where covered_days.provider is null
 ),
@@ -127,15 +134,21 @@ fx_candidates as (
             partition by uncovered.charge_date, uncovered.list_cost_currency order by fx_rates.rate_date desc
         ) as rate_rank
     from (
-        select charge_date, list_cost_currency from uncovered group by charge_date, list_cost_currency
+        select
+            charge_date,
+            list_cost_currency
+        from uncovered
+        group by charge_date, list_cost_currency
     ) as uncovered
     inner join fx_rates
         on uncovered.list_cost_currency = fx_rates.from_currency
-        and fx_rates.rate_date <= uncovered.charge_date
+        and uncovered.charge_date >= fx_rates.rate_date
 ),
 
 billed_pools as (
-    select billed.charge_date, billed.pool_key
+    select
+        billed.charge_date,
+        billed.pool_key
     from billed
     where billed.pool_key is not null
     group by billed.charge_date, billed.pool_key
@@ -146,8 +159,12 @@ billed_days as (
         billed.charge_date,
         billed.provider,
         cast(
-            cast(cast(sum(billed.effective_cost_reporting) as decimal(24, 12))
-                * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0)) as decimal(38, 0)
+            cast(
+                cast(sum(billed.effective_cost_reporting) as decimal(24, 12))
+                * cast(1000000000000 as decimal(13, 0))
+                as decimal(22, 0)
+            )
+            as decimal(38, 0)
         ) as billed_units
     from billed
     group by billed.charge_date, billed.provider
@@ -157,16 +174,26 @@ priced as (
     select
         uncovered.*,
         billed_pools.pool_key is not null as is_pool_billed,
-        md5('estimated' || chr(31) || uncovered.pool_key || chr(31)
-            || coalesce(uncovered.list_cost_currency, chr(30))) as cell_key,
-        case when uncovered.list_cost_currency <> $reporting_currency then fx_candidates.rate_date end as fx_date,
+        md5(
+            'estimated' || chr(31) || uncovered.pool_key || chr(31)
+            || coalesce(uncovered.list_cost_currency, chr(30))
+        ) as cell_key,
+        case when uncovered.list_cost_currency <> $reporting_currency then fx_candidates.rate_date end
+            as fx_date,
         cast(
-            cast(case when uncovered.list_cost_currency = $reporting_currency then 1 else fx_candidates.rate end
-                as decimal(27, 9)) * cast(1000000000 as decimal(10, 0)) as decimal(15, 0)
+            cast(
+                case
+                    when uncovered.list_cost_currency = $reporting_currency then 1
+                    else fx_candidates.rate
+                end as decimal(27, 9)
+            )
+            * cast(1000000000 as decimal(10, 0))
+            as decimal(15, 0)
         ) as rate_units,
         coalesce(rates.effective_per_list_ppm, 1000000) as effective_ppm,
         cast(
-            cast(uncovered.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0)
+            cast(uncovered.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
         ) as full_list_units
     from uncovered
     left join fx_candidates
@@ -187,7 +214,8 @@ expected as (
     select
         priced.*,
         cast(
-            idiv(priced.full_list_units * cast(priced.effective_ppm as decimal(15, 0)), 1000000) as decimal(22, 0)
+            idiv(priced.full_list_units * cast(priced.effective_ppm as decimal(15, 0)), 1000000)
+            as decimal(22, 0)
         ) as full_effective_units,
         cast(
             idiv(
@@ -215,14 +243,17 @@ open_days as (
         days.provider,
         case
             when coalesce(billed_days.billed_units, 0) <= 0 then 1000000
-            when coalesce(days.expected_units, 0) <= 0 or billed_days.billed_units >= days.expected_units then 0
-            else cast(
-                idiv(
-                    cast(days.expected_units - billed_days.billed_units as decimal(22, 0))
-                    * cast(1000000 as decimal(7, 0)),
-                    days.expected_units
-                ) as bigint
-            )
+            when coalesce(days.expected_units, 0) <= 0
+                or billed_days.billed_units >= days.expected_units
+                then 0
+            else
+                cast(
+                    idiv(
+                        cast(days.expected_units - billed_days.billed_units as decimal(22, 0))
+                        * cast(1000000 as decimal(7, 0)),
+                        days.expected_units
+                    ) as bigint
+                )
         end as open_ppm
     from days
     left join billed_days
@@ -234,7 +265,8 @@ shared as (
     select
         expected.*,
         idiv(expected.full_list_units * cast(open_days.open_ppm as decimal(15, 0)), 1000000) as list_units,
-        idiv(expected.full_effective_units * cast(open_days.open_ppm as decimal(15, 0)), 1000000) as effective_units,
+        idiv(expected.full_effective_units * cast(open_days.open_ppm as decimal(15, 0)), 1000000)
+            as effective_units,
         idiv(
             2 * idiv(expected.full_list_units * cast(open_days.open_ppm as decimal(15, 0)), 1000000)
             * expected.rate_units + 1000000000,
@@ -278,8 +310,10 @@ select
     cast(null as varchar) as commitment_discount_status,
     shared.fx_date,
     cast(null as decimal(38, 12)) as billed_quantity,
-    case when shared.is_pool_billed then cast(0 as decimal(38, 12)) else cast(shared.logged_quantity as decimal(38, 12)) end
-        as logged_quantity,
+    case
+        when shared.is_pool_billed then cast(0 as decimal(38, 12))
+        else cast(shared.logged_quantity as decimal(38, 12))
+    end as logged_quantity,
     cast(null as decimal(18, 12)) as coverage_share,
     false as is_over_logged,
     not shared.is_pool_billed as is_pool_first,
@@ -298,14 +332,22 @@ select
     cast(null as varchar) as workflow,
     cast(null as varchar) as environment,
     cast(null as decimal(38, 12)) as billed_cost,
-    cast(cast(shared.effective_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as effective_cost,
-    cast(cast(shared.list_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as list_cost,
+    cast(
+        cast(shared.effective_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as effective_cost,
+    cast(
+        cast(shared.list_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as list_cost,
     cast(null as decimal(38, 12)) as billed_cost_reporting,
-    cast(cast(shared.effective_reporting_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as effective_cost_reporting,
-    cast(cast(shared.list_reporting_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as list_cost_reporting,
+    cast(
+        cast(shared.effective_reporting_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as effective_cost_reporting,
+    cast(
+        cast(shared.list_reporting_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as list_cost_reporting,
     'estimated' as cost_state
 from shared

@@ -23,7 +23,9 @@ usage as (
 ),
 
 provider_names as (
-    select otel_name, min(price_provider) as price_provider
+    select
+        otel_name,
+        min(price_provider) as price_provider
     from reference.provider_names
     where otel_name is not null
     group by otel_name
@@ -47,7 +49,9 @@ names as (
 ),
 
 distinct_names as (
-    select names.provider, names.model_text
+    select
+        names.provider,
+        names.model_text
     from names
     where names.model_text is not null
     group by names.provider, names.model_text
@@ -70,7 +74,10 @@ pattern_candidates as (
         and (patterns.pattern_3 is null or regexp_matches(distinct_names.model_text, patterns.pattern_3))
 ),
 
-matched_patterns as (select * from pattern_candidates where candidate_rank = 1),
+matched_patterns as (
+    select * from pattern_candidates
+    where candidate_rank = 1
+),
 
 alias_candidates as (
     select
@@ -81,13 +88,22 @@ alias_candidates as (
             partition by names.provider, names.model_alias
             order by case when aliases.provider is null then 1 else 0 end, aliases.model
         ) as candidate_rank
-    from (select provider, model_alias from names group by provider, model_alias) as names
+    from (
+        select
+            provider,
+            model_alias
+        from names
+        group by provider, model_alias
+    ) as names
     inner join aliases
         on names.model_alias = aliases.alias
-        and (aliases.provider is null or aliases.provider = names.provider)
+        and (aliases.provider is null or names.provider = aliases.provider)
 ),
 
-matched_aliases as (select * from alias_candidates where candidate_rank = 1)
+matched_aliases as (
+    select * from alias_candidates
+    where candidate_rank = 1
+)
 
 select
     names.charge_date,

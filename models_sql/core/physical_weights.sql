@@ -56,7 +56,11 @@ usage as (
 workloads as (select * from staging.workloads),
 
 zone_ids as (
-    select zones.provider, zones.account_id, zones.zone_name, min(zones.zone_id) as zone_id
+    select
+        zones.provider,
+        zones.account_id,
+        zones.zone_name,
+        min(zones.zone_id) as zone_id
     from staging.zones as zones
     where zones.zone_name is not null
     group by zones.provider, zones.account_id, zones.zone_name
@@ -86,7 +90,8 @@ flows as (
 measured as (
     select
         flows.charge_date,
-        'egress' || chr(31) || flows.provider || chr(31) || flows.traffic_kind || chr(31) || 'all' as pool_key,
+        'egress' || chr(31) || flows.provider || chr(31) || flows.traffic_kind || chr(31) || 'all'
+            as pool_key,
         flows.workload_ref,
         flows.other_workload_ref,
         flows.from_zone,
@@ -228,25 +233,27 @@ shared as (
         case when owned.feature is null then 'unknown_workload' end as residual_reason,
         case
             when cumulative_use.owner_id is null then owned.weight
-            else idiv(
-                cast(owned.weight as decimal(22, 0)) * cumulative_use.until_tokens,
-                cumulative_use.total_tokens
-            ) - idiv(
-                cast(owned.weight as decimal(22, 0))
-                * (cumulative_use.until_tokens - cumulative_use.used_tokens),
-                cumulative_use.total_tokens
-            )
+            else
+                idiv(
+                    cast(owned.weight as decimal(22, 0)) * cumulative_use.until_tokens,
+                    cumulative_use.total_tokens
+                ) - idiv(
+                    cast(owned.weight as decimal(22, 0))
+                    * (cumulative_use.until_tokens - cumulative_use.used_tokens),
+                    cumulative_use.total_tokens
+                )
         end as weight,
         case
             when cumulative_use.owner_id is null then owned.bytes
-            else idiv(
-                cast(owned.bytes as decimal(22, 0)) * cumulative_use.until_tokens,
-                cumulative_use.total_tokens
-            ) - idiv(
-                cast(owned.bytes as decimal(22, 0))
-                * (cumulative_use.until_tokens - cumulative_use.used_tokens),
-                cumulative_use.total_tokens
-            )
+            else
+                idiv(
+                    cast(owned.bytes as decimal(22, 0)) * cumulative_use.until_tokens,
+                    cumulative_use.total_tokens
+                ) - idiv(
+                    cast(owned.bytes as decimal(22, 0))
+                    * (cumulative_use.until_tokens - cumulative_use.used_tokens),
+                    cumulative_use.total_tokens
+                )
         end as bytes
     from owned
     left join cumulative_use

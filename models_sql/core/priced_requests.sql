@@ -52,37 +52,82 @@ prices as (select * from staging.prices),
 
 by_class as (
     select
-        requests.charge_date, requests.x_source, requests.x_snapshot_id, requests.request_id, requests.trace_id,
-        requests.provider, requests.model, requests.service_tier, requests.context_min_tokens,
-        requests.region_id, 'uncached_input_tokens' as token_class, requests.uncached_input_tokens as quantity_tokens
+        requests.charge_date,
+        requests.x_source,
+        requests.x_snapshot_id,
+        requests.request_id,
+        requests.trace_id,
+        requests.provider,
+        requests.model,
+        requests.service_tier,
+        requests.context_min_tokens,
+        requests.region_id,
+        'uncached_input_tokens' as token_class,
+        requests.uncached_input_tokens as quantity_tokens
     from requests
     where requests.uncached_input_tokens > 0
     union all
     select
-        requests.charge_date, requests.x_source, requests.x_snapshot_id, requests.request_id, requests.trace_id,
-        requests.provider, requests.model, requests.service_tier, requests.context_min_tokens,
-        requests.region_id, 'cache_read_tokens' as token_class, requests.cache_read_tokens as quantity_tokens
+        requests.charge_date,
+        requests.x_source,
+        requests.x_snapshot_id,
+        requests.request_id,
+        requests.trace_id,
+        requests.provider,
+        requests.model,
+        requests.service_tier,
+        requests.context_min_tokens,
+        requests.region_id,
+        'cache_read_tokens' as token_class,
+        requests.cache_read_tokens as quantity_tokens
     from requests
     where requests.cache_read_tokens > 0
     union all
     select
-        requests.charge_date, requests.x_source, requests.x_snapshot_id, requests.request_id, requests.trace_id,
-        requests.provider, requests.model, requests.service_tier, requests.context_min_tokens,
-        requests.region_id, 'cache_write_5m_tokens' as token_class, requests.cache_write_5m_tokens as quantity_tokens
+        requests.charge_date,
+        requests.x_source,
+        requests.x_snapshot_id,
+        requests.request_id,
+        requests.trace_id,
+        requests.provider,
+        requests.model,
+        requests.service_tier,
+        requests.context_min_tokens,
+        requests.region_id,
+        'cache_write_5m_tokens' as token_class,
+        requests.cache_write_5m_tokens as quantity_tokens
     from requests
     where requests.cache_write_5m_tokens > 0
     union all
     select
-        requests.charge_date, requests.x_source, requests.x_snapshot_id, requests.request_id, requests.trace_id,
-        requests.provider, requests.model, requests.service_tier, requests.context_min_tokens,
-        requests.region_id, 'cache_write_1h_tokens' as token_class, requests.cache_write_1h_tokens as quantity_tokens
+        requests.charge_date,
+        requests.x_source,
+        requests.x_snapshot_id,
+        requests.request_id,
+        requests.trace_id,
+        requests.provider,
+        requests.model,
+        requests.service_tier,
+        requests.context_min_tokens,
+        requests.region_id,
+        'cache_write_1h_tokens' as token_class,
+        requests.cache_write_1h_tokens as quantity_tokens
     from requests
     where requests.cache_write_1h_tokens > 0
     union all
     select
-        requests.charge_date, requests.x_source, requests.x_snapshot_id, requests.request_id, requests.trace_id,
-        requests.provider, requests.model, requests.service_tier, requests.context_min_tokens,
-        requests.region_id, 'output_tokens' as token_class, requests.output_tokens as quantity_tokens
+        requests.charge_date,
+        requests.x_source,
+        requests.x_snapshot_id,
+        requests.request_id,
+        requests.trace_id,
+        requests.provider,
+        requests.model,
+        requests.service_tier,
+        requests.context_min_tokens,
+        requests.region_id,
+        'output_tokens' as token_class,
+        requests.output_tokens as quantity_tokens
     from requests
     where requests.output_tokens > 0
 ),

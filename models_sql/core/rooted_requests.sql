@@ -78,15 +78,18 @@ root_candidates as (
     from core.span_roots as span_roots
 ),
 
-roots as (select * from root_candidates where root_rank = 1),
+roots as (
+    select * from root_candidates
+    where root_rank = 1
+),
 
 sized as (
     select
         requests.*,
         cast(requests.started_at as date) as charge_date,
         coalesce(requests.uncached_input_tokens, 0) + coalesce(requests.cache_read_tokens, 0)
-            + coalesce(requests.cache_write_5m_tokens, 0)
-            + coalesce(requests.cache_write_1h_tokens, 0) as total_input_tokens
+        + coalesce(requests.cache_write_5m_tokens, 0)
+        + coalesce(requests.cache_write_1h_tokens, 0) as total_input_tokens
     from requests
 )
 
@@ -163,5 +166,5 @@ select
 from sized
 left join roots
     on sized.trace_id = roots.trace_id
-    and roots.root_date <= sized.charge_date
+    and sized.charge_date >= roots.root_date
     and roots.root_date >= cast(sized.charge_date - interval 2 day as date)

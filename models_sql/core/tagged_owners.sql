@@ -98,7 +98,10 @@ named_owners as (
 ),
 
 pairs as (
-    select cells.charge_date, cells.cell_id, usage_costs.owner_id as log_owner_id
+    select
+        cells.charge_date,
+        cells.cell_id,
+        usage_costs.owner_id as log_owner_id
     from cells
     inner join usage_costs
         on cells.charge_date = usage_costs.charge_date
@@ -106,7 +109,10 @@ pairs as (
     where cells.method_id = 'tokens'
     group by cells.charge_date, cells.cell_id, usage_costs.owner_id
     union all
-    select cells.charge_date, cells.cell_id, usage_costs.owner_id as log_owner_id
+    select
+        cells.charge_date,
+        cells.cell_id,
+        usage_costs.owner_id as log_owner_id
     from cells
     inner join usage_costs
         on cells.charge_date = usage_costs.charge_date
@@ -115,7 +121,10 @@ pairs as (
     where cells.method_id = 'list_cost'
     group by cells.charge_date, cells.cell_id, usage_costs.owner_id
     union all
-    select cells.charge_date, cells.cell_id, physical.owner_id as log_owner_id
+    select
+        cells.charge_date,
+        cells.cell_id,
+        physical.owner_id as log_owner_id
     from cells
     inner join physical
         on cells.charge_date = physical.charge_date
@@ -167,24 +176,48 @@ fixed as (
         logged.cell_id,
         cells.pool_key,
         logged.log_owner_id,
-        case when cells.user_id is null or shown.has_many_user_id then logged.user_id else cells.user_id end as user_id,
-        case when cells.tenant is null or shown.has_many_tenant then logged.tenant else cells.tenant end as tenant,
-        case when cells.customer is null or shown.has_many_customer then logged.customer else cells.customer end as customer,
-        case when cells.team is null or shown.has_many_team then logged.team else cells.team end as team,
-        case when cells.feature is null or shown.has_many_feature then logged.feature else cells.feature end as feature,
-        case when cells.endpoint is null or shown.has_many_endpoint then logged.endpoint else cells.endpoint end as endpoint,
-        case when cells.workflow is null or shown.has_many_workflow then logged.workflow else cells.workflow end as workflow,
+        case
+            when cells.user_id is null or shown.has_many_user_id then logged.user_id
+            else cells.user_id
+        end as user_id,
+        case
+            when cells.tenant is null or shown.has_many_tenant then logged.tenant
+            else cells.tenant
+        end as tenant,
+        case
+            when cells.customer is null or shown.has_many_customer then logged.customer
+            else cells.customer
+        end as customer,
+        case
+            when cells.team is null or shown.has_many_team then logged.team
+            else cells.team
+        end as team,
+        case
+            when cells.feature is null or shown.has_many_feature then logged.feature
+            else cells.feature
+        end as feature,
+        case
+            when cells.endpoint is null or shown.has_many_endpoint then logged.endpoint
+            else cells.endpoint
+        end as endpoint,
+        case
+            when cells.workflow is null or shown.has_many_workflow then logged.workflow
+            else cells.workflow
+        end as workflow,
         logged.agent,
         logged.agent_step,
-        case when cells.environment is null or shown.has_many_environment then logged.environment else cells.environment end as environment,
+        case
+            when cells.environment is null or shown.has_many_environment then logged.environment
+            else cells.environment
+        end as environment,
         (cells.user_id is not null and shown.has_many_user_id)
-            or (cells.tenant is not null and shown.has_many_tenant)
-            or (cells.customer is not null and shown.has_many_customer)
-            or (cells.team is not null and shown.has_many_team)
-            or (cells.feature is not null and shown.has_many_feature)
-            or (cells.endpoint is not null and shown.has_many_endpoint)
-            or (cells.workflow is not null and shown.has_many_workflow)
-            or (cells.environment is not null and shown.has_many_environment) as is_tag_overruled
+        or (cells.tenant is not null and shown.has_many_tenant)
+        or (cells.customer is not null and shown.has_many_customer)
+        or (cells.team is not null and shown.has_many_team)
+        or (cells.feature is not null and shown.has_many_feature)
+        or (cells.endpoint is not null and shown.has_many_endpoint)
+        or (cells.workflow is not null and shown.has_many_workflow)
+        or (cells.environment is not null and shown.has_many_environment) as is_tag_overruled
     from logged
     inner join cells
         on logged.charge_date = cells.charge_date

@@ -195,12 +195,26 @@ pool_shares as (
         pool_tokens.*,
         cast(
             sum(pool_tokens.tokens) over (
-                partition by pool_tokens.charge_date, pool_tokens.pool_key, pool_tokens.owner_id, pool_tokens.from_zone_key, pool_tokens.to_zone_key
+                partition by
+                    pool_tokens.charge_date,
+                    pool_tokens.pool_key,
+                    pool_tokens.owner_id,
+                    pool_tokens.from_zone_key,
+                    pool_tokens.to_zone_key
                 order by pool_tokens.trace_id
                 rows between unbounded preceding and current row
             ) as decimal(15, 0)
         ) as until_tokens,
-        cast(sum(pool_tokens.tokens) over (partition by pool_tokens.charge_date, pool_tokens.pool_key, pool_tokens.owner_id, pool_tokens.from_zone_key, pool_tokens.to_zone_key) as decimal(15, 0)) as total_tokens
+        cast(
+            sum(pool_tokens.tokens) over (
+                partition by
+                    pool_tokens.charge_date,
+                    pool_tokens.pool_key,
+                    pool_tokens.owner_id,
+                    pool_tokens.from_zone_key,
+                    pool_tokens.to_zone_key
+            ) as decimal(15, 0)
+        ) as total_tokens
     from pool_tokens
 ),
 
@@ -219,10 +233,16 @@ log_owner_tokens as (
 ),
 
 owner_pairs as (
-    select usage_costs.charge_date, usage_costs.owner_id as log_owner_id, usage_costs.owner_id
+    select
+        usage_costs.charge_date,
+        usage_costs.owner_id as log_owner_id,
+        usage_costs.owner_id
     from usage_costs
     union
-    select tagged.charge_date, tagged.log_owner_id, tagged.owner_id
+    select
+        tagged.charge_date,
+        tagged.log_owner_id,
+        tagged.owner_id
     from tagged
 ),
 
@@ -249,7 +269,11 @@ owner_shares as (
                 rows between unbounded preceding and current row
             ) as decimal(15, 0)
         ) as until_tokens,
-        cast(sum(owner_tokens.tokens) over (partition by owner_tokens.charge_date, owner_tokens.owner_id) as decimal(15, 0)) as total_tokens
+        cast(
+            sum(owner_tokens.tokens) over (
+                partition by owner_tokens.charge_date, owner_tokens.owner_id
+            ) as decimal(15, 0)
+        ) as total_tokens
     from owner_tokens
 ),
 
@@ -300,8 +324,10 @@ units as (
     select
         matched.*,
         cast(matched.until_tokens - matched.tokens as decimal(15, 0)) as before_tokens,
-        cast(cast(matched.amount as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)) as amount_units
+        cast(
+            cast(matched.amount as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as amount_units
     from matched
 ),
 
@@ -323,7 +349,9 @@ select
     coalesce(split.trace_id, chr(30)) as trace_key,
     split.trace_id,
     coalesce(split.cost_driver, 'other') as cost_driver,
-    cast(cast(sum(split.part) as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)) as effective_cost_reporting
+    cast(
+        cast(sum(split.part) as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as effective_cost_reporting
 from split
 group by split.charge_date, split.trace_id, coalesce(split.cost_driver, 'other')

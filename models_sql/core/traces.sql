@@ -46,7 +46,10 @@ with recursive
 
 usage as (select * from core.trace_usage),
 
-costs as (select * from core.trace_costs where trace_id is not null),
+costs as (
+    select * from core.trace_costs
+    where trace_id is not null
+),
 
 settings as (select * from reference.settings),
 
@@ -65,11 +68,17 @@ spans as (
 ),
 
 tree as (
-    select spans.trace_id, spans.span_id, 1 as depth
+    select
+        spans.trace_id,
+        spans.span_id,
+        1 as depth
     from spans
     where spans.parent_span_id is null
     union all
-    select spans.trace_id, spans.span_id, tree.depth + 1 as depth
+    select
+        spans.trace_id,
+        spans.span_id,
+        tree.depth + 1 as depth
     from spans
     inner join tree
         on spans.trace_id = tree.trace_id
@@ -78,7 +87,9 @@ tree as (
 ),
 
 depths as (
-    select tree.trace_id, max(tree.depth) as depth
+    select
+        tree.trace_id,
+        max(tree.depth) as depth
     from tree
     group by tree.trace_id
 ),
@@ -107,17 +118,29 @@ steps as (
 ),
 
 repeats as (
-    select steps.trace_id, max(steps.requests) as repeated_calls
+    select
+        steps.trace_id,
+        max(steps.requests) as repeated_calls
     from steps
     group by steps.trace_id
 ),
 
 zones as (
-    select zone_names.trace_id, count(distinct zone_names.zone) as zones
+    select
+        zone_names.trace_id,
+        count(distinct zone_names.zone) as zones
     from (
-        select usage.trace_id, usage.from_zone as zone from usage where usage.from_zone is not null
+        select
+            usage.trace_id,
+            usage.from_zone as zone
+        from usage
+        where usage.from_zone is not null
         union all
-        select usage.trace_id, usage.to_zone as zone from usage where usage.to_zone is not null
+        select
+            usage.trace_id,
+            usage.to_zone as zone
+        from usage
+        where usage.to_zone is not null
     ) as zone_names
     group by zone_names.trace_id
 ),
@@ -154,7 +177,8 @@ summed as (
 paid as (
     select
         costs.trace_id,
-        sum(case when costs.cost_driver = 'inference' then costs.effective_cost_reporting end) as inference_cost,
+        sum(case when costs.cost_driver = 'inference' then costs.effective_cost_reporting end)
+            as inference_cost,
         sum(case when costs.cost_driver = 'egress' then costs.effective_cost_reporting end) as egress_cost,
         sum(case when costs.cost_driver = 'monitoring' then costs.effective_cost_reporting end)
             as monitoring_cost,

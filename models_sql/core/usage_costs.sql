@@ -157,7 +157,7 @@ price_candidates as (
                 prices.context_min_tokens desc,
                 case when prices.region_id is null then 1 else 0 end,
                 coalesce(date_diff('day', cast(prices.valid_from as date), segments.charge_date), 100000),
-                prices.price_id
+                prices.price_id asc
         ) as candidate_rank
     from segments
     inner join prices
@@ -165,10 +165,12 @@ price_candidates as (
         and segments.model = prices.model
         and segments.service_tier = prices.service_tier
         and segments.context_min_tokens >= prices.context_min_tokens
-        and (prices.region_id is null or prices.region_id = segments.region_id)
+        and (prices.region_id is null or segments.region_id = prices.region_id)
         and prices.time_of_day_start is null
-        and (not prices.is_override or prices.is_wrong_from_start
-            or cast(prices.published_at as date) <= segments.charge_date)
+        and (
+            not prices.is_override or prices.is_wrong_from_start
+            or cast(prices.published_at as date) <= segments.charge_date
+        )
         and (prices.valid_from is null or cast(prices.valid_from as date) <= segments.charge_date)
         and (prices.valid_to is null or cast(prices.valid_to as date) > segments.charge_date)
 ),
@@ -198,8 +200,8 @@ select
     by_class.from_zone,
     by_class.to_zone,
     'usage' || chr(31) || coalesce(by_class.provider, chr(30)) || chr(31)
-        || coalesce(by_class.model, chr(30)) || chr(31)
-        || by_class.token_class || chr(31) || by_class.service_tier as pool_key,
+    || coalesce(by_class.model, chr(30)) || chr(31)
+    || by_class.token_class || chr(31) || by_class.service_tier as pool_key,
     cast(by_class.quantity_tokens as bigint) as quantity_tokens,
     cast(by_class.requests as bigint) as requests,
     chosen.price_id,

@@ -34,12 +34,18 @@ with
 
 budgets as (select * from core.budgets),
 
-costs as (select * from marts.cost_daily where charge_date < $today),
+costs as (
+    select * from marts.cost_daily
+    where charge_date < $today
+),
 
 landings as (select * from core.ledger_budget_forecasts),
 
 newest as (
-    select landings.budget_id, landings.period_start, max(landings.forecast_made_at) as forecast_made_at
+    select
+        landings.budget_id,
+        landings.period_start,
+        max(landings.forecast_made_at) as forecast_made_at
     from landings
     group by landings.budget_id, landings.period_start
 ),
@@ -76,12 +82,12 @@ spend as (
         ) as actual
     from budgets
     inner join costs
-        on costs.charge_date >= budgets.period_start
-        and costs.charge_date < budgets.period_end
-        and (budgets.feature is null or costs.feature = budgets.feature)
-        and (budgets.team is null or costs.team = budgets.team)
-        and (budgets.environment is null or costs.environment = budgets.environment)
-        and (budgets.cost_driver is null or costs.cost_driver = budgets.cost_driver)
+        on budgets.period_start <= costs.charge_date
+        and budgets.period_end > costs.charge_date
+        and (budgets.feature is null or budgets.feature = costs.feature)
+        and (budgets.team is null or budgets.team = costs.team)
+        and (budgets.environment is null or budgets.environment = costs.environment)
+        and (budgets.cost_driver is null or budgets.cost_driver = costs.cost_driver)
         and (budgets.measure = 'billed_cost' or costs.charge_category <> 'Tax')
     group by budgets.budget_id, budgets.period_start, costs.cost_driver
 ),

@@ -37,11 +37,14 @@ spans as (
 ),
 
 expected_days as (
-    select spans.source, spans.dataset, calendar.calendar_date as date
+    select
+        spans.source,
+        spans.dataset,
+        calendar.calendar_date as date
     from spans
     inner join reference.calendar as calendar
-        on calendar.calendar_date >= spans.first_date
-        and calendar.calendar_date <= spans.last_date
+        on spans.first_date <= calendar.calendar_date
+        and spans.last_date >= calendar.calendar_date
         and date_diff('day', calendar.calendar_date, spans.last_date) < 35
 ),
 
@@ -104,41 +107,58 @@ judged_days as (
 ),
 
 over_logged as (
-    select cells.provider, count(*) as cells, max(cells.charge_date) as last_date
+    select
+        cells.provider,
+        count(*) as cells,
+        max(cells.charge_date) as last_date
     from core.cells as cells
     where cells.is_over_logged
     group by cells.provider
 ),
 
 requests as (
-    select charge_date, provider, model, sum(requests) as requests
+    select
+        charge_date,
+        provider,
+        model,
+        sum(requests) as requests
     from core.usage_costs
     where unpriced_reason is not null
     group by charge_date, provider, model
 ),
 
 anonymous as (
-    select costs.provider, max(costs.charge_date) as last_date, sum(costs.requests) as requests
+    select
+        costs.provider,
+        max(costs.charge_date) as last_date,
+        sum(costs.requests) as requests
     from marts.cost_daily as costs
     where costs.requests > 0 and costs.feature is null
     group by costs.provider
 ),
 
 overruled as (
-    select count(distinct tagged.cell_id) as cells, max(tagged.charge_date) as last_date
+    select
+        count(distinct tagged.cell_id) as cells,
+        max(tagged.charge_date) as last_date
     from core.tagged_owners as tagged
     where tagged.is_tag_overruled
 ),
 
 unclassified as (
-    select billing_currency, count(*) as charges, sum(billed_cost) as billed_cost
+    select
+        billing_currency,
+        count(*) as charges,
+        sum(billed_cost) as billed_cost
     from core.charges
     where rule_id = 'other'
     group by billing_currency
 ),
 
 unknown_rate as (
-    select billing_currency, count(*) as charges
+    select
+        billing_currency,
+        count(*) as charges
     from core.charges
     where billed_cost_reporting is null and billed_cost is not null
     group by billing_currency
@@ -190,8 +210,8 @@ select
     cast(sum(requests.requests) as bigint) as finding_count,
     'warn' as severity,
     'Requests of ' || coalesce(requests.provider, 'an unknown provider') || ' without a model or list price'
-        || ' (price model: ' || coalesce(requests.model, 'none')
-        || '): add a model alias or a price override to the config.' as message
+    || ' (price model: ' || coalesce(requests.model, 'none')
+    || '): add a model alias or a price override to the config.' as message
 from requests
 group by requests.provider, requests.model
 union all
@@ -208,7 +228,7 @@ select
     cast(unknown_rate.charges as bigint) as finding_count,
     'warn' as severity,
     'No rate from ' || unknown_rate.billing_currency || ' to ' || $reporting_currency
-        || ' at the charge dates: these charges keep their own currency; add fx_rates to the config.' as message
+    || ' at the charge dates: these charges keep their own currency; add fx_rates to the config.' as message
 from unknown_rate
 union all
 select
@@ -224,8 +244,8 @@ select
     cast(anonymous.requests as bigint) as finding_count,
     'warn' as severity,
     'Requests to ' || coalesce(anonymous.provider, 'an unknown provider')
-        || ' name no feature: their cost stands under no feature; set the attribute or map the column in the config.'
-        as message
+    || ' name no feature: their cost stands under no feature; '
+    || 'set the attribute or map the column in the config.' as message
 from anonymous
 union all
 select
@@ -241,8 +261,9 @@ select
     cast(unclassified.charges as bigint) as finding_count,
     'info' as severity,
     'Charges that no rule knows stand under the driver other: '
-        || cast(cast(unclassified.billed_cost as decimal(38, 2)) as varchar) || ' ' || unclassified.billing_currency
-        || '; add a classification rule to the config.' as message
+    || cast(cast(unclassified.billed_cost as decimal(38, 2)) as varchar)
+    || ' ' || unclassified.billing_currency
+    || '; add a classification rule to the config.' as message
 from unclassified
 union all
 select
@@ -277,8 +298,8 @@ select
     'over_logged' as finding,
     cast(over_logged.cells as bigint) as finding_count,
     'warn' as severity,
-    'The logs hold more tokens of ' || over_logged.provider || ' than were billed: look for a bill that is not '
-        || 'complete yet, calls logged twice, or a model matched wrongly; see core.cells.' as message
+    'The logs hold more tokens of ' || over_logged.provider || ' than were billed: look for a bill '
+    || 'that is not complete yet, calls logged twice, or a model matched wrongly; see core.cells.' as message
 from over_logged
 union all
 select
@@ -293,6 +314,7 @@ select
     'tag_overruled_by_logs' as finding,
     cast(overruled.cells as bigint) as finding_count,
     'info' as severity,
-    'The logs show several owners where a bill tag names one: the logs decided; see core.tagged_owners.' as message
+    'The logs show several owners where a bill tag names one: the logs decided; see core.tagged_owners.'
+        as message
 from overruled
 where overruled.cells > 0

@@ -22,7 +22,10 @@ columns:
 */
 with
 
-forecasts as (select * from core.ledger_forecasts where measure = 'effective_cost'),
+forecasts as (
+    select * from core.ledger_forecasts
+    where measure = 'effective_cost'
+),
 
 costs as (
     select *
@@ -89,14 +92,17 @@ scored as (
         forecasts.currency,
         forecasts.target_date,
         case
-            when date_diff('day', cast(forecasts.forecast_made_at as date), forecasts.target_date) < 7 then '1 week'
-            when date_diff('day', cast(forecasts.forecast_made_at as date), forecasts.target_date) < 28 then '4 weeks'
+            when date_diff('day', cast(forecasts.forecast_made_at as date), forecasts.target_date) < 7
+                then '1 week'
+            when date_diff('day', cast(forecasts.forecast_made_at as date), forecasts.target_date) < 28
+                then '4 weeks'
             else 'longer'
         end as horizon,
         coalesce(scopes.cost, cast(0 as decimal(38, 12))) as actual,
         forecasts.p50,
         case
-            when coalesce(scopes.cost, cast(0 as decimal(38, 12))) between forecasts.p10 and forecasts.p90 then 1
+            when coalesce(scopes.cost, cast(0 as decimal(38, 12))) between forecasts.p10 and forecasts.p90
+                then 1
             else 0
         end as is_covered
     from forecasts
@@ -142,7 +148,8 @@ summed as (
 units as (
     select
         summed.*,
-        cast(cast(summed.actual as decimal(24, 6)) * cast(1000000 as decimal(7, 0)) as decimal(22, 0)) as actual_units,
+        cast(cast(summed.actual as decimal(24, 6)) * cast(1000000 as decimal(7, 0)) as decimal(22, 0))
+            as actual_units,
         cast(cast(summed.absolute_error as decimal(24, 6)) * cast(1000000 as decimal(7, 0)) as decimal(22, 0))
             as absolute_units,
         cast(cast(summed.signed_error as decimal(24, 6)) * cast(1000000 as decimal(7, 0)) as decimal(22, 0))

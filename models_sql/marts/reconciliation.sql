@@ -105,7 +105,11 @@ priced as (
 ),
 
 billed_pools as (
-    select billed.charge_date, billed.provider, billed.model, billed.token_class
+    select
+        billed.charge_date,
+        billed.provider,
+        billed.model,
+        billed.token_class
     from billed
     group by billed.charge_date, billed.provider, billed.model, billed.token_class
 ),
@@ -146,7 +150,8 @@ sized as (
             case
                 when cumulated.total_quantity > 0
                     then idiv(
-                        cumulated.until_quantity * cast(1000000000 as decimal(10, 0)), cumulated.total_quantity
+                        cumulated.until_quantity * cast(1000000000 as decimal(10, 0)),
+                        cumulated.total_quantity
                     )
                 else idiv(cumulated.account_position * 1000000000, cumulated.accounts)
             end as decimal(15, 0)
@@ -170,8 +175,10 @@ shares as (
 priced_units as (
     select
         priced.*,
-        cast(cast(priced.priced_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0))
-            as cost_units
+        cast(
+            cast(priced.priced_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as cost_units
     from priced
 ),
 
@@ -184,7 +191,7 @@ totals as (
         billed.token_class,
         billed.billed_quantity,
         idiv(cast(billed.pool_logged_quantity as decimal(22, 0)) * billed.until_share, 1000000000)
-            - idiv(cast(billed.pool_logged_quantity as decimal(22, 0)) * billed.before_share, 1000000000)
+        - idiv(cast(billed.pool_logged_quantity as decimal(22, 0)) * billed.before_share, 1000000000)
             as logged_quantity,
         billed.coverage_share,
         billed.over_logged_cells,
@@ -195,8 +202,10 @@ totals as (
             ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
         ) as priced_cost,
         priced.unpriced_reason,
-        case when priced.list_cost_currency = $reporting_currency then $reporting_currency else billed.currency end
-            as currency,
+        case
+            when priced.list_cost_currency = $reporting_currency then $reporting_currency
+            else billed.currency
+        end as currency,
         case
             when priced.list_cost_currency = $reporting_currency then billed.billed_cost_reporting
             else billed.billed_cost
@@ -219,7 +228,7 @@ totals as (
         and billed.provider = priced.provider
         and billed.model = priced.model
         and billed.token_class = priced.token_class
-        and (priced.list_cost_currency = billed.currency or priced.list_cost_currency = $reporting_currency)
+        and (billed.currency = priced.list_cost_currency or priced.list_cost_currency = $reporting_currency)
 )
 
 select

@@ -52,7 +52,10 @@ ranked as (
     from lake.budgets as budgets
 ),
 
-source as (select * from ranked where statement_rank = 1)
+source as (
+    select * from ranked
+    where statement_rank = 1
+)
 
 select
     source.x_source,

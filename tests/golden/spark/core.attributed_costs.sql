@@ -166,7 +166,9 @@ WITH cells AS (
     ON cells.charge_date = physical.charge_date AND cells.pool_key = physical.pool_key
   LEFT JOIN counted_pools
     ON cells.charge_date = counted_pools.charge_date
-    AND counted_pools.pool_key = 'egress' || CHR(  31) || cells.provider || CHR(  31) || cells.traffic_kind || CHR(  31) || physical.from_zone
+    AND counted_pools.pool_key = (
+      'egress' || CHR(  31) || cells.provider || CHR(  31) || cells.traffic_kind || CHR(  31) || physical.from_zone
+    )
   WHERE
     cells.method_id IN ('bytes', 'telemetry_bytes')
 ), missing_rows AS (
@@ -341,10 +343,14 @@ WITH cells AS (
     cells.method_id,
     cells.evidence,
     cells.cost_state,
-    cells.effective_cost IS NOT DISTINCT FROM cells.billed_cost AS is_effective_as_billed,
-    cells.billed_cost_reporting IS NOT DISTINCT FROM cells.billed_cost
-    AND cells.effective_cost_reporting IS NOT DISTINCT FROM cells.effective_cost
-    AND cells.list_cost_reporting IS NOT DISTINCT FROM cells.list_cost AS is_reporting_as_billing,
+    (
+      cells.effective_cost IS NOT DISTINCT FROM cells.billed_cost
+    ) AS is_effective_as_billed,
+    (
+      cells.billed_cost_reporting IS NOT DISTINCT FROM cells.billed_cost
+      AND cells.effective_cost_reporting IS NOT DISTINCT FROM cells.effective_cost
+      AND cells.list_cost_reporting IS NOT DISTINCT FROM cells.list_cost
+    ) AS is_reporting_as_billing,
     cells.billed_cost,
     cells.effective_cost,
     cells.list_cost,

@@ -208,7 +208,9 @@ WITH charge_cells AS (
     AND billed.cost_driver = 'inference'
     AND billed.charge_category = 'Usage'
     AND NOT billed.token_class IS NULL
-    AND logged_pools.pool_key = 'usage' || CHR(  31) || billed.provider || CHR(  31) || COALESCE(billed.model, CHR(  30)) || CHR(  31) || billed.token_class || CHR(  31) || billed.service_tier
+    AND logged_pools.pool_key = (
+      'usage' || CHR(  31) || billed.provider || CHR(  31) || COALESCE(billed.model, CHR(  30)) || CHR(  31) || billed.token_class || CHR(  31) || billed.service_tier
+    )
   LEFT JOIN mixed_pools
     ON billed.charge_date = mixed_pools.charge_date
     AND billed.cost_driver = 'inference'

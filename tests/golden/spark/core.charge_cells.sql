@@ -31,8 +31,8 @@ WITH charges AS (
     DATEDIFF(DAY, lengths.spread_start_date, calendar.calendar_date) * 86400 - lengths.start_second AS seconds_to_day_start
   FROM lengths
   INNER JOIN calendar
-    ON calendar.calendar_date >= lengths.spread_start_date
-    AND calendar.calendar_date < lengths.spread_end_date
+    ON lengths.spread_start_date <= calendar.calendar_date
+    AND lengths.spread_end_date > calendar.calendar_date
 ), shares AS (
   SELECT
     days.*,

@@ -175,7 +175,7 @@ WITH source AS (
   LEFT JOIN aliases
     ON classified.model_alias = aliases.alias
     AND (
-      aliases.provider IS NULL OR aliases.provider = providers.provider
+      aliases.provider IS NULL OR providers.provider = aliases.provider
     )
   LEFT JOIN units AS consumed_units
     ON LOWER(signed.consumed_unit) = consumed_units.unit

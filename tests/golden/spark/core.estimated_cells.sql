@@ -87,7 +87,7 @@ WITH usage AS (
   ) AS uncovered
   INNER JOIN fx_rates
     ON uncovered.list_cost_currency = fx_rates.from_currency
-    AND fx_rates.rate_date <= uncovered.charge_date
+    AND uncovered.charge_date >= fx_rates.rate_date
 ), billed_pools AS (
   SELECT
     billed.charge_date,

@@ -93,7 +93,7 @@ WITH usage AS (
   INNER JOIN aliases
     ON names.model_alias = aliases.alias
     AND (
-      aliases.provider IS NULL OR aliases.provider = names.provider
+      aliases.provider IS NULL OR names.provider = aliases.provider
     )
 ), matched_aliases AS (
   SELECT

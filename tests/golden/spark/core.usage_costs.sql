@@ -132,7 +132,7 @@ WITH usage AS (
         WHEN CAST(prices.published_at AS DATE) <= segments.charge_date
         THEN DATEDIFF(DAY, CAST(prices.published_at AS DATE), segments.charge_date)
         ELSE DATEDIFF(DAY, segments.charge_date, CAST(prices.published_at AS DATE))
-      END NULLS LAST, prices.context_min_tokens DESC, CASE WHEN prices.region_id IS NULL THEN 1 ELSE 0 END NULLS LAST, COALESCE(DATEDIFF(DAY, CAST(prices.valid_from AS DATE), segments.charge_date), 100000) NULLS LAST, prices.price_id NULLS LAST
+      END NULLS LAST, prices.context_min_tokens DESC, CASE WHEN prices.region_id IS NULL THEN 1 ELSE 0 END NULLS LAST, COALESCE(DATEDIFF(DAY, CAST(prices.valid_from AS DATE), segments.charge_date), 100000) NULLS LAST, prices.price_id ASC NULLS LAST
     ) AS candidate_rank
   FROM segments
   INNER JOIN prices
@@ -141,7 +141,7 @@ WITH usage AS (
     AND segments.service_tier = prices.service_tier
     AND segments.context_min_tokens >= prices.context_min_tokens
     AND (
-      prices.region_id IS NULL OR prices.region_id = segments.region_id
+      prices.region_id IS NULL OR segments.region_id = prices.region_id
     )
     AND prices.time_of_day_start IS NULL
     AND (

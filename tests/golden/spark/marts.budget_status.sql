@@ -56,19 +56,19 @@ WITH budgets AS (
     ) AS actual
   FROM budgets
   INNER JOIN costs
-    ON costs.charge_date >= budgets.period_start
-    AND costs.charge_date < budgets.period_end
+    ON budgets.period_start <= costs.charge_date
+    AND budgets.period_end > costs.charge_date
     AND (
-      budgets.feature IS NULL OR costs.feature = budgets.feature
+      budgets.feature IS NULL OR budgets.feature = costs.feature
     )
     AND (
-      budgets.team IS NULL OR costs.team = budgets.team
+      budgets.team IS NULL OR budgets.team = costs.team
     )
     AND (
-      budgets.environment IS NULL OR costs.environment = budgets.environment
+      budgets.environment IS NULL OR budgets.environment = costs.environment
     )
     AND (
-      budgets.cost_driver IS NULL OR costs.cost_driver = budgets.cost_driver
+      budgets.cost_driver IS NULL OR budgets.cost_driver = costs.cost_driver
     )
     AND (
       budgets.measure = 'billed_cost' OR costs.charge_category <> 'Tax'

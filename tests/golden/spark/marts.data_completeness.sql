@@ -27,8 +27,8 @@ WITH status AS (
     calendar.calendar_date AS date
   FROM spans
   INNER JOIN reference.calendar AS calendar
-    ON calendar.calendar_date >= spans.first_date
-    AND calendar.calendar_date <= spans.last_date
+    ON spans.first_date <= calendar.calendar_date
+    AND spans.last_date >= calendar.calendar_date
     AND DATEDIFF(DAY, calendar.calendar_date, spans.last_date) < 35
 ), counted_days AS (
   SELECT
@@ -226,7 +226,7 @@ SELECT
   'requests_without_feature' AS finding,
   CAST(anonymous.requests AS BIGINT) AS finding_count,
   'warn' AS severity,
-  'Requests to ' || COALESCE(anonymous.provider, 'an unknown provider') || ' name no feature: their cost stands under no feature; set the attribute or map the column in the config.' AS message
+  'Requests to ' || COALESCE(anonymous.provider, 'an unknown provider') || ' name no feature: their cost stands under no feature; ' || 'set the attribute or map the column in the config.' AS message
 FROM anonymous
 UNION ALL
 SELECT
@@ -279,7 +279,7 @@ SELECT
   'over_logged' AS finding,
   CAST(over_logged.cells AS BIGINT) AS finding_count,
   'warn' AS severity,
-  'The logs hold more tokens of ' || over_logged.provider || ' than were billed: look for a bill that is not ' || 'complete yet, calls logged twice, or a model matched wrongly; see core.cells.' AS message
+  'The logs hold more tokens of ' || over_logged.provider || ' than were billed: look for a bill ' || 'that is not complete yet, calls logged twice, or a model matched wrongly; see core.cells.' AS message
 FROM over_logged
 UNION ALL
 SELECT

@@ -256,7 +256,7 @@ WITH cells AS (
     AND billed.model = priced.model
     AND billed.token_class = priced.token_class
     AND (
-      priced.list_cost_currency = billed.currency
+      billed.currency = priced.list_cost_currency
       OR priced.list_cost_currency = :reporting_currency
     )
 )
