@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from connectors.common.contract import Delivery, Finding, Severity, TypedFile
+from connectors.common.contract import Delivery, Finding, Severity, TerminalError, TypedFile
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ def write_json(path: Path, content: object) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+        stream.flush()
+        os.fsync(stream.fileno())  # else a power cut may leave the new name with no content
     os.replace(temporary, path)
 
 
@@ -89,11 +91,25 @@ def write_record(folder: Path, record: DeliveryRecord, lake: Path) -> None:
 
 
 def read_records(folder: Path, lake: Path, typing_digest: str) -> list[DeliveryRecord]:
-    """Read all manifests of a source, oldest first; typed files of the wanted, else the newest typing."""
+    """Read all manifests of a source, oldest first; typed files of the wanted, else the newest typing.
+
+    Raises TerminalError for a damaged one: to go on without it would lose what it delivered.
+    """
     if not folder.is_dir():
         return []
     names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".json"))
-    return [_build_record(orjson.loads((folder / name).read_bytes()), lake, typing_digest) for name in names]
+    return [_read_record(folder / name, lake, typing_digest) for name in names]
+
+
+def _read_record(path: Path, lake: Path, typing_digest: str) -> DeliveryRecord:
+    try:
+        return _build_record(orjson.loads(path.read_bytes()), lake, typing_digest)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        message = (
+            f"{path}: the record of a delivery is damaged ({type(error).__name__}). Restore it from a backup; or "
+            "remove it together with seen.json beside its folder: what still lies in the source lands again"
+        )
+        raise TerminalError(message) from error
 
 
 def mark_current(records: Iterable[DeliveryRecord], as_of: datetime | None = None) -> list[DeliveryRecord]:
@@ -134,7 +150,9 @@ def set_aside_copies(records: Iterable[DeliveryRecord]) -> tuple[list[DeliveryRe
         sorted_out.append(replace(record, delivery=replace(d, is_current=False)))
         message = f"{d.source}: {artifact.relative} has the same content as {first} and is not counted again"
         findings.append(
-            Finding(d.source, d.dataset, "duplicate_delivery", message, Severity.INFO, d.rows, artifact.relative)
+            Finding(
+                d.source, d.dataset, "duplicate_delivery", message, Severity.INFO, d.rows, artifact.relative
+            )
         )
     return sorted_out, findings
 

@@ -61,31 +61,28 @@ def file_suffix(name: str) -> str:
     return max(known, key=len) if known else Path(lowered).suffix
 
 
-def list_paths(
-    path: Path, pattern: str, suffixes: tuple[str, ...]
-) -> tuple[list[tuple[str, os.stat_result]], int]:
-    """Return (relative path, stat) of the matching files by path, and how many were passed over.
+def list_paths(path: Path, pattern: str, suffixes: tuple[str, ...]) -> tuple[list[str], int]:
+    """Return the relative paths of the matching files, sorted, and how many were passed over.
 
     Hidden files and files with another suffix are passed over. Raises FileFault when the path is missing.
     """
     if not path.exists():
         raise FileFault("missing_path", f"{path} does not exist; create it or correct `path` in the config")
     if not path.is_dir():
-        return [(path.name, path.stat())], 0
-    found: list[tuple[str, os.stat_result]] = []
+        return [path.name], 0
+    found: list[str] = []
     passed_over = 0
     globs = (pattern, pattern.removeprefix("**/"))
     for folder, names, files in os.walk(path):
         names[:] = sorted(name for name in names if not name.startswith("."))
         for name in files:
-            full = os.path.join(folder, name)
-            relative = os.path.relpath(full, path).replace(os.sep, "/")
+            relative = os.path.relpath(os.path.join(folder, name), path).replace(os.sep, "/")
             if name.startswith(".") or not any(fnmatchcase(relative, glob) for glob in globs):
                 continue
             if not name.lower().endswith(suffixes):
                 passed_over += 1
                 continue
-            found.append((relative, os.stat(full)))
+            found.append(relative)
     return sorted(found), passed_over
 
 
@@ -94,14 +91,15 @@ class SeenIndex:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        content = orjson.loads(path.read_bytes()) if path.exists() else {}
+        content = _read_index(path)
         self.files: dict[str, dict[str, Any]] = content.get("files", {})
         self.notes: dict[str, Any] = content.get("notes", {})
         self._is_changed = False
 
-    def identify(self, root: Path, relative: str, stat: os.stat_result) -> SourceFile:
+    def identify(self, root: Path, relative: str) -> SourceFile:
         """Return the file with its digest, taken from the index when size and mtime are as last seen."""
         path = root / relative if root.is_dir() else root
+        stat = path.stat()
         entry = self.files.get(relative)
         if entry is None or (entry["size"], entry["mtime_ns"]) != (stat.st_size, stat.st_mtime_ns):
             sha256 = read_file_sha256(path)
@@ -134,3 +132,12 @@ class SeenIndex:
         if self._is_changed:
             write_json(self._path, {"files": self.files, "notes": self.notes})
             self._is_changed = False
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    """Return what was saved; a torn index is only slower, for files and delivery records say the same again."""
+    try:
+        content = orjson.loads(path.read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -88,6 +88,8 @@ class SourceLanding:
         self.seen = SeenIndex(self.raw / "seen.json")
         self.records = read_records(self.raw / "deliveries", context.lake, self.typing_digest)
         self._findings: list[Finding] = []
+        self.unreadable: list[str] = []
+        """Files of this run that are there and could not be opened."""
 
     @property
     def is_reading_only(self) -> bool:
@@ -111,13 +113,12 @@ class SourceLanding:
             message = f"{self.source}: no file matches {pattern!r} under {root}; deliver one or correct it"
             self.add(dataset, "empty_folder", message, Severity.FAULT)
         files = []
-        for relative, stat in found:
+        for relative in found:
             try:
-                files.append(self.seen.identify(root, relative, stat))
+                files.append(self.seen.identify(root, relative))
             except OSError as error:
-                message = (
-                    f"{self.source}: {relative} cannot be read ({error.strerror}); check its permissions"
-                )
+                self.unreadable.append(relative)
+                message = f"{self.source}: {relative} cannot be read ({error.strerror}); correct or remove it"
                 self.add(dataset, "unreadable_file", message, Severity.FAULT, file=relative)
         return files
 

@@ -104,6 +104,7 @@ class PartitionWriter:
         for partition in sorted(self._open):
             temporary, writer = self._open[partition]
             writer.close()
+            _sync(temporary)
             target = self._folder / partition / self._file_name
             os.replace(temporary, target)
             digest = build_digest(self._dataset.name, partition, self._snapshot_id, self._typing_digest)
@@ -128,3 +129,12 @@ class PartitionWriter:
             writer = pq.ParquetWriter(temporary, self._dataset.schema, compression="zstd")
             self._open[partition] = (temporary, writer)
         return self._open[partition][1]
+
+
+def _sync(path: Path) -> None:
+    """Wait until the content is on disk: the delivery's record, which names the file, must not outlive it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

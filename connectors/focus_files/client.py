@@ -73,6 +73,7 @@ class _FocusLanding:
     def _land_group(self, group: BillGroup) -> None:
         coverage = {file: self._read_coverage(file) for file in group.files}
         stopped = {scope for covered in coverage.values() if covered.is_faulty for scope in covered.scopes}
+        stopped |= self._scopes_of_unreadable()
         if group.is_stated and any(covered.is_faulty for covered in coverage.values()):
             return
         by_scope: dict[str, list[SourceFile]] = {}
@@ -81,6 +82,11 @@ class _FocusLanding:
                 by_scope.setdefault(scope, []).append(file)
         for scope in sorted(by_scope.keys() - stopped):
             self._land_scope(group, scope, sorted(by_scope[scope], key=lambda file: file.relative))
+
+    def _scopes_of_unreadable(self) -> set[str]:
+        """The scopes of files that cannot be opened: without them the rest would pass for the whole bill."""
+        notes = self._landing.seen.notes
+        return {scope for name in self._landing.unreadable for scope in notes.get(f"path {name}", [])}
 
     def _land_scope(self, group: BillGroup, scope: str, files: list[SourceFile]) -> None:
         """Deliver a scope unless exactly these files were delivered before under the same settings."""

@@ -14,7 +14,6 @@ from decimal import Decimal
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from uuid import uuid4
 
 import pyarrow as pa
 
@@ -43,7 +42,7 @@ from pipelines.night.reference import (
 )
 from pipelines.results import ConservationLine, ExitCode, NightlyResult
 from pipelines.warehouse.engine import EngineSettings
-from pipelines.warehouse.ledger import LedgerFile, read_ledger, recover, write_ledger
+from pipelines.warehouse.ledger import LedgerFile, new_run_id, read_ledger, recover, write_ledger
 from pipelines.warehouse.lock import writer_lock
 from pipelines.warehouse.manifest import ReleaseManifest
 from pipelines.warehouse.models import ModelSet
@@ -88,7 +87,7 @@ class Night:
 
     request: NightRequest
     models: ModelSet
-    run_id: str = field(default_factory=lambda: uuid4().hex)
+    run_id: str = ""
     reports: dict[str, SourceReport] = field(default_factory=dict)
     release: Release | None = None
     is_published: bool = False
@@ -97,6 +96,7 @@ class Night:
 
     def __post_init__(self) -> None:
         self._started = time.monotonic()
+        self.run_id = self.run_id or new_run_id(self.request.now)
         self._build: Build | None = None
         self._ledger: list[LedgerFile] = []
         self._stack = ExitStack()
@@ -126,7 +126,11 @@ class Night:
         return self.request.as_of is not None
 
     def land(self, source: SourceSettings) -> SourceReport:
-        """Land one source. Never raises: what goes wrong is a fault of that source, and the others go on."""
+        """Land one source. What goes wrong is a fault of that source: its last good snapshot stays, others go on.
+
+        Raises ConnectorError or OSError only where even what landed before cannot be read: to publish without it
+        would lose the source's cost.
+        """
         config = self.request.config
         context = LandingContext(
             lake=self.request.home / "lake",
@@ -139,7 +143,8 @@ class Night:
             report = land(source, context)
         except (ConnectorError, OSError) as error:
             finding = Finding(source.name, source.connector, "source_failed", str(error), Severity.FAULT)
-            report = SourceReport(source.name, source.connector, (), (finding,))
+            known = land(source, replace(context, as_of=self.request.as_of or datetime.max))  # noqa: DTZ901 (naive UTC: all that is known)
+            report = replace(known, findings=(finding, *known.findings))
         self.reports[source.name] = report
         return report
 
@@ -273,7 +278,9 @@ class Night:
 
         if self.release is None:
             return None
-        folder = self.release.path / "reports" if self.is_side_run else self.request.home / "reports" / "weekly"
+        folder = (
+            self.release.path / "reports" if self.is_side_run else self.request.home / "reports" / "weekly"
+        )
         written = sorted(folder.glob("weekly-*.html"))
         if written and not self.is_published:
             self.report_path = written[-1]

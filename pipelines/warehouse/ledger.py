@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,6 +40,12 @@ class LedgerFile:
     path: str
     digest: str
     rows: int
+
+
+def new_run_id(now: datetime) -> str:
+    """A name for a run at `now` (UTC, naive) that sorts after earlier runs': of two rows about one thing, the later
+    run's counts."""
+    return f"{now:%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
 
 
 def write_ledger(home: Path, kind: str, run_id: str, table: pa.Table) -> LedgerFile:

@@ -135,7 +135,7 @@ def _release_name(store: ReleaseStore, run_id: str, now: datetime, kind: str, bu
     if names:
         newest = datetime.strptime(max(names).split("-")[0], _STAMP)  # noqa: DTZ007 (UTC without zone, as everywhere)
         stamp = max(now, newest + timedelta(microseconds=1))
-    return f"{prefix}{stamp.strftime(_STAMP)}-{run_id[:8]}"
+    return f"{prefix}{stamp.strftime(_STAMP)}-{run_id[-8:]}"
 
 
 def _write_folder(store: ReleaseStore, name: str, build: Build, manifest: ReleaseManifest) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.common.contract import Severity
+from connectors.common.contract import ConnectorError, Severity
 from pipelines.results import ExitCode
 from tests.integration.mini_company import (
     AZURE,
@@ -61,6 +61,51 @@ def test_a_missing_folder_keeps_the_last_good_bill(company: Company) -> None:
     assert "create it or correct `path`" in finding.message
     assert ("missing_path", "fault") in outcome.completeness("aws_bill")
     _assert_fault(outcome, "aws_bill")
+
+
+def test_a_file_that_cannot_be_opened_keeps_the_last_good_bill(company: Company) -> None:
+    (company.folder / "aws" / "more.csv").symlink_to(company.folder / "gone.csv")
+    outcome = company.night()
+    finding = outcome.told("unreadable_file")
+    assert finding.file == "more.csv" and "correct or remove it" in finding.message
+    _assert_fault(outcome, "aws_bill")
+
+
+def test_a_part_of_a_bill_that_cannot_be_opened_takes_nothing_away(company: Company) -> None:
+    later = {"ChargePeriodStart": "2026-11-05T00:00:00Z", "ChargePeriodEnd": "2026-11-06T00:00:00Z"}
+    part = company.write_bill("aws/part.csv", [{**later, "BilledCost": "7", "ResourceId": "i-7"}])
+    whole = {**SOUND, "aws_bill": Decimal(27)}
+    assert company.night().billed() == whole
+    part.unlink()
+    part.symlink_to(company.folder / "gone.csv")
+    outcome = company.night()
+    assert outcome.told("unreadable_file").file == "part.csv"
+    assert outcome.billed() == whole
+    assert outcome.result.exit_code is ExitCode.SOURCE_AT_FAULT
+
+
+def test_a_landing_that_the_disk_refuses_keeps_the_last_good_bill(company: Company) -> None:
+    artifacts = company.folder / "home" / "lake" / "raw" / "aws_bill" / "artifacts"
+    shutil.rmtree(artifacts)
+    artifacts.write_text("in the way")
+    company.write_bill("aws/bill.csv", [{"BilledCost": "99"}])
+    outcome = company.night()
+    assert str(artifacts) in outcome.told("source_failed").message
+    _assert_fault(outcome, "aws_bill")
+
+
+def test_a_torn_index_is_made_again(company: Company) -> None:
+    (company.folder / "home" / "lake" / "raw" / "aws_bill" / "seen.json").write_text('{"files"')
+    outcome = company.night()
+    assert outcome.billed() == SOUND
+    assert outcome.result.exit_code is ExitCode.OK
+
+
+def test_a_damaged_delivery_record_publishes_nothing(company: Company) -> None:
+    record = next((company.folder / "home" / "lake" / "raw" / "aws_bill" / "deliveries").glob("*.json"))
+    record.write_text("")
+    with pytest.raises(ConnectorError, match=f"{record.name}.*Restore it from a backup"):
+        company.night()
 
 
 def test_an_empty_folder_keeps_the_last_good_log(company: Company) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.warehouse.engine import render_scan
 from pipelines.warehouse.errors import PublishError
-from pipelines.warehouse.ledger import commit_run, read_ledger, recover, write_ledger
+from pipelines.warehouse.ledger import commit_run, new_run_id, read_ledger, recover, write_ledger
 
 NOW = datetime(2026, 1, 5, 3, 0, 0)
 COLUMNS = {"feature": "VARCHAR", "requests": "BIGINT"}
@@ -78,3 +79,12 @@ def test_nothing_is_overwritten_and_names_are_plain(tmp_path: Path) -> None:
         with pytest.raises(PublishError, match="plain name"):
             write_ledger(tmp_path, kind, run, ROWS)
     assert not list((tmp_path / "lake/ledger/forecasts").glob("_tmp*"))
+
+
+def test_a_later_run_stands_after_all_earlier_ones(tmp_path: Path) -> None:
+    for number in range(12):
+        run_id = new_run_id(NOW + timedelta(days=number))
+        entry = write_ledger(tmp_path, "anomalies", run_id, pa.table({"requests": [number]}))
+        commit_run(tmp_path, run_id, [entry], NOW + timedelta(days=number))
+    relation = read_ledger(tmp_path, "anomalies", {"requests": "BIGINT"})
+    assert [pq.read_table(file.path)["requests"][0].as_py() for file in relation.all_files] == list(range(12))
