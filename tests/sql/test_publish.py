@@ -64,7 +64,7 @@ def _read(home: Path, sql: str) -> list[tuple[Any, ...]]:
 
 def test_release_holds_tables_views_comments_and_a_manifest(tmp_path: Path) -> None:
     release = _publish(tmp_path, DAYS, "0123456789abcdef")
-    assert release.name == "20260105T030000.000000Z-01234567"
+    assert release.name == "20260105T030000.000000Z-89abcdef"
     assert _read(tmp_path, "select sum(billed_cost)::varchar, count(*) from marts.copy") == [
         ("100.000000000000", 3)
     ]
