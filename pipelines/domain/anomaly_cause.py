@@ -8,6 +8,7 @@ strings.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import polars as pl
 
@@ -15,8 +16,12 @@ MAXIMUM_NAME_LENGTH = 80
 # A value must explain this much more of the excess than of the cost before, else the excess is spread evenly.
 MINIMUM_SURPRISE = 0.10
 MINIMUM_RATIO_CHANGE = 1.2
+# A credit that explains this much of the excess is the answer, whatever else the same rows have in common.
+CREDIT_SHARE = 0.5
+TOKENS_PER_PRICE = 1_000_000
 RATIOS = (
     ("actions", "actions", None),
+    ("calls", "calls", None),  # a factor of its own only where actions are not counted
     ("calls per action", "calls", "actions"),
     ("tokens per call", "tokens", "calls"),
     ("cost per token", "cost", "tokens"),
@@ -25,7 +30,10 @@ RATIOS = (
 
 @dataclass(frozen=True)
 class Cause:
-    """The top contributor (None, None: spread evenly), its share of the excess, and the ratio that moved."""
+    """The top contributor, its share of the excess, and the ratio that moved with it.
+
+    Without a dimension the excess is spread evenly; a dimension without a value is what has no such name.
+    """
 
     dimension: str | None
     value: str | None
@@ -33,15 +41,38 @@ class Cause:
     ratio: str | None
     ratio_before: float | None
     ratio_after: float | None
+    currency: str | None = None
 
     @property
     def text(self) -> str:
-        """One line, such as `agent_step = retry: calls per action 3.1 -> 12.4 (x4.0)`."""
-        where = f"{self.dimension} = {self.value}" if self.dimension else "spread evenly over the breakdown"
+        """One line, such as `agent step retry: calls per action 3.1 -> 12.4 (x4)`."""
         if self.ratio is None or not self.ratio_before or self.ratio_after is None:
-            return where
+            return self._where
         factor = self.ratio_after / self.ratio_before
-        return f"{where}: {self.ratio} {self.ratio_before:.4g} -> {self.ratio_after:.4g} (x{factor:.2g})"
+        name, scale, unit = self.ratio, 1, ""
+        if name == "cost per token":
+            name, scale, unit = "cost per million tokens", TOKENS_PER_PRICE, self.currency or ""
+        elif name in ("actions", "calls"):
+            unit = "a day"
+        before, after = render_number(self.ratio_before * scale), render_number(self.ratio_after * scale)
+        return f"{self._where}: {name} {before} -> {after}{unit and f' {unit}'} (x{render_number(factor, 2)})"
+
+    @property
+    def _where(self) -> str:
+        """The contributor in words."""
+        if self.dimension is None:
+            return "no single part stands out, all changed alike"
+        words = self.dimension.replace("_", " ")
+        if self.value is None:
+            return f"without {'an' if words[0] in 'aeiou' else 'a'} {words}"
+        return "credit" if _is_credit(self.dimension, self.value) else f"{words} {self.value}"
+
+
+def render_number(value: float, digits: int = 4) -> str:
+    """A number of at most `digits` significant digits, never in scientific notation."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{Decimal(f'{value:.{digits}g}'):f}"
 
 
 def printable(value: object) -> str:
@@ -52,13 +83,16 @@ def printable(value: object) -> str:
     return text if len(text) <= MAXIMUM_NAME_LENGTH else text[: MAXIMUM_NAME_LENGTH - 1] + "…"
 
 
-def build_cause(before: pl.DataFrame, after: pl.DataFrame, dimensions: Sequence[str]) -> Cause | None:
+def build_cause(
+    before: pl.DataFrame, after: pl.DataFrame, dimensions: Sequence[str], currency: str | None = None
+) -> Cause | None:
     """Drill down one dimension at a time from the leaves `before` and `after`.
 
     Both frames: the `dimensions` (String), cost (Decimal or Float64) and optionally actions, calls, tokens;
     they describe the same number of days, or are daily means. The value wins whose share of the excess is
     largest beyond its share of the cost before; ties go to the dimension named first, then to the name.
-    Ratios are those of the winner. None when there is no excess to explain.
+    A credit that explains most of it goes first. Ratios are those of the winner, and only those that moved
+    in the direction of the excess. None when there is no excess to explain.
     """
     measures = [name for name in ("cost", "actions", "calls", "tokens") if name in after.columns]
     before, after = (
@@ -71,14 +105,22 @@ def build_cause(before: pl.DataFrame, after: pl.DataFrame, dimensions: Sequence[
     best: tuple[float, str | None, str | None, float] = (MINIMUM_SURPRISE, None, None, 1.0)
     for dimension in dimensions:
         for value, share_before, share in _read_shares(before, after, dimension, excess):
-            if share - share_before > best[0] + 1e-9:
-                best = (share - share_before, dimension, value, share)
+            surprise = share - share_before
+            if _is_credit(dimension, value) and share >= CREDIT_SHARE:
+                surprise = math.inf
+            if surprise > best[0] + 1e-9:
+                best = (surprise, dimension, value, share)
     _, dimension, value, share = best
     if dimension is not None:
         is_value = pl.col(dimension).eq_missing(pl.lit(value))
         before, after = before.filter(is_value), after.filter(is_value)
-    name = printable(value) if dimension else None
-    return Cause(dimension, name, share, *_find_ratio(before, after, measures))
+    name = None if value is None else printable(value)
+    return Cause(dimension, name, share, *_find_ratio(before, after, measures, excess), currency)
+
+
+def _is_credit(dimension: str, value: str | None) -> bool:
+    """True for the rows that are credits."""
+    return dimension == "charge_category" and value is not None and value.casefold() == "credit"
 
 
 def _read_shares(
@@ -106,17 +148,23 @@ def _read_shares(
 
 
 def _find_ratio(
-    before: pl.DataFrame, after: pl.DataFrame, measures: Sequence[str]
+    before: pl.DataFrame, after: pl.DataFrame, measures: Sequence[str], excess: float
 ) -> tuple[str | None, float | None, float | None]:
-    """The factor of cost = actions x calls per action x tokens per call x cost per token that moved most."""
+    """The factor of cost = actions x calls per action x tokens per call x cost per token that moved most.
+
+    Only in the direction of the excess: a ratio that fell explains no rise.
+    """
     found: tuple[str | None, float | None, float | None] = (None, None, None)
     largest = math.log(MINIMUM_RATIO_CHANGE)
     for name, numerator, denominator in RATIOS:
         if numerator not in measures or (denominator and denominator not in measures):
             continue
+        if name == "calls" and "actions" in measures:
+            continue
         was, now = (_divide(frame, numerator, denominator) for frame in (before, after))
-        if was > 0 and now > 0 and abs(math.log(now / was)) > largest + 1e-9:
-            largest, found = abs(math.log(now / was)), (name, was, now)
+        moved = math.copysign(1.0, excess) * math.log(now / was) if was > 0 and now > 0 else 0.0
+        if moved > largest + 1e-9:
+            largest, found = moved, (name, was, now)
     return found
 
 

@@ -19,6 +19,12 @@ from pipelines.domain.anomaly_cause import Cause, build_cause, printable
 MONEY = pl.Decimal(38, 12)
 MONEY_DIGITS = Decimal("0.000000000001")
 SERIES_KEYS: tuple[str, ...] = ("scope", "feature", "cost_driver", "metric", "currency")
+# The names that a scope's series is about; a null there means cost without that name.
+SCOPE_NAMES: dict[str, tuple[str, ...]] = {
+    "total": (),
+    "feature": ("feature",),
+    "feature_driver": ("feature", "cost_driver"),
+}
 COMPARED_DAYS = 28
 # A restated bill may move the first day of an episode; it stays the same event within this many days.
 SAME_EVENT_DAYS = 3
@@ -40,6 +46,13 @@ ANOMALY_SCHEMA: dict[str, pl.DataType] = {
     "proof": pl.String(),
 }
 MEASURES = ("cost", "actions", "calls", "tokens")
+# A larger change is not told in per cent: against next to nothing the figure says nothing.
+MAXIMUM_SHARE = 10
+RULE_NAMES = {
+    "z": "an unusual day",
+    "three_day_mean": "three unusual days together",
+    "drift": "a slow rise over weeks",
+}
 
 
 def build_daily_series(leaves: pl.DataFrame, metric: str = "effective_cost") -> pl.DataFrame:
@@ -48,9 +61,8 @@ def build_daily_series(leaves: pl.DataFrame, metric: str = "effective_cost") -> 
     `leaves`: charge_date, feature, cost_driver, currency, cost (Decimal), completeness (0…1). A sum is only
     as complete as its least complete part, so that a late source never looks like a fall.
     """
-    levels = {"total": (), "feature": ("feature",), "feature_driver": ("feature", "cost_driver")}
     frames = []
-    for scope, kept in levels.items():
+    for scope, kept in SCOPE_NAMES.items():
         nulls = [
             pl.lit(None, pl.String).alias(name) for name in ("feature", "cost_driver") if name not in kept
         ]
@@ -80,8 +92,8 @@ def build_anomaly_events(
     days. `breakdown`, for causes: charge_date, feature, cost_driver, currency, cost, optionally actions,
     calls, tokens, and any further String columns, which are drilled. `previous` (the same columns) holds
     the events known so far: a known episode keeps its id and detected_at, an open one that is no longer
-    seen comes back as closed. A null in feature or cost_driver of a series means all of them (scope tells)
-    when the breakdown is read.
+    seen comes back as closed. A null in feature or cost_driver means cost without one where the scope is about
+    it (`SCOPE_NAMES`), else all of them.
     """
     settings = settings or AnomalySettings()
     rows = []
@@ -144,14 +156,14 @@ def _find_cause(breakdown: pl.DataFrame | None, key: dict[str, str | None], epis
     if breakdown is None:
         return None
     chosen = breakdown.filter(pl.col("currency") == key["currency"])
-    for name in ("feature", "cost_driver"):
-        if key[name] is not None:
-            chosen = chosen.filter(pl.col(name) == key[name])
+    pinned = _pinned_names(key)
+    for name in pinned:
+        chosen = chosen.filter(pl.col(name).eq_missing(pl.lit(key[name])))
     measures = [name for name in MEASURES if name in chosen.columns]
     dimensions = [
         name
         for name, kind in chosen.schema.items()
-        if kind == pl.String and name != "currency" and key.get(name) is None
+        if kind == pl.String and name != "currency" and name not in pinned
     ]
     days = [alert.day for alert in episode.alerts]
     earlier = (pl.col("charge_date") < episode.started) & (
@@ -161,29 +173,55 @@ def _find_cause(breakdown: pl.DataFrame | None, key: dict[str, str | None], epis
     for is_wanted, count in ((earlier, COMPARED_DAYS), (pl.col("charge_date").is_in(days), len(days))):
         mean_day = [(pl.col(name).cast(pl.Float64).sum() / count).alias(name) for name in measures]
         frames.append(chosen.filter(is_wanted).group_by(dimensions or [pl.lit(0).alias("all")]).agg(mean_day))
-    return build_cause(frames[0], frames[1], dimensions)
+    return build_cause(frames[0], frames[1], dimensions, key["currency"])
+
+
+def _pinned_names(key: dict[str, str | None]) -> tuple[str, ...]:
+    """The names that a series is about: those of its scope; in a scope unknown here, those that it has."""
+    named = tuple(name for name in ("feature", "cost_driver") if key[name] is not None)
+    return SCOPE_NAMES.get(str(key["scope"]), named)
 
 
 def _render_proof(
     key: dict[str, str | None], episode: Episode, expected: Decimal, actual: Decimal, cause: Cause | None
 ) -> str:
-    """One sentence with the numbers, safe to put into JSON and, escaped, into a page."""
-    names = " / ".join(printable(key[name]) for name in ("feature", "cost_driver") if key[name] is not None)
+    """A few words with the numbers, safe to put into JSON and, escaped, into a page. The days stand first."""
     days = len(episode.alerts)
-    span = (
-        f"on {episode.started}"
-        if days == 1
-        else f"on {days} days from {episode.started} to {episode.alerts[-1].day}"
-    )
-    share = f" ({float((actual - expected) / expected):+.0%})" if expected > 0 else ""
+    last = episode.alerts[-1]
+    span = f"On {last.day}" if days == 1 else f"On {days} days from {episode.started} to {last.day}"
     unit = f" {printable(key['currency'])}" if key["currency"] else ""
-    rules = ", ".join(sorted({alert.rule for alert in episode.alerts}))
-    partial = "; a day still arriving counts with what is here" if episode.alerts[-1].is_partial else ""
-    because = f"; {cause.text}, {cause.excess_share:.0%} of the excess" if cause and cause.dimension else ""
-    return (
-        f"{printable(key['metric'])} of {names or 'everything'} {span} was {float(actual):,.2f}{unit} "
-        f"where {float(expected):,.2f}{unit} was usual{share} [{rules}]{partial}{because}."
+    change = float(actual - expected)
+    share = (
+        f" ({change / float(expected):+.0%})" if 0 < abs(change) <= float(expected) * MAXIMUM_SHARE else ""
     )
+    rules = ", ".join(sorted({RULE_NAMES.get(alert.rule, alert.rule) for alert in episode.alerts}))
+    return (
+        f"{span}, {_render_subject(key)} came to {float(actual):,.2f}{unit}, {abs(change):,.2f}{unit}{share} "
+        f"{'more' if change >= 0 else 'less'} than the {float(expected):,.2f}{unit} expected."
+        f"{_render_part(cause)}"
+        f"{' A day still arriving counts with what is here.' if last.is_partial else ''} Seen by {rules}."
+    )
+
+
+def _render_subject(key: dict[str, str | None]) -> str:
+    """What the series is about, such as `cost of chat / inference` or `cost without a feature`."""
+    metric = printable(key["metric"]).replace("_", " ")
+    metric = "cost" if metric == "effective cost" else metric
+    pinned = _pinned_names(key)
+    names = " / ".join(printable(key[name]) for name in pinned if key[name] is not None)
+    missing = " and ".join(f"a {name.replace('_', ' ')}" for name in pinned if key[name] is None)
+    of = f" of {names}" if names else "" if missing else " of everything"
+    return f"{metric}{of}{f' without {missing}' if missing else ''}"
+
+
+def _render_part(cause: Cause | None) -> str:
+    """The sentence about the cause."""
+    if cause is None:
+        return ""
+    if cause.dimension is None:
+        return f" {cause.text[0].upper()}{cause.text[1:]}."
+    share = f"{cause.excess_share:.0%}" if cause.excess_share <= 1.005 else "more than all"
+    return f" Largest part: {cause.text}, {share} of the difference."
 
 
 def _carry_over(events: pl.DataFrame, previous: pl.DataFrame) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from pipelines.warehouse.runner import Build
 if TYPE_CHECKING:
     import polars as pl
 
-OUTLOOK_VERSION = 1
+OUTLOOK_VERSION = 2
 STALE_DAYS = 14
 """Spend that ended longer ago than this is not forecast: the answer would be about a bill that stopped arriving."""
 PARTIAL_COMPLETENESS = 0.5
@@ -69,7 +69,7 @@ LEDGER_SCHEMAS: Mapping[str, pa.Schema] = {
 """What a night may add to the ledger, by kind."""
 
 _DAILY_SQL = """
-select charge_date, feature, cost_driver, team, environment, model, agent, endpoint,
+select charge_date, feature, cost_driver, team, environment, charge_category, model, agent, endpoint,
     reporting_currency as currency,
     cast(sum(effective_cost_reporting) as decimal(38, 12)) as effective_cost,
     cast(sum(billed_cost_reporting) as decimal(38, 12)) as billed_cost,
@@ -213,6 +213,7 @@ def _find_anomalies(
         "cost",
         "calls",
         "tokens",
+        "charge_category",
         "model",
         "agent",
         "endpoint",

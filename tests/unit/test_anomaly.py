@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipelines.domain.anomaly import AnomalySettings, Episode, find_episodes
-from pipelines.domain.anomaly_cause import build_cause, printable
+from pipelines.domain.anomaly_cause import build_cause, printable, render_number
 from pipelines.domain.anomaly_events import (
     ANOMALY_SCHEMA,
     build_anomaly_events,
@@ -258,7 +258,7 @@ def test_the_cause_names_the_value_and_the_ratio() -> None:
     assert cause is not None
     assert (cause.dimension, cause.value, cause.ratio) == ("agent_step", "retry", "calls per action")
     assert cause.excess_share == pytest.approx(1.0)
-    assert cause.text == "agent_step = retry: calls per action 1 -> 12 (x12)"
+    assert cause.text == "agent step retry: calls per action 1 -> 12 (x12)"
 
 
 def test_an_even_rise_blames_nobody() -> None:
@@ -270,6 +270,7 @@ def test_an_even_rise_blames_nobody() -> None:
     assert cause is not None
     assert cause.dimension is None
     assert cause.ratio == "actions"
+    assert cause.text == "no single part stands out, all changed alike: actions 120 -> 360 a day (x3)"
     assert build_cause(before, before, ["agent_step"]) is None
 
 
@@ -296,9 +297,99 @@ def test_events_explain_a_retry_loop_from_the_breakdown() -> None:
     ]
     breakdown = pl.DataFrame(rows, schema=columns, orient="row")
     event = build_anomaly_events(to_daily(values), SEEN_AT, breakdown=breakdown).row(0, named=True)
-    assert event["cause"] == "agent_step = retry <b>: calls per action 1 -> 80 (x80)"
+    assert event["cause"] == "agent step retry <b>: calls per action 1 -> 80 (x80)"
     assert "\n" not in event["proof"]
-    assert "94% of the excess" in event["proof"]
+    assert "94% of the difference" in event["proof"]
+
+
+def price_leaves(cost: float, tokens: int, calls: int = 10, model: str | None = "m") -> pl.DataFrame:
+    """One mean day of one model beside a small steady other one."""
+    rows = [(model, cost, calls, tokens), ("steady", 10.0, 10, 1000)]
+    return pl.DataFrame(rows, schema=["model", "cost", "calls", "tokens"], orient="row")
+
+
+def test_a_ratio_that_fell_explains_no_rise() -> None:
+    cheaper = build_cause(price_leaves(10, 2_000_000), price_leaves(30, 8_000_000, calls=40), ["model"])
+    assert cheaper is not None
+    assert (cheaper.ratio, cheaper.ratio_before, cheaper.ratio_after) == ("calls", 10, 40)
+    only_fell = build_cause(price_leaves(10, 2_000_000), price_leaves(30, 60_000_000, calls=1), ["model"])
+    assert only_fell is not None
+    assert only_fell.ratio == "tokens per call"
+    fall = build_cause(price_leaves(30, 2_000_000), price_leaves(10, 2_000_000), ["model"])
+    assert fall is not None
+    assert fall.ratio == "cost per token"
+
+
+def test_prices_have_a_unit_and_no_power_of_ten() -> None:
+    cause = build_cause(price_leaves(3.7, 1_000_000), price_leaves(7.4, 1_000_000), ["model"], "USD")
+    assert cause is not None
+    assert cause.text == "model m: cost per million tokens 3.7 -> 7.4 USD (x2)"
+    assert [render_number(one) for one in (3.701e-06, 0.00001, 1234567.8, 12.3456)] == [
+        "0.000003701",
+        "0.00001",
+        "1,234,568",
+        "12.35",
+    ]
+    assert render_number(123.4, 2) == "120"
+
+
+def test_a_missing_name_is_not_called_unknown() -> None:
+    cause = build_cause(price_leaves(3, 100, model=None), price_leaves(9, 100, model=None), ["model"])
+    assert cause is not None
+    assert cause.text.startswith("without a model: ")
+
+
+def test_a_credit_is_named_before_what_its_rows_have_in_common() -> None:
+    schema = ["model", "charge_category", "cost"]
+    before = pl.DataFrame([("m", "Usage", 60.0), (None, "Usage", 40.0)], schema=schema, orient="row")
+    credit = pl.DataFrame([(None, "Credit", -59.5)], schema=schema, orient="row")
+    cause = build_cause(before, pl.concat([before, credit]), ["model", "charge_category"])
+    assert cause is not None
+    assert cause.text == "credit"
+
+
+@pytest.mark.parametrize(
+    ("scope", "feature", "driver", "subject"),
+    [
+        ("total", None, None, "cost of everything"),
+        ("feature", None, None, "cost without a feature"),
+        ("feature", "chat", None, "cost of chat"),
+        ("feature_driver", "chat", "inference", "cost of chat / inference"),
+        ("feature_driver", None, "inference", "cost of inference without a feature"),
+    ],
+)
+def test_the_proof_says_what_it_is_about(
+    scope: str, feature: str | None, driver: str | None, subject: str
+) -> None:
+    values = build_values(123)
+    values[120:] *= 3
+    names = (pl.lit(name, pl.String) for name in (scope, feature, driver))
+    columns = ("scope", "feature", "cost_driver")
+    daily = to_daily(values).with_columns(
+        name.alias(column) for name, column in zip(names, columns, strict=True)
+    )
+    proof = build_anomaly_events(daily, SEEN_AT).row(0, named=True)["proof"]
+    assert proof.startswith(f"On 3 days from 2026-05-01 to 2026-05-03, {subject} came to ")
+    assert "USD expected. Seen by an unusual day." in proof
+
+
+def test_cost_without_a_feature_is_explained_by_its_own_rows() -> None:
+    values = build_values(121)
+    values[120] *= 3
+    daily = to_daily(values).with_columns(
+        scope=pl.lit("feature"), feature=pl.lit(None, pl.String), cost_driver=pl.lit(None, pl.String)
+    )
+    rows = []
+    for position, value in enumerate(values):
+        day = START + timedelta(days=position)
+        extra = 200.0 if position == 120 else 0.0
+        rows.append((day, None, "egress", "USD", 10.0 + extra))
+        rows.append((day, None, "inference", "USD", value - 10.0 - extra))
+        rows.append((day, "chat", "inference", "USD", 9000.0 * (1 + (position == 120))))
+    schema = ["charge_date", "feature", "cost_driver", "currency", "cost"]
+    breakdown = pl.DataFrame(rows, schema=schema, orient="row")
+    event = build_anomaly_events(daily, SEEN_AT, breakdown=breakdown).row(0, named=True)
+    assert event["cause"] == "cost driver egress"
 
 
 def test_names_are_made_printable() -> None:
