@@ -11,9 +11,6 @@ IN_DAGSTER_HOME := DAGSTER_HOME=$(CURDIR)/dagster_home
 
 export UV_PYTHON_DOWNLOADS := never
 export DAGSTER_DISABLE_TELEMETRY := 1
-# The sample's key is public: user ids of the sample are made up. Use a secret of your own for real data.
-EVERYCENT_IDENTITY_KEY ?= everycent-public-demo-key-of-the-sample-company
-export EVERYCENT_IDENTITY_KEY
 # Modules are compiled once, also where the shell says otherwise: a night starts three seconds sooner.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -52,6 +52,7 @@ class NightlyResult:
     unchanged: bool  # nothing new was found, so that the release before stays current
     source_faults: tuple[str, ...] = ()
     failed_checks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  # what may distort figures, largest count first
     conservation: tuple[ConservationLine, ...] = ()
     top_lines: tuple[Mapping[str, Any], ...] = ()
     report_path: Path | None = None

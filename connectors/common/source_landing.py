@@ -241,9 +241,15 @@ class SourceLanding:
             rows=rows,
             typed_files=typed,
             billed_totals=dict(facts.billed_totals),
-            invoice_issuers=facts.invoice_issuers,
+            invoice_issuers=facts.invoice_issuers or self._known_issuers(facts),
             billing_account_id=facts.billing_account_id,
         )
+
+    def _known_issuers(self, facts: DeliveryFacts) -> tuple[str | None, ...]:
+        """Who issued this scope before: a bill restated to nothing is still this feed's bill, and no other's."""
+        known = [r for r in self.records if (r.delivery.dataset, r.delivery.scope) == (facts.dataset.name, facts.scope)]
+        named = [r.delivery for r in known if r.delivery.invoice_issuers]
+        return max(named, key=lambda delivery: delivery.delivered_at).invoice_issuers if named else ()
 
     def _typed_before(self, same: list[DeliveryRecord]) -> tuple[TypedFile, ...]:
         return next(r.typed[self.typing_digest] for r in same if self.typing_digest in r.typed)

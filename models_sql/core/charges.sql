@@ -98,6 +98,8 @@ units as (select * from reference.units),
 
 aliases as (select * from staging.model_aliases),
 
+patterns as (select * from reference.model_patterns),
+
 fx_rates as (
     select * from staging.fx_rates
     where to_currency = $reporting_currency
@@ -210,6 +212,45 @@ classified as (
     where rule_candidates.candidate_rank = 1
 ),
 
+named_models as (
+    select
+        providers.provider,
+        classified.model_text
+    from classified
+    inner join signatures on classified.signature_id = signatures.signature_id
+    inner join providers on signatures.provider_text = providers.provider_text
+    where classified.model_text is not null
+    group by providers.provider, classified.model_text
+),
+
+pattern_candidates as (
+    select
+        named_models.provider,
+        named_models.model_text,
+        patterns.model,
+        row_number() over (
+            partition by named_models.provider, named_models.model_text
+            order by patterns.priority, patterns.model
+        ) as candidate_rank
+    from named_models
+    inner join patterns
+        on named_models.provider = patterns.provider
+        and regexp_matches(named_models.model_text, patterns.pattern_1)
+        and (
+            patterns.pattern_2 is null
+            or regexp_matches(named_models.model_text, patterns.pattern_2)
+        )
+        and (
+            patterns.pattern_3 is null
+            or regexp_matches(named_models.model_text, patterns.pattern_3)
+        )
+),
+
+matched_patterns as (
+    select * from pattern_candidates
+    where candidate_rank = 1
+),
+
 fx_ranges as (
     select
         fx_rates.from_currency,
@@ -232,7 +273,7 @@ joined as (
         coalesce(
             classified.service_tier, case when classified.cost_driver = 'inference' then 'standard' end
         ) as service_tier,
-        coalesce(aliases.model, classified.model_alias) as model,
+        coalesce(aliases.model, matched_patterns.model, classified.model_alias) as model,
         deliveries.delivered_at,
         deliveries.watermark_at,
         case
@@ -259,6 +300,9 @@ joined as (
     left join aliases
         on classified.model_alias = aliases.alias
         and (aliases.provider is null or providers.provider = aliases.provider)
+    left join matched_patterns
+        on providers.provider = matched_patterns.provider
+        and classified.model_text = matched_patterns.model_text
     left join units as consumed_units on lower(signed.consumed_unit) = consumed_units.unit
     left join units as priced_units on lower(signed.pricing_unit) = priced_units.unit
     left join deliveries

@@ -1,8 +1,8 @@
 /*
 description: >
     Each budget: spent to date, where its period is expected to land, how much of it has elapsed, and a status in one
-    word. Actual counts days before today; a converted budget is never guessed: it must be in the reporting currency
-    or in the one currency of its charges.
+    word. Actual counts days before today. Where a cost of its scope cannot be told in the budget's currency (neither its
+    own nor the reporting currency, or no rate), actual is unknown and the status says unknown_currency.
 grain: [budget_id, period_start]
 materialized: table
 columns:
@@ -59,27 +59,30 @@ landing as (
         and landings.forecast_made_at = newest.forecast_made_at
 ),
 
-spend as (
+matched as (
     select
         budgets.budget_id,
         budgets.period_start,
         costs.cost_driver,
-        sum(
-            case
-                when budgets.currency = costs.reporting_currency
-                    then case budgets.measure
-                        when 'billed_cost' then costs.billed_cost_reporting
-                        when 'list_cost' then costs.list_cost_reporting
-                        else costs.effective_cost_reporting
-                    end
-                when budgets.currency = costs.billing_currency
-                    then case budgets.measure
-                        when 'billed_cost' then costs.billed_cost
-                        when 'list_cost' then costs.list_cost
-                        else costs.effective_cost
-                    end
-            end
-        ) as actual
+        case budgets.measure
+            when 'billed_cost' then costs.billed_cost
+            when 'list_cost' then costs.list_cost
+            else costs.effective_cost
+        end as own_amount,
+        case
+            when budgets.currency = costs.reporting_currency
+                then case budgets.measure
+                    when 'billed_cost' then costs.billed_cost_reporting
+                    when 'list_cost' then costs.list_cost_reporting
+                    else costs.effective_cost_reporting
+                end
+            when budgets.currency = costs.billing_currency
+                then case budgets.measure
+                    when 'billed_cost' then costs.billed_cost
+                    when 'list_cost' then costs.list_cost
+                    else costs.effective_cost
+                end
+        end as amount
     from budgets
     inner join costs
         on budgets.period_start <= costs.charge_date
@@ -89,7 +92,17 @@ spend as (
         and (budgets.environment is null or budgets.environment = costs.environment)
         and (budgets.cost_driver is null or budgets.cost_driver = costs.cost_driver)
         and (budgets.measure = 'billed_cost' or costs.charge_category <> 'Tax')
-    group by budgets.budget_id, budgets.period_start, costs.cost_driver
+),
+
+spend as (
+    select
+        matched.budget_id,
+        matched.period_start,
+        matched.cost_driver,
+        sum(matched.amount) as actual,
+        count(case when matched.own_amount <> 0 and matched.amount is null then 1 end) as unconverted
+    from matched
+    group by matched.budget_id, matched.period_start, matched.cost_driver
 ),
 
 ranked_drivers as (
@@ -107,6 +120,7 @@ actuals as (
         ranked_drivers.budget_id,
         ranked_drivers.period_start,
         sum(ranked_drivers.actual) as actual,
+        sum(ranked_drivers.unconverted) as unconverted,
         max(case when ranked_drivers.driver_rank = 1 then ranked_drivers.cost_driver end) as top_driver
     from ranked_drivers
     group by ranked_drivers.budget_id, ranked_drivers.period_start
@@ -115,7 +129,11 @@ actuals as (
 judged as (
     select
         budgets.*,
-        coalesce(actuals.actual, cast(0 as decimal(38, 12))) as actual,
+        case
+            when coalesce(actuals.unconverted, 0) > 0 then null
+            else coalesce(actuals.actual, cast(0 as decimal(38, 12)))
+        end as actual,
+        coalesce(actuals.unconverted, 0) > 0 as is_unconverted,
         actuals.top_driver,
         landing.forecast_p10,
         landing.forecast_p50,
@@ -160,6 +178,7 @@ select
     cast(judged.amount - coalesce(judged.forecast_p50, judged.actual) as decimal(38, 12)) as variance,
     case
         when $today < judged.period_start then 'not_started'
+        when judged.is_unconverted then 'unknown_currency'
         when judged.actual > judged.amount then 'over'
         when judged.elapsed_days >= judged.period_days then 'within'
         when judged.forecast_p50 is null then 'no_forecast'

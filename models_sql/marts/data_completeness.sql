@@ -137,6 +137,29 @@ anonymous as (
     group by costs.provider
 ),
 
+known_models as (
+    select
+        prices.provider,
+        prices.model
+    from core.price_models as prices
+    group by prices.provider, prices.model
+),
+
+unread_models as (
+    select
+        charges.provider,
+        charges.billing_currency,
+        count(*) as charges,
+        sum(charges.billed_cost) as billed_cost,
+        min(charges.charge_description) as example
+    from core.charges as charges
+    left join known_models
+        on charges.provider = known_models.provider
+        and charges.model = known_models.model
+    where charges.token_class is not null and known_models.model is null
+    group by charges.provider, charges.billing_currency
+),
+
 overruled as (
     select
         count(distinct tagged.cell_id) as cells,
@@ -318,3 +341,22 @@ select
         as message
 from overruled
 where overruled.cells > 0
+union all
+select
+    'finding' as row_kind,
+    'classification' as source,
+    'charges' as dataset,
+    cast(null as date) as date,
+    cast(null as bigint) as rows,
+    cast(null as decimal(18, 12)) as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    'unknown_billed_model' as finding,
+    cast(unread_models.charges as bigint) as finding_count,
+    'warn' as severity,
+    'Token lines of ' || unread_models.provider || ' whose model the price book does not know, '
+    || cast(cast(unread_models.billed_cost as decimal(38, 2)) as varchar) || ' '
+    || unread_models.billing_currency || ', such as "' || coalesce(unread_models.example, '')
+    || '": logs cannot be matched to them; add a classification rule with model_pattern, or a model alias,'
+    || ' to the config.' as message
+from unread_models

@@ -21,6 +21,7 @@ from pipelines.config.secrets import expand_variables
 from pipelines.config.validation import SEE_DOCS, validate_section
 from pipelines.config.yaml_tree import read_yaml_tree
 
+MINIMUM_KEY_LENGTH = 16
 _MAKE_KEY = "python3 -c 'import secrets; print(secrets.token_hex(32))'"
 
 
@@ -117,8 +118,11 @@ def _read_identity(raw: Any, config: Config | None) -> IdentitySettings | None:
 def _with_key(
     identity: IdentitySettings, variables: Mapping[str, str], problems: list[Problem]
 ) -> IdentitySettings:
-    """Return the section with `key` from the variable that `key_env` names; a problem if there is none."""
-    if not identity.pseudonymise or (identity.key and identity.key.get_secret_value()):
+    """Return the section with `key` from the variable that `key_env` names; a problem if it is missing or weak."""
+    if not identity.pseudonymise:
+        return identity
+    if identity.key and identity.key.get_secret_value():
+        _check_strength(identity.key.get_secret_value(), "identity.key", problems)
         return identity
     key = variables.get(identity.key_env)
     if not key:
@@ -129,7 +133,15 @@ def _with_key(
         )
         problems.append(Problem(("identity",), what, remedy))
         return identity
+    _check_strength(key, identity.key_env, problems)
     return identity.model_copy(update={"key": SecretStr(key)})
+
+
+def _check_strength(key: str, where: str, problems: list[Problem]) -> None:
+    """Refuse a key that could be guessed: whoever guesses it can name every user by trying names."""
+    if len(key) < MINIMUM_KEY_LENGTH:
+        what = f"the key in {where} has {len(key)} characters; it needs {MINIMUM_KEY_LENGTH} or more"
+        problems.append(Problem(("identity",), what, f"Make one with {_MAKE_KEY}."))
 
 
 def _check_duplicate_rows(config: Config, problems: list[Problem]) -> None:

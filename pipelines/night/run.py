@@ -63,6 +63,10 @@ where charge_category <> 'Tax'
 order by effective_cost_reporting desc nulls last, charge_date, service_name, sku_meter, feature, user_id
 limit 10
 """
+_WARNINGS_SQL = """
+select finding, finding_count, message from marts.data_completeness
+where severity = 'warn' order by finding_count desc nulls last, finding, message
+"""
 _ATTRIBUTED_SQL = """
 select billing_currency, cast(sum(billed_cost) as decimal(38, 12)) as total
 from marts.cost_daily where cost_state <> 'estimated' group by billing_currency order by billing_currency
@@ -98,6 +102,8 @@ class Night:
         self._started = time.monotonic()
         self.run_id = self.run_id or new_run_id(self.request.now)
         self._build: Build | None = None
+        identity = self.request.config.identity
+        self._identity = Identity(identity.key_bytes(), identity.pseudonymise)
         self._ledger: list[LedgerFile] = []
         self._stack = ExitStack()
 
@@ -135,7 +141,7 @@ class Night:
         context = LandingContext(
             lake=self.request.home / "lake",
             now=self.request.now,
-            identity=Identity(config.identity.key_bytes(), config.identity.pseudonymise),
+            identity=self._identity,
             tag_keys=config.tags.by_attribution_key(),
             as_of=self.request.as_of,
         )
@@ -163,6 +169,8 @@ class Night:
                 "today": request.today,
                 "reporting_currency": config.reporting_currency,
                 "home": str(request.home.resolve()),
+                "sources": ",".join(sorted(order)),
+                "identity": self._identity.key_id if config.identity.pseudonymise else "none",
             },
             previous=_forget(self._previous, request.since),
             engine=EngineSettings(
@@ -199,8 +207,51 @@ class Night:
 
     @property
     def findings(self) -> list[Finding]:
-        """What is wrong or worth knowing about the sources, in the order they are declared."""
-        return [finding for report in self.reports.values() for finding in report.findings]
+        """What is wrong or worth knowing about the sources, in the order they are declared, and about this run."""
+        return [
+            *(finding for report in self.reports.values() for finding in report.findings),
+            *self._identity_findings(),
+            *self._silent_sources(),
+            *self._gone_sources(),
+        ]
+
+    def _gone_sources(self) -> list[Finding]:
+        """Sources of the release before that the config does not name any more: their cost leaves the release."""
+        known = (self._previous.parameters.get("sources") or "") if self._previous else ""
+        gone = sorted(set(filter(None, known.split(","))) - {source.name for source in self.request.config.sources})
+        return [
+            Finding(
+                name,
+                "config",
+                "source_removed",
+                f"{name}: the config does not name this source any more, so all it delivered is out of the release",
+                Severity.WARN,
+            )
+            for name in gone
+        ]
+
+    def _identity_findings(self) -> list[Finding]:
+        """A new identity key gives every user a new name: history and budgets no longer meet."""
+        known = self._previous.parameters.get("identity") if self._previous else None
+        now = self._identity.key_id if self.request.config.identity.pseudonymise else "none"
+        if known is None or known == now:
+            return []
+        message = (
+            "identity: the key differs from that of the release before, so every user has another id from now on; "
+            "go back to the old key unless that is meant"
+        )
+        return [Finding("identity", "requests", "identity_key_changed", message, Severity.WARN)]
+
+    def _silent_sources(self) -> list[Finding]:
+        """Sources that an as-of run knows nothing of: figures then lack what they say."""
+        silent = [name for name, report in self.reports.items() if not any(d.is_current for d in report.deliveries)]
+        if not self.is_side_run or not silent:
+            return []
+        message = (
+            f"{len(silent)} of {len(self.reports)} sources had delivered nothing by {self.request.as_of}: "
+            f"{', '.join(silent)}; files that state no delivery time count from their time of change"
+        )
+        return [Finding("as_of", "deliveries", "nothing_delivered_by_then", message, Severity.WARN, len(silent))]
 
     def run_model(self, name: str, progress: Progress | None = None) -> ModelResult:
         """Bring one model up to date."""
@@ -300,6 +351,10 @@ class Night:
             is_published=self.is_published,
             unchanged=not self.is_published,
             source_faults=faults,
+            warnings=tuple(
+                f"{row['finding_count']} {row['finding']}: {row['message']}"
+                for row in self.build.fetch(_WARNINGS_SQL).to_pylist()
+            ),
             conservation=self._prove_conservation(),
             top_lines=tuple(self.build.fetch(_TOP_SQL).to_pylist()),
             report_path=self.report_path,

@@ -156,8 +156,21 @@ class ReleaseStore:
                     f"Read it with: everycent query --release {target.name}"
                 )
                 raise PublishError(message)
+            self._commit_current()
             self.point_current(target.name)
         return Release(target.path, is_current=True)
+
+    def _commit_current(self) -> None:
+        """Make the ledger of the release that is left count, if its run died before it could; a release that
+        cannot be read is left as it is, for leaving it is why one rolls back."""
+        from pipelines.warehouse.ledger import recover
+        from pipelines.warehouse.manifest import read_manifest
+
+        try:
+            manifest = read_manifest(self.current().path / MANIFEST_NAME, self.home.resolve())
+        except (PublishError, OSError, ValueError, KeyError):
+            return
+        recover(self.home, manifest)
 
     def point_current(self, name: str) -> None:
         """Swap `current` to the named release in one step. The caller holds the writer lock."""

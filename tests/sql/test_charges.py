@@ -9,6 +9,8 @@ import pytest
 
 from pipelines.config.model import Config
 from pipelines.config.rows import ClassificationRule
+from pipelines.night.reference import build_alias_table
+from tests.sql.harness import MODELS_ROOT
 from tests.sql.small_bill import DAY, SONNET_INPUT, Window, line, run, tokens
 
 EURO = {"billing_currency": "EUR"}
@@ -186,3 +188,27 @@ def test_tokens_of_a_line_are_split_with_its_cost() -> None:
     charges = [tokens("a", "3", 300, hours=72)]
     found = run("core.charge_cells", "billed_cost, billed_quantity", charges=charges)
     assert found == [("1", "100")] * 3
+
+
+@pytest.mark.parametrize(
+    ("provider", "meter", "model", "token_class"),
+    [
+        ("OpenAI", "gpt-4o-2024-08-06, input", "gpt-4o", "uncached_input_tokens"),
+        ("OpenAI", "gpt-4o input tokens", "gpt-4o", "uncached_input_tokens"),
+        ("OpenAI", "gpt-4o-mini-2024-07-18, cached input", "gpt-4o-mini", "cache_read_tokens"),
+        ("OpenAI", "o3 output", "o3", "output_tokens"),
+        ("Anthropic", "Claude Sonnet 4.5 Usage - Input Tokens", "claude-sonnet-4-5", "uncached_input_tokens"),
+        ("Anthropic", "claude-haiku-4-5 prompt caching write", "claude-haiku-4-5", "cache_write_5m_tokens"),
+        ("Anthropic", "Mystery input", None, "uncached_input_tokens"),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_providers_own_bill_names_its_model(
+    provider: str, meter: str, model: str | None, token_class: str
+) -> None:
+    """By the shipped rules, aliases and the price book's own patterns, as a night has them."""
+    folder = MODELS_ROOT / "reference"
+    aliases = build_alias_table(Config(), folder).to_pylist()
+    bill = line(service_provider_name=provider, service_name="API", sku_meter=meter, charge_description=None)
+    found = run("core.charges", "model, token_class", charges=[bill], model_aliases=aliases)
+    assert found == [(model, token_class)]

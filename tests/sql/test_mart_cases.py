@@ -123,10 +123,12 @@ def test_a_billed_budget_counts_the_bill_with_its_tax() -> None:
 
 
 def test_a_budget_in_a_bills_own_currency_takes_that_bill_unconverted() -> None:
-    """The euro line counts as it is billed; the dollar line cannot be compared and is not guessed."""
+    """The euro line counts as it is billed; with a dollar line beside it the sum is unknown, not a part of it."""
     euro = COST | {"billing_currency": "EUR", "effective_cost": "7", "effective_cost_reporting": "8.4"}
-    rows = _budget("2026-11-10", [euro, COST], None, currency="EUR")
+    rows = _budget("2026-11-10", [euro], None, currency="EUR")
     assert_rows("marts.budget_status", rows, [{"actual": "7", "currency": "EUR"}])
+    rows = _budget("2026-11-10", [euro, COST], None, currency="EUR")
+    assert_rows("marts.budget_status", rows, [{"actual": None, "status": "unknown_currency"}])
 
 
 def test_the_newest_forecast_of_a_budget_counts() -> None:

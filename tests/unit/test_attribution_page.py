@@ -34,6 +34,12 @@ RULE_TYPES = {
         "model_pattern": "VARCHAR",
     },
     "reference.bill_providers": {"priority": "BIGINT", "name_pattern": "VARCHAR"},
+    "reference.model_patterns": {
+        "priority": "BIGINT",
+        "pattern_1": "VARCHAR",
+        "pattern_2": "VARCHAR",
+        "pattern_3": "VARCHAR",
+    },
     "reference.units": {"base_unit": "VARCHAR", "multiplier": "BIGINT"},
     "reference.settings": {"coverage_epsilon_ppm": "BIGINT", "loop_min_calls": "BIGINT"},
     "reference.calendar": {"calendar_date": "DATE"},

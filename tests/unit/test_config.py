@@ -187,12 +187,22 @@ def test_no_identity_key_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def test_the_identity_key_comes_from_where_it_is_said(tmp_path: Path) -> None:
-    environment = {"A": "from a", "EVERYCENT_IDENTITY_KEY": "default"}
-    assert load(tmp_path, "identity: {key_env: A}", environment).identity.key_bytes() == b"from a"
-    assert load(tmp_path, 'identity: {key: "${A}"}', environment).identity.key_bytes() == b"from a"
-    assert load(tmp_path, "identity: {key: demo}", {}).identity.key_bytes() == b"demo"
+    environment = {"A": "sixteen from a..", "EVERYCENT_IDENTITY_KEY": "sixteen by default"}
+    assert load(tmp_path, "identity: {key_env: A}", environment).identity.key_bytes() == b"sixteen from a.."
+    assert load(tmp_path, 'identity: {key: "${A}"}', environment).identity.key_bytes() == b"sixteen from a.."
+    assert load(tmp_path, "identity: {key: sixteen in clear}", {}).identity.key_bytes() == b"sixteen in clear"
     assert load(tmp_path, OFF, environment).identity.key_bytes() is None
     assert "variable B is not set" in message_of(tmp_path, 'identity: {key: "${B}"}', environment)
+
+
+def test_a_key_that_could_be_guessed_is_refused(tmp_path: Path) -> None:
+    for message in (
+        message_of(tmp_path, "home: x", {"EVERYCENT_IDENTITY_KEY": "fifteen letters"}),
+        message_of(tmp_path, "identity: {key: short}", {}),
+    ):
+        assert "needs 16 or more" in message
+        assert "short" not in message
+        assert "fifteen" not in message
 
 
 def test_the_key_never_shows(tmp_path: Path) -> None:
@@ -258,7 +268,7 @@ def test_the_page_has_every_key_and_its_example_loads(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
     example = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert example
-    config = load(tmp_path, example[1], {"COMPANY_IDENTITY_KEY": "k"})
+    config = load(tmp_path, example[1], {"COMPANY_IDENTITY_KEY": "k" * 16})
     assert config.prices.overrides[0].price_per_mtok == Decimal("8.50")
     written = yaml.safe_load(example[1])
     assert set(written) == set(Config.model_fields)

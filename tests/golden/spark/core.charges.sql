@@ -21,6 +21,10 @@ WITH source AS (
   SELECT
     *
   FROM staging.model_aliases
+), patterns AS (
+  SELECT
+    *
+  FROM reference.model_patterns
 ), fx_rates AS (
   SELECT
     *
@@ -128,6 +132,45 @@ WITH source AS (
   FROM rule_candidates
   WHERE
     rule_candidates.candidate_rank = 1
+), named_models AS (
+  SELECT
+    providers.provider,
+    classified.model_text
+  FROM classified
+  INNER JOIN signatures
+    ON classified.signature_id = signatures.signature_id
+  INNER JOIN providers
+    ON signatures.provider_text = providers.provider_text
+  WHERE
+    NOT classified.model_text IS NULL
+  GROUP BY
+    providers.provider,
+    classified.model_text
+), pattern_candidates AS (
+  SELECT
+    named_models.provider,
+    named_models.model_text,
+    patterns.model,
+    ROW_NUMBER() OVER (
+      PARTITION BY named_models.provider, named_models.model_text
+      ORDER BY patterns.priority NULLS LAST, patterns.model NULLS LAST
+    ) AS candidate_rank
+  FROM named_models
+  INNER JOIN patterns
+    ON named_models.provider = patterns.provider
+    AND named_models.model_text RLIKE patterns.pattern_1
+    AND (
+      patterns.pattern_2 IS NULL OR named_models.model_text RLIKE patterns.pattern_2
+    )
+    AND (
+      patterns.pattern_3 IS NULL OR named_models.model_text RLIKE patterns.pattern_3
+    )
+), matched_patterns AS (
+  SELECT
+    *
+  FROM pattern_candidates
+  WHERE
+    candidate_rank = 1
 ), fx_ranges AS (
   SELECT
     fx_rates.from_currency,
@@ -147,7 +190,7 @@ WITH source AS (
       classified.service_tier,
       CASE WHEN classified.cost_driver = 'inference' THEN 'standard' END
     ) AS service_tier,
-    COALESCE(aliases.model, classified.model_alias) AS model,
+    COALESCE(aliases.model, matched_patterns.model, classified.model_alias) AS model,
     deliveries.delivered_at,
     deliveries.watermark_at,
     CASE
@@ -177,6 +220,9 @@ WITH source AS (
     AND (
       aliases.provider IS NULL OR providers.provider = aliases.provider
     )
+  LEFT JOIN matched_patterns
+    ON providers.provider = matched_patterns.provider
+    AND classified.model_text = matched_patterns.model_text
   LEFT JOIN units AS consumed_units
     ON LOWER(signed.consumed_unit) = consumed_units.unit
   LEFT JOIN units AS priced_units

@@ -29,31 +29,36 @@ WITH budgets AS (
     ON landings.budget_id = newest.budget_id
     AND landings.period_start = newest.period_start
     AND landings.forecast_made_at = newest.forecast_made_at
-), spend AS (
+), matched AS (
   SELECT
     budgets.budget_id,
     budgets.period_start,
     costs.cost_driver,
-    SUM(
-      CASE
-        WHEN budgets.currency = costs.reporting_currency
-        THEN CASE budgets.measure
-          WHEN 'billed_cost'
-          THEN costs.billed_cost_reporting
-          WHEN 'list_cost'
-          THEN costs.list_cost_reporting
-          ELSE costs.effective_cost_reporting
-        END
-        WHEN budgets.currency = costs.billing_currency
-        THEN CASE budgets.measure
-          WHEN 'billed_cost'
-          THEN costs.billed_cost
-          WHEN 'list_cost'
-          THEN costs.list_cost
-          ELSE costs.effective_cost
-        END
+    CASE budgets.measure
+      WHEN 'billed_cost'
+      THEN costs.billed_cost
+      WHEN 'list_cost'
+      THEN costs.list_cost
+      ELSE costs.effective_cost
+    END AS own_amount,
+    CASE
+      WHEN budgets.currency = costs.reporting_currency
+      THEN CASE budgets.measure
+        WHEN 'billed_cost'
+        THEN costs.billed_cost_reporting
+        WHEN 'list_cost'
+        THEN costs.list_cost_reporting
+        ELSE costs.effective_cost_reporting
       END
-    ) AS actual
+      WHEN budgets.currency = costs.billing_currency
+      THEN CASE budgets.measure
+        WHEN 'billed_cost'
+        THEN costs.billed_cost
+        WHEN 'list_cost'
+        THEN costs.list_cost
+        ELSE costs.effective_cost
+      END
+    END AS amount
   FROM budgets
   INNER JOIN costs
     ON budgets.period_start <= costs.charge_date
@@ -73,10 +78,18 @@ WITH budgets AS (
     AND (
       budgets.measure = 'billed_cost' OR costs.charge_category <> 'Tax'
     )
+), spend AS (
+  SELECT
+    matched.budget_id,
+    matched.period_start,
+    matched.cost_driver,
+    SUM(matched.amount) AS actual,
+    COUNT(CASE WHEN matched.own_amount <> 0 AND matched.amount IS NULL THEN 1 END) AS unconverted
+  FROM matched
   GROUP BY
-    budgets.budget_id,
-    budgets.period_start,
-    costs.cost_driver
+    matched.budget_id,
+    matched.period_start,
+    matched.cost_driver
 ), ranked_drivers AS (
   SELECT
     spend.*,
@@ -90,6 +103,7 @@ WITH budgets AS (
     ranked_drivers.budget_id,
     ranked_drivers.period_start,
     SUM(ranked_drivers.actual) AS actual,
+    SUM(ranked_drivers.unconverted) AS unconverted,
     MAX(CASE WHEN ranked_drivers.driver_rank = 1 THEN ranked_drivers.cost_driver END) AS top_driver
   FROM ranked_drivers
   GROUP BY
@@ -98,7 +112,12 @@ WITH budgets AS (
 ), judged AS (
   SELECT
     budgets.*,
-    COALESCE(actuals.actual, CAST(0 AS DECIMAL(38, 12))) AS actual,
+    CASE
+      WHEN COALESCE(actuals.unconverted, 0) > 0
+      THEN NULL
+      ELSE COALESCE(actuals.actual, CAST(0 AS DECIMAL(38, 12)))
+    END AS actual,
+    COALESCE(actuals.unconverted, 0) > 0 AS is_unconverted,
     actuals.top_driver,
     landing.forecast_p10,
     landing.forecast_p50,
@@ -152,6 +171,8 @@ SELECT
   CASE
     WHEN :today < judged.period_start
     THEN 'not_started'
+    WHEN judged.is_unconverted
+    THEN 'unknown_currency'
     WHEN judged.actual > judged.amount
     THEN 'over'
     WHEN judged.elapsed_days >= judged.period_days

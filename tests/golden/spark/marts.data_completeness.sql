@@ -120,6 +120,29 @@ WITH status AS (
     costs.requests > 0 AND costs.feature IS NULL
   GROUP BY
     costs.provider
+), known_models AS (
+  SELECT
+    prices.provider,
+    prices.model
+  FROM core.price_models AS prices
+  GROUP BY
+    prices.provider,
+    prices.model
+), unread_models AS (
+  SELECT
+    charges.provider,
+    charges.billing_currency,
+    COUNT(*) AS charges,
+    SUM(charges.billed_cost) AS billed_cost,
+    MIN(charges.charge_description) AS example
+  FROM core.charges AS charges
+  LEFT JOIN known_models
+    ON charges.provider = known_models.provider AND charges.model = known_models.model
+  WHERE
+    NOT charges.token_class IS NULL AND known_models.model IS NULL
+  GROUP BY
+    charges.provider,
+    charges.billing_currency
 ), overruled AS (
   SELECT
     COUNT(DISTINCT tagged.cell_id) AS cells,
@@ -298,3 +321,18 @@ SELECT
 FROM overruled
 WHERE
   overruled.cells > 0
+UNION ALL
+SELECT
+  'finding' AS row_kind,
+  'classification' AS source,
+  'charges' AS dataset,
+  CAST(NULL AS DATE) AS date,
+  CAST(NULL AS BIGINT) AS rows,
+  CAST(NULL AS DECIMAL(18, 12)) AS expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  'ok' AS state,
+  'unknown_billed_model' AS finding,
+  CAST(unread_models.charges AS BIGINT) AS finding_count,
+  'warn' AS severity,
+  'Token lines of ' || unread_models.provider || ' whose model the price book does not know, ' || CAST(CAST(unread_models.billed_cost AS DECIMAL(38, 2)) AS STRING) || ' ' || unread_models.billing_currency || ', such as "' || COALESCE(unread_models.example, '') || '": logs cannot be matched to them; add a classification rule with model_pattern, or a model alias,' || ' to the config.' AS message
+FROM unread_models
