@@ -37,6 +37,10 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
             f"billed {exact_text(total['billed_cost'])}   effective {exact_text(total['effective_cost'])}"
         )
         console.print(Text(f"Selected: {figures} {total['billing_currency']}", style="bold"), soft_wrap=True)
+    if not explanation.totals:
+        console.print(
+            Text("No cost was attributed to this trace: its calls logged no tokens.", style="yellow")
+        )
     if explanation.trace:
         _print_trace(explanation.trace, console)
     _print_part("Lines of marts.cost_daily", explanation.lines, _LINE_COLUMNS, console)
@@ -54,7 +58,8 @@ def _print_cell(number: int, count: int, explained: CellExplanation, console: Co
     names = ("charge_date", "provider", "service_name", "model", "token_class", "cost_driver", "traffic_kind")
     console.print(Text(" · ".join(safe_text(cell[name]) for name in names if cell.get(name) is not None)))
     console.print(
-        Text(f"cell_id {safe_text(cell['cell_id'])}   {safe_text(cell['cost_state'])}", style="dim")
+        Text(f"cell_id {safe_text(cell['cell_id'])}   {safe_text(cell['cost_state'])}", style="dim"),
+        soft_wrap=True,
     )
     method, evidence, residual = cell["method_id"], cell["evidence"], cell["residual_reason"]
     console.print(Text(f"method   {safe_text(method)}: {METHOD_WORDS.get(method, 'see core.cells')}"))
@@ -104,6 +109,11 @@ def _print_trace(trace: Row, console: Console) -> None:
         f"{name.replace('_', ' ')} {safe_text(trace[name])}" for name in names if trace.get(name) is not None
     ]
     console.print(Text(f"Trace {safe_text(trace['trace_id'])}: " + " · ".join(facts)))
+    console.print(
+        Text(
+            "What is selected is shared with other traces of the same owners; total cost is this trace's part."
+        )
+    )
 
 
 Column = tuple[str, str, Callable[[Row], Any]]
@@ -138,7 +148,7 @@ _LINE_COLUMNS: list[Column] = [
     ("", "left", _plain("billing_currency")),
 ]
 _CHARGE_COLUMNS: list[Column] = [
-    ("charge", "left", lambda row: str(row["charge_id"])[:12]),
+    ("charge", "whole", _plain("short_id")),
     ("what", "left", lambda row: row.get("charge_description") or row.get("sku_meter")),
     ("rule", "left", _plain("rule_id")),
     ("billed here", "right", _amount("billed_cost")),
@@ -166,7 +176,7 @@ _WEIGHT_COLUMNS: list[Column] = [
 _REQUEST_COLUMNS: list[Column] = [
     ("at", "whole", lambda row: f"{row['started_at']:%m-%d %H:%M:%S}" if row.get("started_at") else None),
     ("request", "left", lambda row: str(row["request_id"])[:16]),
-    ("trace", "left", lambda row: str(row["trace_id"])[:12]),
+    ("trace", "whole", _plain("short_id")),
     ("model", "left", _plain("model")),
     ("for", "left", _owner),
     ("in", "right", _count("uncached_input_tokens")),

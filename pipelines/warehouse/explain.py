@@ -7,12 +7,13 @@ or any figure that is not in the release.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipelines.warehouse.errors import PublishError
+from pipelines.warehouse.explain_ids import ID_NAMES, noun_of, short_ids, whole_id
 from pipelines.warehouse.release import Release, ReleaseStore
 
 if TYPE_CHECKING:
@@ -104,9 +105,11 @@ class Explanation:
 def build_explanation(release: Release, selection: Selection, limit: int) -> Explanation:
     """Read what stands behind a selection; at most `limit` rows of each table, the largest first.
 
-    Raises PublishError when the release holds no such cost.
+    The beginning of an id is enough where only one id begins so. Raises PublishError when the release holds
+    no such id or cost; a trace that cost nothing is still explained.
     """
     with ReleaseStore(release.home).reading(release) as connection:
+        selection = replace(selection, **_whole_ids(connection, release, selection))
         _select_fact_rows(connection, selection)
         totals = _rows(
             connection,
@@ -114,11 +117,8 @@ def build_explanation(release: Release, selection: Selection, limit: int) -> Exp
             "sum(effective_cost) as effective_cost, sum(list_cost) as list_cost "
             "from selected group by all order by all",
         )
-        if not totals:
-            raise PublishError(
-                f"The release {release.name} holds no such cost. See which values there are: everycent query "  # noqa: S608
-                '"select distinct feature, cost_driver from marts.cost_daily"'
-            )
+        if not totals and not selection.trace_id:
+            raise PublishError(_no_such_cost(release.name, selection))
         keys, cell_count = _largest_cells(connection, limit)
         return Explanation(
             release_name=release.name,
@@ -131,9 +131,35 @@ def build_explanation(release: Release, selection: Selection, limit: int) -> Exp
         )
 
 
+def _whole_ids(
+    connection: duckdb.DuckDBPyConnection, release: Release, selection: Selection
+) -> dict[str, str]:
+    given = {name: getattr(selection, name) for name in ID_NAMES if getattr(selection, name)}
+    return {name: whole_id(connection, release.name, name, value) for name, value in given.items()}
+
+
+def _no_such_cost(release_name: str, selection: Selection) -> str:
+    """Say what would help: other values for a dimension, other days for an id that costs nothing there."""
+    names = [name for name in ID_NAMES if getattr(selection, name)]
+    if names and (selection.day or selection.dimensions):
+        noun = noun_of(names[0])
+        return (
+            f"The release {release_name} holds this {noun}, but none of its cost fits the other options; "
+            "leave out --date and the dimensions."
+        )
+    if names:
+        noun = noun_of(names[0])
+        return f"The release {release_name} holds this {noun}, but no cost was attributed through it."
+    return (
+        f"The release {release_name} holds no such cost. See which values there are: everycent query "  # noqa: S608
+        '"select distinct feature, cost_driver from marts.cost_daily"'
+    )
+
+
 def _select_fact_rows(connection: duckdb.DuckDBPyConnection, selection: Selection) -> None:
     """Put the fact rows that the selection means into the temporary table `selected`."""
-    conditions, parameters = ["true"], {}
+    conditions: list[str] = ["true"]
+    parameters: dict[str, Any] = {}
     if selection.day:
         conditions.append("fact.charge_date = $day")
         parameters["day"] = selection.day
@@ -144,6 +170,7 @@ def _select_fact_rows(connection: duckdb.DuckDBPyConnection, selection: Selectio
         else:
             conditions.append(f"{column} = $value_{index}")
             parameters[f"value_{index}"] = value
+    parameters["trace_id"] = selection.trace_id
     for name, condition in _ENTRY_POINTS.items():
         if value := getattr(selection, name):
             conditions.append(condition)
@@ -155,22 +182,49 @@ _ENTRY_POINTS = {
     "cell_id": "fact.cell_id = $cell_id",
     "charge_id": """(fact.charge_date, fact.cell_id) in (
         select (charge_date, cell_id) from core.charge_cells where charge_id = $charge_id)""",
-    "trace_id": """(fact.charge_date, fact.cell_id, fact.owner_id) in (
-        select (cells.charge_date, cells.cell_id, trace_usage.owner_id)
-        from core.trace_usage as trace_usage
-        inner join core.usage_costs as usage_costs
-            on trace_usage.charge_date = usage_costs.charge_date
-            and trace_usage.usage_id = usage_costs.usage_id
-        inner join core.cells as cells
-            on usage_costs.charge_date = cells.charge_date
-            and (usage_costs.pool_key = cells.pool_key
-                or (cells.method_id = 'list_cost'
-                    and usage_costs.provider = cells.provider and usage_costs.model = cells.model))
-        where trace_usage.trace_id = $trace_id)""",
+    "trace_id": """coalesce(fact.residual_reason, 'unpriced') = 'unpriced'
+        and case when cells.method_id in ('tokens', 'list_price')
+            then (fact.charge_date, cells.pool_key, fact.owner_id, coalesce(fact.from_zone, chr(30)),
+                coalesce(fact.to_zone, chr(30))) in (
+                select (used.charge_date, used.pool_key, used.owner_id, used.from_zone, used.to_zone)
+                from trace_pools as used)
+            else (fact.charge_date, fact.owner_id) in (
+                select (used.charge_date, used.owner_id) from trace_owners as used)
+        end""",
 }
 
+# A trace's rows are those that core.trace_costs splits over it. The logs name the trace's owners; a bill's tag
+# may have given the row to another owner (core.tagged_owners), so both count.
 _SELECTED = """
     create or replace temp table selected as
+    with logged as (
+        select distinct costs.charge_date, costs.pool_key, costs.owner_id,
+            coalesce(costs.from_zone, chr(30)) as from_zone, coalesce(costs.to_zone, chr(30)) as to_zone
+        from core.trace_usage as used
+        inner join core.usage_costs as costs
+            on used.charge_date = costs.charge_date and used.usage_id = costs.usage_id
+        where used.trace_id = $trace_id
+            and case costs.token_class
+                when 'uncached_input_tokens' then used.uncached_input_tokens
+                when 'cache_read_tokens' then used.cache_read_tokens
+                when 'cache_write_5m_tokens' then used.cache_write_5m_tokens
+                when 'cache_write_1h_tokens' then used.cache_write_1h_tokens
+                when 'output_tokens' then used.output_tokens
+            end > 0
+    ), trace_pools as (
+        select charge_date, pool_key, owner_id, from_zone, to_zone from logged
+        union
+        select logged.charge_date, logged.pool_key, tagged.owner_id, logged.from_zone, logged.to_zone
+        from logged inner join core.tagged_owners as tagged
+            on logged.charge_date = tagged.charge_date and logged.pool_key = tagged.pool_key
+            and logged.owner_id = tagged.log_owner_id
+    ), trace_owners as (
+        select charge_date, owner_id from logged
+        union
+        select logged.charge_date, tagged.owner_id
+        from logged inner join core.tagged_owners as tagged
+            on logged.charge_date = tagged.charge_date and logged.owner_id = tagged.log_owner_id
+    )
     select fact.*, cells.cost_driver, cells.provider, cells.service_name, cells.model, cells.token_class,
         owners.feature, owners.user_id
     from core.attributed_costs as fact
@@ -209,7 +263,9 @@ def _explain_cell(
     )[0]
     return CellExplanation(
         cell=cell,
-        charges=_part(connection, _CELL_CHARGES, {**limited, "charge_id": charge_id}),
+        charges=_with_short_ids(
+            connection, _part(connection, _CELL_CHARGES, {**limited, "charge_id": charge_id}), "charge_id"
+        ),
         charged=_rows(connection, _SUM_OF.format(relation="core.charge_cells"), parameters)[0],
         attributions=_part(connection, _CELL_ATTRIBUTIONS, limited),
         attributed=_rows(connection, _SUM_OF.format(relation="core.attributed_costs"), parameters)[0],
@@ -255,7 +311,15 @@ _USAGE = """
     from core.usage_costs as usage
     left join core.owners_dim as owners on usage.owner_id = owners.owner_id
     where usage.charge_date = $day and {pool}
-        and usage.owner_id in (select owner_id from selected where charge_date = $day and cell_id = $cell_id)
+        and usage.owner_id in (
+            select owner_id from selected where charge_date = $day and cell_id = $cell_id
+            union all
+            select tagged.log_owner_id from core.tagged_owners as tagged
+            inner join selected
+                on tagged.charge_date = selected.charge_date and tagged.cell_id = selected.cell_id
+                and tagged.owner_id = selected.owner_id
+            where tagged.charge_date = $day and tagged.cell_id = $cell_id
+        )
     order by usage.quantity_tokens desc, usage.usage_id, usage.token_class
     limit $limit
 """
@@ -289,10 +353,17 @@ def _usage_of(connection: duckdb.DuckDBPyConnection, cell: Row, limit: int) -> P
 
 
 _REQUESTS = """
-    with owners as (
-        select distinct selected.charge_date, owners.*
-        from selected inner join core.owners_dim as owners on selected.owner_id = owners.owner_id
+    with log_owners as (
+        select charge_date, owner_id from selected where method_id in ('tokens', 'list_price', 'list_cost')
+        union
+        select selected.charge_date, tagged.log_owner_id
+        from selected inner join core.tagged_owners as tagged
+            on selected.charge_date = tagged.charge_date and selected.cell_id = tagged.cell_id
+            and selected.owner_id = tagged.owner_id
         where selected.method_id in ('tokens', 'list_price', 'list_cost')
+    ), owners as (
+        select log_owners.charge_date, owners.*
+        from log_owners inner join core.owners_dim as owners on log_owners.owner_id = owners.owner_id
     )
     select requests.started_at, requests.request_id, requests.trace_id, requests.provider, requests.model,
         requests.status, requests.feature, requests.user_id, requests.uncached_input_tokens,
@@ -316,7 +387,8 @@ def _largest_requests(connection: duckdb.DuckDBPyConnection, selection: Selectio
     else:
         same_day = "owners.charge_date = requests.charge_date"
         condition = f"exists (select 1 from owners where {same_day} and {_SAME_OWNER})"  # noqa: S608 (constants)
-    return _part(connection, _REQUESTS.format(condition=condition), parameters)
+    part = _part(connection, _REQUESTS.format(condition=condition), parameters)
+    return _with_short_ids(connection, part, "trace_id")
 
 
 def _trace(connection: duckdb.DuckDBPyConnection, trace_id: str | None) -> Row | None:
@@ -324,6 +396,13 @@ def _trace(connection: duckdb.DuckDBPyConnection, trace_id: str | None) -> Row |
         return None
     rows = _rows(connection, "select * from marts.traces where trace_id = $trace_id", {"trace_id": trace_id})
     return rows[0] if rows else None
+
+
+def _with_short_ids(connection: duckdb.DuckDBPyConnection, part: Part, name: str) -> Part:
+    """Add `short_id` to the rows: what a person may paste for the id `name`."""
+    short = short_ids(connection, name, [row[name] for row in part.rows])
+    rows = tuple({**row, "short_id": value} for row, value in zip(part.rows, short, strict=True))
+    return Part(rows, part.count)
 
 
 def _part(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]) -> Part:

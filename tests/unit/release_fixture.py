@@ -52,7 +52,7 @@ TABLES = {
         from (values ('owner-0', null, null), ('owner-1', 'search', 'ann'), ('owner-2', '{HOSTILE_FEATURE}', 'bob'))
             as v(owner_id, feature, user_id)""",
     "core.attributed_costs": f"""
-        select date '{DAY}' as charge_date, cell_id, row_id, owner_id, null as from_zone, null as to_zone,
+        select date '{DAY}' as charge_date, cell_id, row_id, owner_id, cast(null as varchar) as from_zone, cast(null as varchar) as to_zone,
             residual_reason, cast(cost as {_MONEY}) as billed_cost, cast(cost as {_MONEY}) as effective_cost,
             cast(cost as {_MONEY}) as list_cost, 'USD' as billing_currency, requests, 0::bigint as input_tokens,
             tokens as output_tokens, 0::bigint as bytes, method_id, evidence, 'provisional' as cost_state
@@ -66,10 +66,16 @@ TABLES = {
         select date '{DAY}' as charge_date, usage_id, owner_id, 'openai' as provider, 'gpt-x' as model,
             'output_tokens' as token_class, 'standard' as service_tier, 'pool-1' as pool_key,
             quantity as quantity_tokens, cast(quantity as {_MONEY}) / 100 as list_cost, 'USD' as list_cost_currency,
-            null as unpriced_reason, 'price-1' as price_id
+            null as unpriced_reason, 'price-1' as price_id,
+            cast(null as varchar) as from_zone, cast(null as varchar) as to_zone
         from (values ('usage-1', 'owner-1', 675::bigint), ('usage-2', 'owner-2', 225)) as v(usage_id, owner_id, quantity)""",
     "core.trace_usage": f"""
-        select date '{DAY}' as charge_date, 'trace-1' as trace_id, 'usage-1' as usage_id, 'owner-1' as owner_id""",
+        select date '{DAY}' as charge_date, 'trace-1' as trace_id, 'usage-1' as usage_id, 'owner-1' as owner_id,
+            0 as uncached_input_tokens, 0 as cache_read_tokens, 0 as cache_write_5m_tokens,
+            0 as cache_write_1h_tokens, 675 as output_tokens""",
+    "core.tagged_owners": f"""
+        select date '{DAY}' as charge_date, 'cell-9' as cell_id, 'pool-9' as pool_key, 'owner-9' as log_owner_id,
+            'owner-8' as owner_id""",
     "core.physical_weights": """
         select date '2026-11-19' as charge_date, '' as pool_key, '' as weight_id, '' as owner_id, '' as feature,
             '' as endpoint, '' as from_zone, '' as to_zone, '' as residual_reason, 0::bigint as bytes where false""",
@@ -88,7 +94,12 @@ TABLES = {
             as v(feature, cost, requests)""",
     "marts.data_completeness": f"""
         select 'bill' as source, 'charges' as dataset, date '{DAY}' as date, 3::bigint as rows,
-            cast(0.75 as decimal(18, 12)) as expected_share""",
+            cast(0.75 as decimal(18, 12)) as expected_share, null::varchar as finding, null::bigint as finding_count,
+            null::varchar as severity, null::varchar as message
+        union all select 'bill', 'charges', null, null, null, 'new_column', 1, 'info', 'bill: bill: X is new'
+        union all select 'bill', 'charges', null, null, null, 'renamed_column', 2, 'warn', 'bill.csv: column X is new'
+        union all select 'agents', 'requests', null, null, null, 'new_column', 1, 'info', 'Y is new'
+        union all select 'requests', 'requests', date '{DAY}', null, null, 'over_logged', 8, 'warn', 'More than billed'""",
     "staging.source_status": f"""
         select 'bill' as source, 'focus_files' as connector, 'charges' as dataset, 'ok' as state,
             timestamp '{DAY} 22:00:00' as last_delivered_at, date '{DAY}' as last_date, 3::bigint as rows,
