@@ -158,7 +158,8 @@ def query(
 ) -> None:
     """Run one SELECT on a release; nothing can be changed, and nothing else on the machine read.
 
-    Schemas: marts, core, staging. Example: everycent query "select * from marts.cost_daily"
+    Schemas: marts, core, staging. Example: everycent query "select * from marts.cost_daily".
+    "show tables" lists all tables with what they mean.
     """
     from pipelines.terminal.query_output import write_query
 
@@ -168,14 +169,20 @@ def query(
 
 @app.command(epilog=EXIT_CODES)
 def sources(config: ConfigOption = None, home: HomeOption = None, release: ReleaseOption = None) -> None:
-    """Show each source: what is configured, how fresh and complete it is, and what is wrong with it."""
+    """Show each source: what is configured, how fresh it is, its rows against the usual, and what is wrong.
+
+    Ends with 2 when a source is at fault, also when all else is well; warnings end with 0.
+    """
     from pipelines.source_overview import read_source_overview
     from pipelines.terminal.console import output_console
     from pipelines.terminal.source_tables import print_sources
 
     settings = read_config_if_any(config, home)
     chosen = choose_release_if_any(config, home, release)
-    print_sources(read_source_overview(settings, chosen), output_console())
+    overview = read_source_overview(settings, chosen)
+    print_sources(overview, output_console())
+    if overview.is_at_fault:
+        raise typer.Exit(int(ExitCode.SOURCE_AT_FAULT))
 
 
 @app.command(epilog=EXIT_CODES)
@@ -201,9 +208,15 @@ def explain(
     residual: Annotated[
         str | None, typer.Option(help="Residual reason, such as no_owner; 'none' for owned.")
     ] = None,
-    charge_id: Annotated[str | None, typer.Option(help="Start from this bill line.")] = None,
-    cell_id: Annotated[str | None, typer.Option(help="Start from this cell.")] = None,
-    trace_id: Annotated[str | None, typer.Option(help="Start from this trace.")] = None,
+    charge_id: Annotated[
+        str | None, typer.Option(help="Start from this bill line; the id's beginning is enough.")
+    ] = None,
+    cell_id: Annotated[
+        str | None, typer.Option(help="Start from this cell; the beginning is enough.")
+    ] = None,
+    trace_id: Annotated[
+        str | None, typer.Option(help="Start from this trace; the beginning is enough.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, metavar="ROWS", help="Most rows of each table.")] = 5,
 ) -> None:
     """Show where a cost comes from: the line, its cells, the bill lines and the requests behind them.

@@ -37,8 +37,13 @@ _STATUS = """
     order by status.source, status.dataset
 """
 _FINDINGS = """
-    select source, dataset, severity, kind, message, finding_count from staging.findings
-    order by case severity when 'fault' then 0 when 'warn' then 1 else 2 end, source, dataset, kind, message
+    with findings as (
+        select source, dataset, severity, finding as kind, message, finding_count, date as finding_date,
+            case severity when 'fault' then 0 when 'warn' then 1 else 2 end as urgency
+        from marts.data_completeness where finding is not null
+    )
+    select source, dataset, severity, kind, message, finding_count, finding_date from findings
+    order by min(urgency) over (partition by source), source, urgency, dataset, kind, message
 """
 
 
@@ -60,11 +65,17 @@ class SourceState:
 
 @dataclass(frozen=True)
 class SourceOverview:
-    """All sources, and what was found wrong with them, faults first."""
+    """All sources, and what was found wrong: grouped by source, the source with the worst first."""
 
     release_name: str | None
     states: tuple[SourceState, ...]
     findings: tuple[Mapping[str, Any], ...]
+
+    @property
+    def is_at_fault(self) -> bool:
+        """True when a source delivered something that could not be used."""
+        states = any(state.state.startswith("fault") for state in self.states)
+        return states or any(finding["severity"] == "fault" for finding in self.findings)
 
 
 def read_source_overview(settings: Config | None, release: Release | None) -> SourceOverview:

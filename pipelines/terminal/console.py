@@ -19,6 +19,7 @@ from rich.text import Text
 from pipelines.warehouse.result_files import render_plain
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_DOUBLED_NAME = re.compile(r"^([^\s:]+: )\1+")
 _SHORTEST_PIPE_WIDTH = 100
 
 
@@ -42,6 +43,11 @@ def _console(*, is_error: bool) -> Console:
 def safe_text(value: Any) -> str:
     """Return a value as one line of text that cannot move the cursor or turn the reading direction."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", render_plain(value))
+
+
+def sentence_text(sentence: str) -> str:
+    """Return a finding's sentence as safe text, the name it begins with ("bill: bill: …") only once."""
+    return safe_text(_DOUBLED_NAME.sub(r"\1", sentence))
 
 
 def money_text(amount: Decimal | None, places: int = 2) -> str:
