@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.results import ConservationLine, NightlyResult
-from pipelines.terminal.console import count_text, exact_text, money_text, safe_text, table_of
+from pipelines.terminal.console import count_text, exact_text, money_text, safe_text, sentence_text, table_of
 
 _WIDE = 120
+_MOST_WARNINGS = 8
 _VERDICTS = {
     0: ("✓", "green", "Everything is published."),
     1: ("✗", "red", "Nothing was published."),
@@ -33,6 +34,7 @@ def print_nightly(result: NightlyResult, console: Console) -> None:
     _print_list("Failed checks", result.failed_checks, "red", console)
     _print_list("Sources at fault", result.source_faults, "yellow", console)
     _print_verdict(result, console)
+    _print_warnings(result.warnings, console)
     _print_place("Release", result.release_path, console)
     _print_place("Report", result.report_path, console)
     if result.report_problem:
@@ -94,7 +96,7 @@ def _print_list(title: str, sentences: tuple[str, ...], style: str, console: Con
         return
     console.print(Text(title, style=f"bold {style}"))
     for sentence in sentences:
-        console.print(Padding(Text(safe_text(sentence)), (0, 0, 0, 2)))
+        console.print(Padding(Text(sentence_text(sentence)), (0, 0, 0, 2)))
     console.print()
 
 
@@ -103,6 +105,15 @@ def _print_verdict(result: NightlyResult, console: Console) -> None:
     if result.unchanged and result.exit_code == 0:
         words = "Nothing new; the release before stays current."
     console.print(Text.assemble((f"{mark} {words}", f"bold {style}"), f"  {result.seconds:.1f} s"))
+
+
+def _print_warnings(warnings: tuple[str, ...], console: Console) -> None:
+    """Print one line a warning, cut at the terminal's width: `everycent sources` has them in full."""
+    for sentence in warnings[:_MOST_WARNINGS]:
+        line = Text.assemble(("! ", "yellow"), sentence_text(sentence))
+        console.print(line, no_wrap=True, overflow="ellipsis")
+    if len(warnings) > _MOST_WARNINGS:
+        console.print(f"  and {len(warnings) - _MOST_WARNINGS} more: everycent sources")
 
 
 def _print_place(label: str, path: object, console: Console) -> None:
