@@ -82,7 +82,9 @@ def _write(result: QueryResult, chosen: str, limit: int | None, stream: Any) -> 
 def _print_table(result: QueryResult, limit: int) -> None:
     rows = list(islice(result.rows(batch_size=limit + 1), limit + 1))
     console = output_console()
-    if _natural_width(result.columns, rows[:limit]) <= console.width or not rows:
+    if not rows:
+        console.print(Text(f"0 rows; the columns: {', '.join(map(safe_text, result.columns))}"))
+    elif _natural_width(result.columns, rows[:limit]) <= console.width:
         sides = ["right" if kind.upper().startswith(_NUMBERS) else "left" for kind in result.types]
         console.print(table_of(list(zip(result.columns, sides, strict=True)), rows[:limit]))
     else:

@@ -53,7 +53,7 @@ def run_query(release: Release, sql: str, parameters: Sequence[object] = ()) -> 
     with tempfile.TemporaryDirectory(prefix="everycent-query-") as spill_folder:
         connection = _guarded_connection(release, Path(spill_folder))
         try:
-            statement = _only_select(connection, sql)
+            statement = _only_select(connection, _TABLES if _is_show_tables(sql) else sql)
             try:
                 connection.execute(statement, list(parameters) or None)
                 description = connection.description or []
@@ -124,6 +124,22 @@ def _only_select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Stat
             f"Only a SELECT is accepted, but this is {kind}. A release never changes; nothing was run."
         )
     return statement
+
+
+_TABLES = f"""
+    select * from (
+        select schema_name as schema, view_name as name, comment from duckdb_views()
+        where database_name = '{CATALOGUE_ALIAS}' and not internal
+        union all
+        select schema_name, table_name, comment from duckdb_tables()
+        where database_name = '{CATALOGUE_ALIAS}'
+    ) order by schema <> 'marts', schema, name
+"""  # noqa: S608 (our own constant)
+
+
+def _is_show_tables(sql: str) -> bool:
+    """True for `show tables` in any form: the engine would list only its empty schema main."""
+    return sql.strip().rstrip("; ").lower().split() in (["show", "tables"], ["show", "all", "tables"])
 
 
 def _first_word(sql: str) -> str:
