@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -20,10 +22,10 @@ from rich.console import Console
 from pipelines import arguments, cli
 from pipelines.progress import PlainProgress
 from pipelines.results import ConservationLine, ExitCode, NightlyResult
-from pipelines.terminal.console import exact_text, money_text, safe_text
+from pipelines.terminal.console import exact_text, money_text, safe_text, sentence_text
 from pipelines.terminal.nightly_summary import print_nightly
 from tests.conftest import ROOT
-from tests.unit.release_fixture import FIRST, HOSTILE_FEATURE, SECOND, THIRD, build_home
+from tests.unit.release_fixture import DAY, FIRST, HOSTILE_FEATURE, SECOND, THIRD, build_home
 
 HEAVY = ("dagster", "polars", "pyarrow", "sqlglot", "altair", "duckdb", "numpy", "pydantic", "statsforecast")
 
@@ -42,6 +44,13 @@ def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EVERYCENT_DEBUG", raising=False)
     monkeypatch.delenv("EVERYCENT_IDENTITY_KEY", raising=False)
     monkeypatch.setenv("COLUMNS", "100")
+
+
+def rewrite(home: Path, relation: str, select: str) -> None:
+    """Replace the file of a relation by a SELECT from `whole`, which is what it held."""
+    file = home / "warehouse" / "tables" / relation / "all" / "0123.parquet"
+    duckdb.sql(f"copy (with whole as (select * from '{file}') {select}) to '{file}.new' (format parquet)")
+    os.replace(f"{file}.new", file)
 
 
 def everycent(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -253,6 +262,41 @@ def test_sources_joins_config_and_release(
     assert "nothing landed yet" in capsys.readouterr().out
 
 
+def test_sources_shows_every_finding_below_its_source_the_worst_first(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["sources", "--home", str(home)]) == 0
+    shown = capsys.readouterr().out
+    parts = [
+        "vs usual",
+        "\nbill\n",
+        "warn  charges renamed_column",
+        "info  charges new_column",
+        "        X is new",
+    ]
+    parts += ["\nrequests\n", f"warn  requests over_logged ×8, newest {DAY}", "\nagents\n", "Y is new"]
+    positions = [shown.find(part) for part in parts]
+    assert -1 not in positions
+    assert positions == sorted(positions)
+    assert "bill: X" not in shown
+
+
+@pytest.mark.parametrize(
+    ("relation", "select"),
+    [
+        ("marts.data_completeness", "* replace (if(severity = 'warn', 'fault', severity) as severity)"),
+        ("staging.source_status", "* replace ('fault' as state)"),
+    ],
+)
+def test_sources_ends_with_2_when_one_is_at_fault(
+    tmp_path: Path, relation: str, select: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = build_home(tmp_path / "own")
+    rewrite(own, relation, f"select {select} from whole")
+    assert cli.run(["sources", "--home", str(own)]) == 2
+    assert "fault" in capsys.readouterr().out
+
+
 def test_releases_and_rollback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = build_home(tmp_path / "own")
     assert cli.run(["rollback", "--home", str(own)]) == 0
@@ -311,14 +355,69 @@ def test_explain_starts_from_a_bill_line_a_cell_or_a_trace(
     assert "no such cost" in capsys.readouterr().err
 
 
+def test_explain_follows_a_trace_to_the_owner_that_a_tag_of_the_bill_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = build_home(tmp_path / "own")
+    renamed = "if(owner_id = 'owner-1', 'owner-9', owner_id)"
+    rewrite(own, "core.attributed_costs", f"select * replace ({renamed} as owner_id) from whole")
+    assert cli.run(["explain", "--home", str(own), "--trace-id", "trace-1"]) == 0
+    assert "No cost was attributed" in capsys.readouterr().out
+    tag = "'cell-1' as cell_id, 'pool-1' as pool_key, 'owner-1' as log_owner_id, 'owner-9' as owner_id"
+    rewrite(own, "core.tagged_owners", f"select charge_date, {tag} from whole")
+    assert cli.run(["explain", "--home", str(own), "--trace-id", "trace-1"]) == 0
+    shown = capsys.readouterr().out
+    assert "Selected: billed 6.75 " in shown
+    assert "request-1" in shown
+    assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-1"]) == 0
+    assert "request-1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "sentence"),
+    [
+        ("--trace-id", "nope", "holds no trace whose id is or begins with 'nope'"),
+        ("--cell-id", "nope", "from core.cells"),
+        ("--charge-id", "nope", "from core.charges"),
+        ("--charge-id", "line", "3 bill lines of the release"),
+        ("--cell-id", "cell", "(cell-1, cell-2). Give more of it."),
+    ],
+)
+def test_explain_says_what_fits_the_id_asked_for(
+    home: Path, option: str, given: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["explain", "--home", str(home), option, given]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_every_hint_of_explain_is_a_query_that_runs(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--charge-id", "--cell-id"):
+        assert cli.run(["explain", "--home", str(home), option, "nope"]) == 1
+        hint = re.search(r'everycent query "(.+)"', capsys.readouterr().err)
+        assert hint is not None
+        assert cli.run(["query", hint[1], "--home", str(home)]) == 0
+
+
+def test_explain_takes_the_ids_that_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = build_home(tmp_path / "own")
+    longer = "case charge_id when 'line-3' then 'b' || repeat('0', 31) else repeat('a', 32) || right(charge_id, 2) end"
+    for relation in ("core.charges", "core.charge_cells"):
+        rewrite(own, relation, f"select * replace ({longer} as charge_id) from whole")
+    assert cli.run(["explain", "--home", str(own), "--date", DAY]) == 0
+    printed = set(re.findall(r"^ (a{8}\S*|b0\S*)", capsys.readouterr().out, re.MULTILINE))
+    assert printed == {"a" * 32 + "-1", "a" * 32 + "-2", "b" + "0" * 11}
+    for charge_id in printed:
+        assert cli.run(["explain", "--home", str(own), "--charge-id", charge_id]) == 0
+        assert charge_id in capsys.readouterr().out
+    assert cli.run(["explain", "--home", str(own), "--charge-id", "aaaa"]) == 1
+    assert "2 bill lines" in capsys.readouterr().err
+    assert cli.run(["explain", "--home", str(own), "--charge-id", "b0", "--date", "2026-11-01"]) == 1
+    assert "leave out --date" in capsys.readouterr().err
+
+
 def test_explain_shows_a_side_that_does_not_close(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = build_home(tmp_path / "own")
-    file = own / "warehouse" / "tables" / "core.charge_cells" / "all" / "0123.parquet"
-    duckdb.sql(
-        f"copy (select * replace (billed_cost + 1 as billed_cost) from '{file}') "
-        f"to '{file}.new' (format parquet)"
-    )
-    os.replace(f"{file}.new", file)
+    rewrite(own, "core.charge_cells", "select * replace (billed_cost + 1 as billed_cost) from whole")
     assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-2"]) == 0
     assert "✗ open" in capsys.readouterr().out
 
@@ -376,6 +475,46 @@ def test_the_summary_fits_the_terminal(width: int) -> None:
         assert part in shown
     assert max(len(line) for line in shown.splitlines()) <= width
     assert "(unlogged" in shown
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_summary_prints_a_line_a_warning_and_counts_the_rest(width: int) -> None:
+    warnings = tuple(f"{number} over_logged: {'long ' * 40}" for number in range(11, 0, -1))
+    console = Console(width=width, file=io.StringIO(), highlight=False)
+    print_nightly(replace(RESULT, warnings=warnings), console)
+    shown = console.file.getvalue().splitlines()
+    verdict = next(index for index, line in enumerate(shown) if "Published, with a source at fault." in line)
+    words = [line.split(":")[0] for line in shown[verdict + 1 : verdict + 9]]
+    assert words == [f"! {number} over_logged" for number in range(11, 3, -1)]
+    assert shown[verdict + 9] == "  and 3 more: everycent sources"
+    assert max(map(len, shown)) <= width
+
+
+def test_a_fault_names_its_source_once() -> None:
+    console = Console(width=100, file=io.StringIO(), highlight=False)
+    fault = "bill: bill: /data does not exist; create it"
+    print_nightly(replace(RESULT, source_faults=(fault,)), console)
+    assert "  bill: /data does not exist" in console.file.getvalue()
+    assert sentence_text("bill: bills: x") == "bill: bills: x"
+
+
+def test_no_rows_name_the_columns(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    columns = [f"a_rather_long_name_{number}" for number in range(9)]
+    sql = "select " + ", ".join(f"1 as {column}" for column in columns) + " where false"
+    assert cli.run(["query", sql, "--home", str(home)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("0 rows")
+    assert all(column in shown for column in columns)
+
+
+@pytest.mark.parametrize("sql", ["show tables", "SHOW ALL TABLES ;"])
+def test_show_tables_lists_the_release(home: Path, sql: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["query", sql, "--home", str(home), "--format", "csv"]) == 0
+    rows = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert rows[0] == ["schema", "name", "comment"]
+    assert ["marts", "cost_daily", "Cost per day"] in rows
+    assert ["core", "cells", ""] in rows
+    assert ["marts", "release_name", ""] in rows
 
 
 def test_a_row_too_wide_for_the_terminal_becomes_a_block(
