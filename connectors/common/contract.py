@@ -66,6 +66,7 @@ class Delivery:
     billed_totals: Mapping[str, Decimal] = field(default_factory=dict)  # currency → Σ billed_cost (charges only)
     invoice_issuers: tuple[str | None, ...] = ()  # charges only: who issued, for the bill of record
     billing_account_id: str | None = None
+    file_sha256: str | None = None  # of the one file it came from; None for bills and for several files
     is_current: bool = False
 
 

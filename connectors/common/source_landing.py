@@ -226,7 +226,12 @@ class SourceLanding:
         known, copies = set_aside_copies(mark_current(ordered, self.context.as_of))
         remembered = [finding for r in known if r.delivery.is_current for finding in r.findings]
         findings = tuple(dict.fromkeys([*self._findings, *copies, *remembered]))
-        deliveries = tuple(r.delivery for r in known)
+        deliveries = tuple(
+            replace(r.delivery, file_sha256=r.artifacts[0].sha256)
+            if len(r.artifacts) == 1 and r.delivery.period is None
+            else r.delivery
+            for r in known
+        )
         return SourceReport(self.source, self.settings.connector, deliveries, findings)
 
     def _build_delivery(self, facts: DeliveryFacts, rows: int, typed: tuple[TypedFile, ...]) -> Delivery:

@@ -22,6 +22,7 @@ from connectors.common.contract import ConnectorError, Finding, LandingContext, 
 from connectors.common.identity import Identity
 from connectors.common.registry import land
 from connectors.common.settings import SourceSettings
+from connectors.common.shared_files import set_aside_shared_files
 from pipelines.config.model import Config
 from pipelines.night.inputs import (
     billed_totals,
@@ -159,6 +160,7 @@ class Night:
         request, config = self.request, self.request.config
         order = [source.name for source in config.sources]
         resolved = resolve_bill_of_record([self.reports[name] for name in order], order)
+        resolved = set_aside_shared_files(resolved, order)
         self.reports = {report.name: report for report in resolved}
         self._build = Build(
             home=request.home,
