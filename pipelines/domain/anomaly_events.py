@@ -192,7 +192,9 @@ def _render_proof(
     unit = f" {printable(key['currency'])}" if key["currency"] else ""
     change = float(actual - expected)
     share = (
-        f" ({change / float(expected):+.0%})" if 0 < abs(change) <= float(expected) * MAXIMUM_SHARE else ""
+        f" ({abs(change) / float(expected):.0%})"
+        if 0 < abs(change) <= float(expected) * MAXIMUM_SHARE
+        else ""
     )
     rules = ", ".join(sorted({RULE_NAMES.get(alert.rule, alert.rule) for alert in episode.alerts}))
     return (

@@ -24,22 +24,32 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class Comparison:
-    """The week's days that hold data, and the same weekdays of the week before."""
+    """The week's days that hold data; of them those that also held data a week before; those days."""
 
     this_week: tuple[date, ...]
+    same_days: tuple[date, ...]
     last_week: tuple[date, ...]
 
     @classmethod
-    def of(cls, days: tuple[Day, ...]) -> Comparison:
-        """Return the comparison for the days of a week; all seven days when none of them holds data."""
-        held = tuple(day.charge_date for day in days if day.state is not DayState.NO_DATA)
-        held = held or tuple(day.charge_date for day in days)
-        return cls(held, tuple(day - timedelta(days=7) for day in held))
+    def of(cls, days: tuple[Day, ...], days_before: tuple[Day, ...]) -> Comparison:
+        """Return the comparison of a week's days with those of the week before, in both directions."""
+        held = _days_with_data(days)
+        before = _days_with_data(days_before)
+        same = tuple(day for day in held if day - timedelta(days=7) in before)
+        return cls(held, same, tuple(day - timedelta(days=7) for day in same))
 
     @property
     def parameters(self) -> dict[str, list[date]]:
-        """The two lists as query parameters."""
-        return {"this_days": list(self.this_week), "last_days": list(self.last_week)}
+        """The three lists as query parameters."""
+        return {
+            "this_days": list(self.this_week),
+            "same_days": list(self.same_days),
+            "last_days": list(self.last_week),
+        }
+
+
+def _days_with_data(days: tuple[Day, ...]) -> tuple[date, ...]:
+    return tuple(day.charge_date for day in days if day.state is not DayState.NO_DATA)
 
 
 def build_costs_table(connection: duckdb.DuckDBPyConnection, start: date, end: date) -> None:
@@ -106,6 +116,15 @@ def _build_day(day: date, row: tuple | None) -> Day:
     return Day(day, cost, estimated_cost, state)
 
 
+def read_known_days(connection: duckdb.DuckDBPyConnection, today: date) -> tuple[date, date] | None:
+    """Return the first and last day before `today` with any cost in the release; None without one."""
+    first, last = connection.execute(
+        "select min(charge_date), max(charge_date) from marts.cost_daily where charge_date < $today",
+        {"today": today},
+    ).fetchone() or (None, None)
+    return None if first is None or last is None else (first, last)
+
+
 def read_last_data_day(connection: duckdb.DuckDBPyConnection, before: date | None) -> date | None:
     """Return the last day with any cost, in the whole window or before the day given."""
     row = connection.execute(
@@ -130,16 +149,17 @@ def read_total(connection: duckdb.DuckDBPyConnection, compared: Comparison, week
         """
         select
             sum(cost) filter (list_contains($this_days, charge_date)),
+            sum(cost) filter (list_contains($same_days, charge_date)),
             sum(cost) filter (list_contains($last_days, charge_date))
         from costs
         where not is_tax
         """,
         compared.parameters,
-    ).fetchone() or (None, None)
+    ).fetchone() or (None, None, None)
     daily = connection.execute(
         "select charge_date, sum(cost) from costs where not is_tax group by 1"
     ).fetchall()
-    return Change("total", None, row[0], row[1], 0, _build_history(dict(daily), week))
+    return Change("total", None, row[0], row[1], row[2], 0, _build_history(dict(daily), week))
 
 
 def read_changes(
@@ -154,6 +174,7 @@ def read_changes(
             select
                 {key} as key,
                 sum(cost) filter (list_contains($this_days, charge_date)) as this_week,
+                sum(cost) filter (list_contains($same_days, charge_date)) as same_days,
                 sum(cost) filter (list_contains($last_days, charge_date)) as last_week
             from costs
             where not is_tax
@@ -173,6 +194,7 @@ def read_changes(
             case when key is null then 'none' when position <= $top then 'key' else 'rest' end as kind,
             case when position <= $top then key end as shown_key,
             sum(this_week),
+            sum(same_days),
             sum(last_week),
             count(*),
             min(position)
@@ -185,8 +207,8 @@ def read_changes(
     shown = [row[1] for row in rows if row[1] is not None]
     histories = _read_histories(connection, key, shown, week)
     return tuple(
-        Change(kind, name, this_week, last_week, count, histories.get(name, ()) if name is not None else ())
-        for kind, name, this_week, last_week, count, _ in rows
+        Change(kind, name, *costs, count, histories.get(name, ()) if name is not None else ())
+        for kind, name, *costs, count, _ in rows
     )
 
 
@@ -280,6 +302,6 @@ def read_unconverted(connection: duckdb.DuckDBPyConnection, compared: Comparison
         having this_week is not null or last_week is not null
         order by billing_currency
         """,
-        compared.parameters,
+        {"this_days": list(compared.this_week), "last_days": list(compared.last_week)},
     ).fetchall()
     return tuple(Unconverted(*row) for row in rows)

@@ -100,12 +100,30 @@ def read_weekly_data(
         try:
             day = today or as_of.date()
             week = Week.parse(week_name) if week_name else choose_week(connection, day)
+            if week_name:
+                _check_week(connection, week, day)
             return _read_week(connection, Window(week, as_of, day))
         except duckdb.Error as error:
             raise WeeklyReportError(
                 f"Weekly report: the release {release_db} does not answer: {error}. "
                 "Its marts may be of another version: publish again with `everycent nightly`."
             ) from error
+
+
+def _check_week(connection: duckdb.DuckDBPyConnection, week: Week, today: date) -> None:
+    """Raise WeeklyReportError for a week before the first or after the last day with cost."""
+    known = cost_queries.read_known_days(connection, today)
+    if known is None:
+        raise WeeklyReportError(
+            f"Weekly report: no cost is known for {week.name}, nor for any other day before {today}. "
+            "Add sources to the config and run `everycent nightly`."
+        )
+    first, last = (Week.containing(day) for day in known)
+    if not first <= week <= last:
+        raise WeeklyReportError(
+            f"Weekly report: no cost is known for {week.name} ({week.start} to {week.last_day}). "
+            f"There is data from {first.name} to {last.name} ({known[0]} to {known[1]}): name one of these weeks."
+        )
 
 
 def _choose_reference_day(connection: duckdb.DuckDBPyConnection, week: Week) -> date:
@@ -119,13 +137,15 @@ def _read_week(connection: duckdb.DuckDBPyConnection, window: Window) -> WeeklyD
     week = window.week
     cost_queries.build_costs_table(connection, window.start, window.end)
     days = cost_queries.read_days(connection, week)
-    compared = cost_queries.Comparison.of(days)
+    days_before = cost_queries.read_days(connection, Week(week.start - timedelta(days=7)))
+    compared = cost_queries.Comparison.of(days, days_before)
     features = cost_queries.read_changes(connection, "feature", compared, week)
     shown = tuple(change.key for change in features if change.key is not None)[: cost_queries.CHART_FEATURES]
     reference_day = _choose_reference_day(connection, week)
     currency = cost_queries.read_reporting_currency(connection)
     return WeeklyData(
         week=week,
+        business_day=window.today,
         reporting_currency=currency,
         days=days,
         compared_days=compared.last_week,

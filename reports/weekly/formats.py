@@ -117,6 +117,15 @@ def format_day(day: date | None, with_year: bool = False) -> str:
     return f"{text}\u00a0{day.year}" if with_year else text
 
 
+def format_days(first: date, last: date) -> str:
+    """Format a span of days as `11–16 Nov`, `30 Oct – 2 Nov` or, for one day, `16 Nov`."""
+    if first == last:
+        return format_day(first)
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{format_day(last)}"
+    return f"{format_day(first)} – {format_day(last)}"
+
+
 def format_weekday(day: date) -> str:
     """Format a day's weekday as three letters."""
     return ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[day.weekday()]

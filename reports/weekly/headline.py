@@ -70,6 +70,15 @@ class Headline:
     month_end: MonthEnd | None
     riskiest: Budget | None  # the active top-level budget most likely to be overrun
     daily_budgets: tuple[DailyBudget, ...]
+    assumed: AssumedAnomalies | None  # what the forecast takes for the new normal
+
+
+@dataclass(frozen=True)
+class AssumedAnomalies:
+    """Open anomalies that the forecast was made with; `per_day` None where it is not known what they add."""
+
+    count: int
+    per_day: Decimal | None
 
 
 def build_headline(data: WeeklyData) -> Headline:
@@ -84,7 +93,27 @@ def build_headline(data: WeeklyData) -> Headline:
         month_end=_build_month_end(data, active, reference),
         riskiest=min(risky, key=lambda b: (-(b.overrun_probability or 0), b.budget_id), default=None),
         daily_budgets=_build_daily_budgets(data) if position and position.covers_everything else (),
+        assumed=_build_assumed(data),
     )
+
+
+def _build_assumed(data: WeeklyData) -> AssumedAnomalies | None:
+    """Open anomalies of cost that began before the forecast was made, each told in one view only."""
+    made_on = data.forecast.made_on if data.forecast else None
+    found = [
+        one
+        for one in distinct_anomalies(data.anomalies)
+        if one.state == "open"
+        and one.metric == "effective_cost"
+        and one.currency == data.reporting_currency
+        and made_on is not None
+        and (one.started_date or date.max) <= made_on
+    ]
+    found = [one for one in found if one.scope != "total"] or found
+    if not found:
+        return None
+    per_day = [one.impact_per_day for one in found if one.impact_per_day is not None]
+    return AssumedAnomalies(len(found), sum(per_day, Decimal(0)) if len(per_day) == len(found) else None)
 
 
 def distinct_anomalies(anomalies: Sequence[Anomaly]) -> tuple[Anomaly, ...]:

@@ -13,6 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 _WEEK_NAME = re.compile(r"(\d{4})-W(\d{2})")
+_DAY = r"\d{4}-\d{2}-\d{2}"
+_PROOF_DAYS = re.compile(rf"On (?:([1-9]\d*) days from ({_DAY}) to ({_DAY})|({_DAY})), ")
 
 
 class WeeklyReportError(Exception):
@@ -102,14 +104,17 @@ class Change:
     kind: str  # 'key', 'rest' (all keys below the top, together) or 'none' (no value for this key)
     key: str | None
     this_week: Decimal | None
-    last_week: Decimal | None
+    same_days: Decimal | None  # of it on the days that last week also holds data for
+    last_week: Decimal | None  # on those days, a week before
     key_count: int
     history: tuple[Decimal | None, ...] = ()  # 28 days up to the week's last day
 
     @property
-    def difference(self) -> Decimal:
-        """This week minus last week; a side without rows counts nothing."""
-        return (self.this_week or Decimal(0)) - (self.last_week or Decimal(0))
+    def difference(self) -> Decimal | None:
+        """This week minus last week on the compared days; a side without rows counts nothing, two are None."""
+        if self.same_days is None and self.last_week is None:
+            return None
+        return (self.same_days or Decimal(0)) - (self.last_week or Decimal(0))
 
 
 @dataclass(frozen=True)
@@ -210,6 +215,23 @@ class Anomaly:
     currency: str | None
     state: str | None
     cause: str | None
+    proof: str | None = None
+
+    @property
+    def unusual_days(self) -> tuple[int, date, date] | None:
+        """How many days were unusual, the first and the last, as the proof begins; None where it does not."""
+        match = _PROOF_DAYS.match(self.proof or "")
+        if match is None:
+            return None
+        count, first, last, only = match.groups()
+        days = (only, only) if only else (first, last)
+        return (int(count or 1), date.fromisoformat(days[0]), date.fromisoformat(days[1]))
+
+    @property
+    def impact_per_day(self) -> Decimal | None:
+        """The mean excess of its unusual days; None where they are not known."""
+        days = self.unusual_days
+        return None if days is None or self.impact_cost is None else self.impact_cost / days[0]
 
     def overlaps(self, other: Anomaly) -> bool:
         """True when both were open on a common day."""
@@ -261,6 +283,7 @@ class ReconciliationCause:
     billed_cost: Decimal | None
     priced_cost: Decimal | None
     difference_cost: Decimal | None
+    is_total: bool = False  # all causes of a currency, every charge counted once
 
 
 @dataclass(frozen=True)
@@ -274,6 +297,7 @@ class SourceState:
     age_hours: Decimal | None
     row_count: int | None
     expected_share: Decimal | None
+    is_dated: bool = True  # False: its rows have no days, so `row_count` is all of them
 
 
 @dataclass(frozen=True)
@@ -293,9 +317,10 @@ class WeeklyData:
     """Everything the report shows; costs are effective, without tax, in the reporting currency."""
 
     week: Week
+    business_day: date  # days before it are over
     reporting_currency: str | None
     days: tuple[Day, ...]  # the seven days of the week
-    compared_days: tuple[date, ...]  # the days of last week that the week is compared with
+    compared_days: tuple[date, ...]  # last week's days that hold data, as do the same weekdays of the week
     slices: tuple[Slice, ...]  # the chart: weeks before, the week, and what is known after it
     last_data_day: date | None  # the newest day with cost that the chart shows
     reference_day: date  # the newest day known in the month that the week ends in

@@ -111,6 +111,7 @@ def _build_environment(labels: Mapping[str, str]) -> jinja2.Environment:
         "growth": formats.format_growth,
         "sparkline": figures.render_sparkline,
         "evidence_words": explanations.EVIDENCE,
+        "day_span": formats.format_days,
         "cause_words": explanations.RECONCILIATION_CAUSES,
         "BLANK": formats.BLANK,
     }

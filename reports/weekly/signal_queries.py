@@ -31,7 +31,7 @@ def read_anomalies(connection: duckdb.DuckDBPyConnection, week: Week, as_of: dat
             anomaly_id, cast(detected_at as date), cast(started_date as date), cast(ended_date as date),
             scope, feature, cost_driver, metric,
             cast(expected as decimal(38, 12)), cast(actual as decimal(38, 12)),
-            cast(impact_cost as decimal(38, 12)), currency, state, cause
+            cast(impact_cost as decimal(38, 12)), currency, state, cause, proof
         from marts.anomalies
         where coalesce(started_date, cast(detected_at as date)) < $end
             and (ended_date is null or ended_date >= $start)
@@ -84,14 +84,38 @@ def read_trace_summaries(connection: duckdb.DuckDBPyConnection, week: Week) -> t
 
 
 def read_reconciliation(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[ReconciliationCause, ...]:
-    """Return the week's differences between bill and logs, added up by cause and currency."""
+    """Return the week's differences between bill and logs by cause, each currency with its total.
+
+    A charge with several causes stands in the mart once per cause: the total counts it once.
+    """
     rows = connection.execute(
         """
-        select cause, currency, count(*), sum(billed_cost), sum(priced_cost), sum(difference_cost)
-        from marts.reconciliation
-        where charge_date >= $start and charge_date < $end
-        group by cause, currency
-        order by currency nulls last, abs(coalesce(sum(difference_cost), 0)) desc, cause nulls last
+        with of_week as (
+            select * from marts.reconciliation where charge_date >= $start and charge_date < $end
+        ),
+        charges as (
+            select
+                currency, count(*) as row_count, max(billed_cost) as billed_cost,
+                max(priced_cost) as priced_cost, sum(difference_cost) as difference_cost
+            from of_week
+            group by charge_date, provider, billing_account_id, model, token_class, currency
+        ),
+        lines as (
+            select
+                cause, currency, count(*) as row_count, sum(billed_cost) as billed_cost,
+                sum(priced_cost) as priced_cost, sum(difference_cost) as difference, false as is_total
+            from of_week
+            group by cause, currency
+            union all
+            select
+                null, currency, cast(sum(row_count) as bigint), sum(billed_cost), sum(priced_cost),
+                sum(difference_cost), true
+            from charges
+            group by currency
+        )
+        select cause, currency, row_count, billed_cost, priced_cost, difference, is_total
+        from lines
+        order by currency nulls last, is_total, abs(coalesce(difference, 0)) desc, cause nulls last
         """,
         {"start": week.start, "end": week.end},
     ).fetchall()
@@ -100,7 +124,11 @@ def read_reconciliation(connection: duckdb.DuckDBPyConnection, week: Week) -> tu
 
 _DATED = """
     with dated as (
-        select *, max(date) over (partition by source, dataset) as newest_date
+        select
+            *,
+            max(date) over (partition by source, dataset) as newest_date,
+            bool_or(row_kind = 'day' and date is not null) over (partition by source, dataset) as has_days,
+            coalesce(date >= $start and date < $end, false) as is_in_week
         from marts.data_completeness
     ),
     relevant as (
@@ -118,8 +146,14 @@ def read_sources(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[Sou
         {_DATED}
         select
             source, dataset, max(date), state, cast(min(age_hours) as decimal(18, 2)),
-            cast(coalesce(sum(rows) filter (where row_kind = 'day'), max(rows)) as bigint),
-            cast(min(expected_share) as decimal(18, 12))
+            cast(
+                case
+                    when bool_or(has_days) then sum(rows) filter (row_kind = 'day' and is_in_week)
+                    else max(rows)
+                end as bigint
+            ),
+            cast(min(expected_share) filter (row_kind <> 'day' or is_in_week) as decimal(18, 12)),
+            bool_or(has_days)
         from relevant
         where row_kind <> 'finding'
         group by source, dataset, state

@@ -273,11 +273,137 @@ def test_without_budgets_the_month_is_known_cost_plus_the_days_forecasts(
 
 def test_an_anomaly_is_told_once_and_in_its_week(release: Path, tmp_path: Path) -> None:
     html = build(release, tmp_path)
-    assert html.count("Anomaly since 17") == 1
-    assert "agent_step = retry" in html
+    text = read_text(html)
+    assert text.count("than expected") == 1
+    assert (
+        "code-review-agent cost 10,350.75 USD on 6 days (17–22 Nov), 6,510.75 USD more than expected "
+        "(3,840.00). Largest part: agent step retry: calls per action 3.1 -> 8.7 (x2.8). Still open." in text
+    )
     assert "2 more, smaller or other views of the same" in html
     assert "long-gone" not in html
     assert "long-gone" in build(release, tmp_path, "2026-W40")
+
+
+def read_text(html: str) -> str:
+    """What a reader sees, on one line."""
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", html)).replace("\u00a0", " "))
+
+
+def copy_release(release: Path, folder: Path, *statements: str) -> Path:
+    """A copy of the release, changed."""
+    path = Path(shutil.copy(release, folder / "everycent.duckdb"))
+    with duckdb.connect(str(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    return path
+
+
+def test_an_anomaly_without_a_feature_is_not_everything(release: Path, tmp_path: Path) -> None:
+    path = copy_release(
+        release,
+        tmp_path,
+        "delete from marts.anomalies where anomaly_id <> 'a1'",
+        "update marts.anomalies set feature = null, actual = -47.77, impact_cost = -3887.77, state = 'closed', "
+        "ended_date = date '2026-11-17', proof = 'On 2026-11-17, cost', cause = 'credit'",
+    )
+    assert (
+        "Cost without a feature was \u221247.77 USD on 1 day (17 Nov), 3,887.77 USD less than expected "
+        "(3,840.00). Largest part: credit. Over since 17 Nov." in read_text(build(path, tmp_path))
+    )
+
+
+def test_a_forecast_says_that_it_assumes_the_open_anomaly(release: Path, tmp_path: Path) -> None:
+    said = "Assumes that the open anomaly goes on (about 1,085.13 USD a day)"
+    assert read_text(build(release, tmp_path)).count(said) == 2
+    closed = copy_release(release, tmp_path, "update marts.anomalies set state = 'closed'")
+    assert "Assumes that" not in read_text(build(closed, tmp_path))
+
+
+def test_a_short_history_is_said_in_the_card(release: Path, tmp_path: Path) -> None:
+    assert "Short history" not in build(release, tmp_path)
+    short = copy_release(release, tmp_path, "update marts.forecast_daily set is_low_history = true")
+    assert '<p class="caution">Short history' in build(short, tmp_path)
+
+
+@pytest.mark.parametrize("week", ["2030-W01", "2026-W48", "2026-W37", "2019-W10"])
+def test_a_week_outside_the_data_is_refused_with_the_weeks_that_have_some(
+    release: Path, tmp_path: Path, week: str
+) -> None:
+    with pytest.raises(WeeklyReportError, match="data from 2026-W38 to 2026-W47"):
+        build(release, tmp_path / "out", week)
+    assert not (tmp_path / "out").exists()
+    empty = build_release(tmp_path / "empty.duckdb", is_empty=True)
+    with pytest.raises(WeeklyReportError, match="everycent nightly"):
+        build(empty, tmp_path / "out", week)
+
+
+def test_a_week_is_compared_only_on_weekdays_that_both_hold(release: Path, tmp_path: Path) -> None:
+    path = copy_release(
+        release,
+        tmp_path,
+        f"delete from marts.cost_daily where {LAST_WEEK} and charge_date <> date '2026-11-11'",
+    )
+    data = read_weekly_data(path, WEEK, AS_OF)
+    assert data.compared_days == (date(2026, 11, 11),)
+    [(week, day, before)] = query(
+        path,
+        f"select sum(effective_cost_reporting) filter ({THIS_WEEK}), "
+        "sum(effective_cost_reporting) filter (charge_date = date '2026-11-18'), "
+        "sum(effective_cost_reporting) filter (charge_date = date '2026-11-11') "
+        f"from marts.cost_daily where {NOT_TAX}",
+    )
+    assert (data.total.this_week, data.total.difference) == (week, day - before)
+    assert sum(row.difference or 0 for row in data.features) == day - before
+    assert "last week, same 1 day: only that one holds data in both weeks" in read_text(build(path, tmp_path))
+
+
+def test_without_a_common_day_nothing_is_called_a_change(release: Path, tmp_path: Path) -> None:
+    path = copy_release(release, tmp_path, f"delete from marts.cost_daily where {LAST_WEEK}")
+    data = read_weekly_data(path, WEEK, AS_OF)
+    assert data.total.this_week is not None
+    assert {row.difference for row in (data.total, *data.features, *data.drivers)} == {None}
+    assert "nothing to compare with" in build(path, tmp_path)
+
+
+def test_the_total_of_bill_against_logs_counts_a_charge_once(release: Path, tmp_path: Path) -> None:
+    path = copy_release(
+        release,
+        tmp_path,
+        "insert into marts.reconciliation by name select * replace ('discount' as cause, -5 as difference_cost) "
+        "from marts.reconciliation where cause = 'unlogged_usage'",
+    )
+    rows = read_weekly_data(path, WEEK, AS_OF).reconciliation
+    [total] = [row for row in rows if row.is_total]
+    assert rows[-1] is total
+    assert total.billed_cost == 7 * (Decimal("410.5") + 88 + 1500)
+    assert total.priced_cost == 7 * (Decimal("325.25") + Decimal("91.5") + 1500)
+    assert total.difference_cost == sum(row.difference_cost or 0 for row in rows[:-1])
+    assert total.row_count == 28
+    assert "each charge once" in build(path, tmp_path)
+
+
+def test_rows_of_a_source_are_those_of_the_week(release: Path, tmp_path: Path) -> None:
+    path = copy_release(
+        release,
+        tmp_path,
+        "insert into marts.data_completeness (source, dataset, date, rows, expected_share, state) "
+        "values ('agent_spans', 'requests', date '2026-11-24', 7, 0.1, 'ok')",
+    )
+    spans = next(row for row in read_weekly_data(path, WEEK, AS_OF).sources if row.source == "agent_spans")
+    assert (spans.row_count, spans.expected_share) == (12345, Decimal("0.94"))
+    html = build(path, tmp_path)
+    assert "Rows in the week" in html
+    assert "Rows vs usual weekday" in html
+    assert "Arrived" not in html
+
+
+def test_two_clocks_are_told_once_when_they_differ(release: Path, tmp_path: Path) -> None:
+    assert "(clock)" not in build(release, tmp_path)
+    path = build_weekly_report(
+        release, WEEK, tmp_path, title="t", as_of=AS_OF, code_version="1", today=date(2026, 11, 20)
+    )
+    text = read_text(path.read_text(encoding="utf-8"))
+    assert text.count("made on 23 Nov (clock), business day 20 Nov") == 1
 
 
 def test_an_overrun_is_called_over_and_a_reserve_left(release: Path, tmp_path: Path) -> None:

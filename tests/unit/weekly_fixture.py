@@ -210,6 +210,7 @@ def _build_reconciliation() -> Iterator[dict[str, Any]]:
         ):
             yield {
                 "charge_date": date(2026, 11, 16) + timedelta(days=offset), "provider": "AWS", "cause": cause,
+                "model": f"model-of-{cause}",
                 "billed_cost": Decimal(billed), "priced_cost": Decimal(priced), "currency": "USD",
                 "difference_cost": Decimal(billed) - Decimal(priced),
             }  # fmt: skip
@@ -280,7 +281,7 @@ def _build_forecast() -> Iterator[dict[str, Any]]:
 
 def _build_anomalies(hostile: bool) -> Iterator[dict[str, Any]]:
     feature = HOSTILE[0] if hostile else "code-review-agent"
-    cause = HOSTILE[1] if hostile else "agent_step = retry: calls per action 3.1 -> 8.7 (x2.8)"
+    cause = HOSTILE[1] if hostile else "agent step retry: calls per action 3.1 -> 8.7 (x2.8)"
     episodes = (
         ("a1", "feature", feature, None, date(2026, 11, 17), None, "open", "6510.75", cause),
         ("a2", "feature_driver", feature, "inference", date(2026, 11, 17), None, "open", "5208.5", "finer"),
@@ -294,5 +295,7 @@ def _build_anomalies(hostile: bool) -> Iterator[dict[str, Any]]:
             "ended_date": ended, "scope": scope, "feature": of_feature, "cost_driver": driver,
             "metric": "effective_cost", "expected": Decimal("3840"),
             "actual": Decimal("3840") + Decimal(impact), "impact_cost": Decimal(impact), "currency": "USD",
-            "state": state, "cause": why, "proof": "{}",
+            "state": state, "cause": why,
+            "proof": f"On 6 days from {started} to {started + timedelta(days=5)}, cost rose."
+            if state == "open" else "{}",
         }  # fmt: skip
