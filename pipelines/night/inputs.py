@@ -80,9 +80,7 @@ def build_lake_relations(reports: Sequence[SourceReport]) -> dict[str, Relation]
     for report in reports:
         for file in report.current_files:
             files[file.dataset].append(file)
-    return {
-        f"lake.{name}": _build_relation(dataset, files[name]) for name, dataset in DATASETS.items()
-    }
+    return {f"lake.{name}": _build_relation(dataset, files[name]) for name, dataset in DATASETS.items()}
 
 
 def _build_relation(dataset: Dataset, files: Iterable[TypedFile]) -> Relation:

@@ -24,6 +24,7 @@ from connectors.common.registry import land
 from connectors.common.settings import SourceSettings
 from connectors.common.shared_files import set_aside_shared_files
 from pipelines.config.model import Config
+from pipelines.night.findings import find_changed_identity, find_removed_sources, find_silent_sources
 from pipelines.night.inputs import (
     billed_totals,
     build_delivery_table,
@@ -172,7 +173,7 @@ class Night:
                 "reporting_currency": config.reporting_currency,
                 "home": str(request.home.resolve()),
                 "sources": ",".join(sorted(order)),
-                "identity": self._identity.key_id if config.identity.pseudonymise else "none",
+                "identity": self._identity_name,
             },
             previous=_forget(self._previous, request.since),
             engine=EngineSettings(
@@ -210,50 +211,19 @@ class Night:
     @property
     def findings(self) -> list[Finding]:
         """What is wrong or worth knowing about the sources, in the order they are declared, and about this run."""
+        known = self._previous.parameters if self._previous else {}
+        names = [source.name for source in self.request.config.sources]
         return [
             *(finding for report in self.reports.values() for finding in report.findings),
-            *self._identity_findings(),
-            *self._silent_sources(),
-            *self._gone_sources(),
+            *find_changed_identity(known, self._identity_name),
+            *find_removed_sources(known, names),
+            *find_silent_sources(list(self.reports.values()), self.request.as_of),
         ]
 
-    def _gone_sources(self) -> list[Finding]:
-        """Sources of the release before that the config does not name any more: their cost leaves the release."""
-        known = (self._previous.parameters.get("sources") or "") if self._previous else ""
-        gone = sorted(set(filter(None, known.split(","))) - {source.name for source in self.request.config.sources})
-        return [
-            Finding(
-                name,
-                "config",
-                "source_removed",
-                f"{name}: the config does not name this source any more, so all it delivered is out of the release",
-                Severity.WARN,
-            )
-            for name in gone
-        ]
-
-    def _identity_findings(self) -> list[Finding]:
-        """A new identity key gives every user a new name: history and budgets no longer meet."""
-        known = self._previous.parameters.get("identity") if self._previous else None
-        now = self._identity.key_id if self.request.config.identity.pseudonymise else "none"
-        if known is None or known == now:
-            return []
-        message = (
-            "identity: the key differs from that of the release before, so every user has another id from now on; "
-            "go back to the old key unless that is meant"
-        )
-        return [Finding("identity", "requests", "identity_key_changed", message, Severity.WARN)]
-
-    def _silent_sources(self) -> list[Finding]:
-        """Sources that an as-of run knows nothing of: figures then lack what they say."""
-        silent = [name for name, report in self.reports.items() if not any(d.is_current for d in report.deliveries)]
-        if not self.is_side_run or not silent:
-            return []
-        message = (
-            f"{len(silent)} of {len(self.reports)} sources had delivered nothing by {self.request.as_of}: "
-            f"{', '.join(silent)}; files that state no delivery time count from their time of change"
-        )
-        return [Finding("as_of", "deliveries", "nothing_delivered_by_then", message, Severity.WARN, len(silent))]
+    @property
+    def _identity_name(self) -> str:
+        """What tells one identity key from another, without telling the key."""
+        return self._identity.key_id if self.request.config.identity.pseudonymise else "none"
 
     def run_model(self, name: str, progress: Progress | None = None) -> ModelResult:
         """Bring one model up to date."""
