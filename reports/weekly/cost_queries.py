@@ -207,8 +207,8 @@ def read_changes(
     shown = [row[1] for row in rows if row[1] is not None]
     histories = _read_histories(connection, key, shown, week)
     return tuple(
-        Change(kind, name, *costs, count, histories.get(name, ()) if name is not None else ())
-        for kind, name, *costs, count, _ in rows
+        Change(kind, name, week_cost, same_days, before, count, histories.get(name, ()) if name else ())
+        for kind, name, week_cost, same_days, before, count, _ in rows
     )
 
 

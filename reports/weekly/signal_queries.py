@@ -95,7 +95,7 @@ def read_reconciliation(connection: duckdb.DuckDBPyConnection, week: Week) -> tu
         ),
         charges as (
             select
-                currency, count(*) as row_count, max(billed_cost) as billed_cost,
+                currency, max(billed_cost) as billed_cost,
                 max(priced_cost) as priced_cost, sum(difference_cost) as difference_cost
             from of_week
             group by charge_date, provider, billing_account_id, model, token_class, currency
@@ -108,7 +108,7 @@ def read_reconciliation(connection: duckdb.DuckDBPyConnection, week: Week) -> tu
             group by cause, currency
             union all
             select
-                null, currency, cast(sum(row_count) as bigint), sum(billed_cost), sum(priced_cost),
+                null, currency, count(*), sum(billed_cost), sum(priced_cost),
                 sum(difference_cost), true
             from charges
             group by currency
