@@ -24,14 +24,17 @@ def set_aside_shared_files(
     owners: dict[tuple[str, str], str] = {}
     settled: dict[str, SourceReport] = {}
     for report in sorted(reports, key=lambda report: (rank.get(report.name, len(rank)), report.name)):
-        deliveries, shared = [], {}
+        deliveries: list[Delivery] = []
+        shared: dict[tuple[str, str], list[Delivery]] = {}
         for delivery in report.deliveries:
             owner = _claim(delivery, owners) if delivery.is_current else None
             if owner is not None and owner != report.name:
                 shared.setdefault((owner, delivery.dataset), []).append(delivery)
                 delivery = replace(delivery, is_current=False)
             deliveries.append(delivery)
-        findings = [_build_finding(report.name, *key, found) for key, found in shared.items()]
+        findings = [
+            _build_finding(report.name, owner, dataset, found) for (owner, dataset), found in shared.items()
+        ]
         settled[report.name] = replace(
             report, deliveries=tuple(deliveries), findings=(*report.findings, *findings)
         )
