@@ -537,6 +537,8 @@ def test_the_canary_never_reaches_the_lake(company: Company) -> None:
         "gen_ai.tool.call.arguments": SECRET,
         "user.id": SECRET,
         "gen_ai.agent.name": SECRET * 40,
+        "error.type": f"refused: {SECRET}",
+        "gen_ai.response.id": f"id {SECRET}",
         "gen_ai.usage.input_tokens": 100,
     }
     nested = chat(2, 1, attributes=secret, name=f"chat {SECRET}", status={"code": 2, "message": SECRET})
