@@ -106,12 +106,23 @@ judged_days as (
         and counted_days.date = weekday_means.date
 ),
 
+complete_until as (
+    select
+        coverage.provider,
+        cast(max(coverage.watermark_at) as date) as first_open_date
+    from core.bill_coverage as coverage
+    group by coverage.provider
+),
+
 over_logged as (
     select
         cells.provider,
         count(*) as cells,
         max(cells.charge_date) as last_date
     from core.cells as cells
+    inner join complete_until
+        on cells.provider = complete_until.provider
+        and cells.charge_date < complete_until.first_open_date
     where cells.is_over_logged
     group by cells.provider
 ),

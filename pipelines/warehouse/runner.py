@@ -7,7 +7,8 @@ clock, publishing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -131,6 +132,10 @@ class Build:
 
         A failed check does not raise: see `ModelResult.is_blocking`.
         """
+        with _naming_missing_files(model_name):
+            return self._run(model_name, progress)
+
+    def _run(self, model_name: str, progress: Progress | None) -> ModelResult:
         started = time.perf_counter()
         model = self.models[model_name]
         record = self._previous_record(model)
@@ -155,8 +160,9 @@ class Build:
         refs = read_statement(sql, "fetch").refs
         for ref in refs:
             self._selection.relation(ref, "fetch")
-        self._writer.register_files(self._selection.expand_whole(refs))
-        return self._engine.run(sql, parameters).to_arrow_table()
+        with _naming_missing_files("a query over the build"):
+            self._writer.register_files(self._selection.expand_whole(refs))
+            return self._engine.run(sql, parameters).to_arrow_table()
 
     def _previous_record(self, model: Model) -> RelationRecord | None:
         record = self.previous.relations.get(model.name) if self.previous else None
@@ -171,6 +177,8 @@ class Build:
                 self._bind_view(model)
                 return dict.fromkeys(stale, ())
             return self._writer.write(model, stale, lambda done, total: progress(model.name, done, total))
+        except duckdb.IOException:
+            raise
         except duckdb.Error as error:
             raise BuildError(f"{model.path}: {error}") from error
 
@@ -178,6 +186,19 @@ class Build:
         self._writer.register_files(self._selection.expand_whole(model.refs))
         self._writer.check_types(model, {})
         self._engine.register_view(model.name, model.sql, model.columns)
+
+
+@contextmanager
+def _naming_missing_files(reader: str) -> Iterator[None]:
+    """Turns the engine's word on a vanished file into what to do about it."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise BuildError(
+            f"{reader} cannot read a file that the lake or the warehouse should hold: {error}. Restore it from a "
+            "backup; or move the source's folders below lake/ away, and the next night lands it again from its own "
+            "files; for a file below warehouse/tables, run again with --since and its day"
+        ) from error
 
 
 def _reusable(record: RelationRecord, fingerprints: Mapping[str, str]) -> dict[str, tuple[DataFile, ...]]:

@@ -438,3 +438,12 @@ build_all(home, write_models(home / "models", {{}}), [sales(home / "lake", days)
         assert again.results["core.daily"].partitions_built == ()
         publish(again, "second", datetime(2026, 1, 5))
     assert not list((tmp_path / "warehouse/tables").rglob("_tmp-*"))
+
+
+def test_a_vanished_file_is_named_with_what_to_do(tmp_path: Path) -> None:
+    models = write_models(tmp_path / "models", {"core.daily": DAILY})
+    given = sales(tmp_path / "lake", THREE_DAYS)
+    gone = given.all_files[1].path
+    gone.unlink()
+    with pytest.raises(BuildError, match=f"{gone.name}.*Restore it from a backup"):
+        build_all(tmp_path, models, [given])

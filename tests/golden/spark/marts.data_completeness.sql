@@ -87,12 +87,22 @@ WITH status AS (
     ON counted_days.source = weekday_means.source
     AND counted_days.dataset = weekday_means.dataset
     AND counted_days.date = weekday_means.date
+), complete_until AS (
+  SELECT
+    coverage.provider,
+    CAST(MAX(coverage.watermark_at) AS DATE) AS first_open_date
+  FROM core.bill_coverage AS coverage
+  GROUP BY
+    coverage.provider
 ), over_logged AS (
   SELECT
     cells.provider,
     COUNT(*) AS cells,
     MAX(cells.charge_date) AS last_date
   FROM core.cells AS cells
+  INNER JOIN complete_until
+    ON cells.provider = complete_until.provider
+    AND cells.charge_date < complete_until.first_open_date
   WHERE
     cells.is_over_logged
   GROUP BY
