@@ -445,5 +445,5 @@ def test_a_vanished_file_is_named_with_what_to_do(tmp_path: Path) -> None:
     given = sales(tmp_path / "lake", THREE_DAYS)
     gone = given.all_files[1].path
     gone.unlink()
-    with pytest.raises(BuildError, match=f"{gone.name}.*Restore it from a backup"):
+    with pytest.raises(BuildError, match=f"(?s){gone.name}.*Restore it from a backup"):
         build_all(tmp_path, models, [given])
