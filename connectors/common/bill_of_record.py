@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.common.contract import Delivery, Finding, Severity, SourceReport
-
-_CHARGES = "charges"
+from connectors.common.datasets import BILL_DATASETS
 
 
 def resolve_bill_of_record(
@@ -36,7 +35,7 @@ def resolve_bill_of_record(
 
 
 def _is_bill(delivery: Delivery) -> bool:
-    return delivery.is_current and delivery.dataset == _CHARGES and bool(delivery.invoice_issuers)
+    return delivery.is_current and delivery.dataset in BILL_DATASETS and bool(delivery.invoice_issuers)
 
 
 def _resolve_report(
@@ -66,4 +65,4 @@ def _build_finding(source: str, first: str, delivery: Delivery) -> Finding:
         f"carried by {first}, which is declared first; this feed's {delivery.rows} lines do not count. "
         "Remove one of the two sources, or narrow its path to what the other does not deliver"
     )
-    return Finding(source, _CHARGES, "overlapping_bill", message, Severity.FAULT, delivery.rows)
+    return Finding(source, delivery.dataset, "overlapping_bill", message, Severity.FAULT, delivery.rows)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from connectors.common.identity import Identity
@@ -66,6 +66,8 @@ class Delivery:
     billed_totals: Mapping[str, Decimal] = field(default_factory=dict)  # currency → Σ billed_cost (charges only)
     invoice_issuers: tuple[str | None, ...] = ()  # charges only: who issued, for the bill of record
     billing_account_id: str | None = None
+    content: str | None = None  # digest of the lines, whatever files carry them (bills only)
+    delivery_key: str | None = None  # what a newer delivery of the source replaces whole (bills only)
     file_sha256: str | None = None  # of the one file it came from; None for bills and for several files
     is_current: bool = False
 
@@ -90,6 +92,30 @@ class SourceReport:
         return tuple(f for d in self.deliveries if d.is_current for f in d.typed_files)
 
 
+class LandingProgress(Protocol):
+    """Told what a landing does, so that somebody who waits sees it move. Called from several threads."""
+
+    def start(self, label: str, total_bytes: int) -> None:
+        """A transfer of this size begins; totals of one label add up."""
+        ...
+
+    def advance(self, label: str, transferred_bytes: int) -> None:
+        """So many bytes more have arrived."""
+        ...
+
+
+@dataclass(frozen=True)
+class CheckStep:
+    """One thing that `everycent sources check` tried: what it was, whether it worked, and what to do if not.
+
+    `is_ok` is None for a step that could not be tried because an earlier one failed.
+    """
+
+    name: str
+    is_ok: bool | None
+    message: str
+
+
 @dataclass(frozen=True)
 class LandingContext:
     """What every connector is told by the run.
@@ -104,6 +130,7 @@ class LandingContext:
     identity: Identity
     tag_keys: Mapping[str, tuple[str, ...]]
     as_of: datetime | None = None
+    progress: LandingProgress | None = None
 
 
 class ConnectorError(Exception):

@@ -10,36 +10,26 @@ of `charges` are FOCUS 1.4 ids in snake_case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import pyarrow as pa
-
-MONEY = pa.decimal128(38, 12)
-QUANTITY = pa.decimal128(38, 12)
-RATE = pa.decimal128(18, 12)
-SECONDS = pa.decimal128(18, 6)
-TEXT = pa.string()
-COUNT = pa.int64()
-FLAG = pa.bool_()
-DAY = pa.date32()
-INSTANT = pa.timestamp("us")
-
-ATTRIBUTION_KEYS = (
-    "user_id",
-    "tenant",
-    "customer",
-    "team",
-    "feature",
-    "endpoint",
-    "workflow",
-    "agent",
-    "agent_step",
-    "environment",
+from connectors.common.dataset_types import (
+    ATTRIBUTION_KEYS,
+    COUNT,
+    DAY,
+    FLAG,
+    FX_RATE,
+    INSTANT,
+    LINE_COLUMNS,
+    MONEY,
+    QUANTITY,
+    RATE,
+    SECONDS,
+    TAGGED_KEYS,
+    TEXT,
+    Dataset,
+    build_schema,
 )
-"""The dimensions a cost can be attributed to, in the order that an owner id digests them."""
-
-TAGGED_KEYS = ("user_id", "tenant", "customer", "team", "feature", "endpoint", "workflow", "environment")
-"""The attribution keys that a bill's tags can carry (`x_tag_<key>` on charges)."""
+from connectors.common.vendor_lines.aws_cur import AWS_CUR_LINES
+from connectors.common.vendor_lines.azure_cost import AZURE_COST_LINES
+from connectors.common.vendor_lines.gcp_billing import GCP_COST_LINES
 
 TOKEN_CLASSES = (
     "uncached_input_tokens",
@@ -51,35 +41,18 @@ TOKEN_CLASSES = (
 """Disjoint token classes; `reasoning_tokens` is inside `output_tokens` and never added to it."""
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """One canonical dataset.
-
-    `partition` says which column decides the lake partition of a row: `("started_at", "day")` means
-    the UTC day of `started_at`, `("billing_period_start", "month")` the month; None means one
-    partition, `all`.
-    """
-
-    name: str
-    schema: pa.Schema
-    partition: tuple[str, str] | None = None
-
-
-def _schema(**columns: pa.DataType) -> pa.Schema:
-    return pa.schema(list(columns.items()))
-
-
 _LANDING = {"x_source": TEXT, "x_snapshot_id": TEXT}
 _OWNER = {key: TEXT for key in ATTRIBUTION_KEYS}
 
 CHARGES = Dataset(
     "charges",
-    _schema(
-        charge_id=TEXT,
-        x_line_key=TEXT,
-        x_occurrence=COUNT,
-        **_LANDING,
-        x_source_file=TEXT,
+    build_schema(
+        **LINE_COLUMNS,
+        allocated_method_details=TEXT,
+        allocated_method_id=TEXT,
+        allocated_resource_id=TEXT,
+        allocated_resource_name=TEXT,
+        allocated_tags=TEXT,
         availability_zone=TEXT,
         billed_cost=MONEY,
         billing_account_id=TEXT,
@@ -103,8 +76,10 @@ CHARGES = Dataset(
         commitment_discount_status=TEXT,
         commitment_discount_type=TEXT,
         commitment_discount_unit=TEXT,
+        commitment_program_eligibility_details=TEXT,
         consumed_quantity=QUANTITY,
         consumed_unit=TEXT,
+        contract_applied=TEXT,
         contracted_cost=MONEY,
         contracted_unit_price=QUANTITY,
         effective_cost=MONEY,
@@ -116,6 +91,9 @@ CHARGES = Dataset(
         list_unit_price=QUANTITY,
         pricing_category=TEXT,
         pricing_currency=TEXT,
+        pricing_currency_contracted_unit_price=QUANTITY,
+        pricing_currency_effective_cost=MONEY,
+        pricing_currency_list_unit_price=QUANTITY,
         pricing_quantity=QUANTITY,
         pricing_unit=TEXT,
         region_id=TEXT,
@@ -135,6 +113,15 @@ CHARGES = Dataset(
         sub_account_name=TEXT,
         sub_account_type=TEXT,
         tags=TEXT,
+        x_publisher_name=TEXT,
+        x_service_code=TEXT,
+        x_operation=TEXT,
+        x_sku_group=TEXT,
+        x_instance_type=TEXT,
+        x_from_region_id=TEXT,
+        x_to_region_id=TEXT,
+        x_principal_id=TEXT,
+        x_correction_cause=TEXT,
         **{f"x_tag_{key}": TEXT for key in TAGGED_KEYS},
     ),
     ("billing_period_start", "month"),
@@ -142,7 +129,7 @@ CHARGES = Dataset(
 
 REQUESTS = Dataset(
     "requests",
-    _schema(
+    build_schema(
         request_id=TEXT,  # identity of the attempt: provider's id, else trace/span, else source-scoped
         **_LANDING,
         provider_request_id=TEXT,
@@ -185,7 +172,7 @@ REQUESTS = Dataset(
 
 SPANS = Dataset(
     "spans",
-    _schema(
+    build_schema(
         **_LANDING,
         trace_id=TEXT,
         span_id=TEXT,
@@ -203,7 +190,7 @@ SPANS = Dataset(
 
 TRANSFERS = Dataset(
     "transfers",
-    _schema(
+    build_schema(
         **_LANDING,
         window_start=INSTANT,
         window_end=INSTANT,
@@ -222,7 +209,7 @@ TRANSFERS = Dataset(
 
 TELEMETRY = Dataset(
     "telemetry",
-    _schema(
+    build_schema(
         **_LANDING,
         window_start=INSTANT,
         window_end=INSTANT,
@@ -238,7 +225,7 @@ TELEMETRY = Dataset(
 
 CAPACITY = Dataset(
     "capacity",
-    _schema(
+    build_schema(
         **_LANDING,
         hour_start=INSTANT,
         provider=TEXT,
@@ -254,7 +241,7 @@ CAPACITY = Dataset(
 
 PROVIDER_USAGE = Dataset(
     "provider_usage",
-    _schema(
+    build_schema(
         **_LANDING,
         bucket_start=INSTANT,
         bucket_end=INSTANT,
@@ -274,7 +261,7 @@ PROVIDER_USAGE = Dataset(
 
 WORKLOADS = Dataset(
     "workloads",
-    _schema(
+    build_schema(
         **_LANDING,
         workload_ref=TEXT,
         ref_kind=TEXT,  # address | eni | pod | instance | log_group | index | resource | service
@@ -291,7 +278,7 @@ WORKLOADS = Dataset(
 
 ZONES = Dataset(
     "zones",
-    _schema(
+    build_schema(
         **_LANDING,
         provider=TEXT,
         account_id=TEXT,
@@ -303,7 +290,7 @@ ZONES = Dataset(
 
 BUDGETS = Dataset(
     "budgets",
-    _schema(
+    build_schema(
         **_LANDING,
         budget_id=TEXT,
         parent_id=TEXT,
@@ -322,7 +309,7 @@ BUDGETS = Dataset(
 
 EVENTS = Dataset(
     "events",
-    _schema(
+    build_schema(
         **_LANDING,
         event_at=INSTANT,
         event_kind=TEXT,  # deploy | scale_up | restart
@@ -336,7 +323,7 @@ EVENTS = Dataset(
 
 RATE_CARDS = Dataset(
     "rate_cards",
-    _schema(
+    build_schema(
         **_LANDING,
         resource_id=TEXT,
         cost_kind=TEXT,  # capex | power | space
@@ -349,7 +336,7 @@ RATE_CARDS = Dataset(
 
 PRICES = Dataset(
     "prices",
-    _schema(
+    build_schema(
         price_id=TEXT,
         snapshot_id=TEXT,
         published_at=INSTANT,  # when the price book that holds the row was published
@@ -373,28 +360,103 @@ PRICES = Dataset(
 
 FX_RATES = Dataset(
     "fx_rates",
-    _schema(from_currency=TEXT, to_currency=TEXT, rate_date=DAY, rate=pa.decimal128(18, 9), rate_source=TEXT),
+    build_schema(from_currency=TEXT, to_currency=TEXT, rate_date=DAY, rate=FX_RATE, rate_source=TEXT),
 )
 
 OWNERS = Dataset(
     "owners",
-    _schema(**_OWNER, owner_name=TEXT, cost_center=TEXT, valid_from=INSTANT, valid_to=INSTANT),
+    build_schema(**_OWNER, owner_name=TEXT, cost_center=TEXT, valid_from=INSTANT, valid_to=INSTANT),
 )
 
 MODEL_ALIASES = Dataset(
     "model_aliases",
-    _schema(alias=TEXT, provider=TEXT, model=TEXT, valid_from=INSTANT, valid_to=INSTANT),
+    build_schema(alias=TEXT, provider=TEXT, model=TEXT, valid_from=INSTANT, valid_to=INSTANT),
 )
 
 CORRECTIONS = Dataset(
     "corrections",
-    _schema(correction_id=TEXT, charge_id=TEXT, column_name=TEXT, corrected_value=TEXT, reason=TEXT, status=TEXT),
+    build_schema(
+        correction_id=TEXT, charge_id=TEXT, column_name=TEXT, corrected_value=TEXT, reason=TEXT, status=TEXT
+    ),
 )
+
+INVOICES = Dataset(
+    "invoices",
+    build_schema(
+        **_LANDING,
+        invoice_id=TEXT,
+        invoice_issuer_name=TEXT,
+        billing_account_id=TEXT,
+        billing_period_start=INSTANT,
+        billing_period_end=INSTANT,
+        billing_currency=TEXT,
+        invoice_total=MONEY,
+        is_tax_included=FLAG,
+        invoice_issued_at=INSTANT,
+    ),
+)
+"""One row an invoice as its issuer totals it."""
+
+BILLING_PERIODS = Dataset(
+    "billing_periods",
+    build_schema(
+        **_LANDING,
+        invoice_issuer_name=TEXT,
+        billing_account_id=TEXT,
+        billing_period_start=INSTANT,
+        billing_period_end=INSTANT,
+        billing_period_status=TEXT,
+        billing_period_last_updated_at=INSTANT,
+    ),
+)
+"""One row a billing period that its issuer calls open or closed (FOCUS 1.4 Billing Period dataset)."""
+
+ACCOUNTS = Dataset(
+    "accounts",
+    build_schema(
+        **_LANDING,
+        provider=TEXT,
+        account_id=TEXT,
+        account_name=TEXT,
+        account_type=TEXT,
+        parent_account_id=TEXT,
+    ),
+)
+"""One row a billing account, payer, member account, subscription or project, with the name people know."""
+
+SKU_PRICES = Dataset(
+    "sku_prices",
+    build_schema(
+        **_LANDING,
+        provider=TEXT,
+        service_name=TEXT,
+        sku_id=TEXT,
+        sku_price_id=TEXT,
+        sku_description=TEXT,
+        region_id=TEXT,
+        pricing_unit=TEXT,
+        tier_start_quantity=QUANTITY,
+        list_unit_price=QUANTITY,
+        currency=TEXT,
+        effective_at=INSTANT,
+    ),
+)
+"""One row a SKU, region and price tier of a vendor's public catalogue, in its pricing unit."""
+
+BILL_DATASETS = frozenset({CHARGES.name, AWS_CUR_LINES.name, AZURE_COST_LINES.name, GCP_COST_LINES.name})
+"""Datasets whose rows are bill lines: their deliveries carry cost."""
 
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
         CHARGES,
+        AWS_CUR_LINES,
+        AZURE_COST_LINES,
+        GCP_COST_LINES,
+        INVOICES,
+        BILLING_PERIODS,
+        ACCOUNTS,
+        SKU_PRICES,
         REQUESTS,
         SPANS,
         TRANSFERS,

@@ -11,6 +11,11 @@ columns:
     x_source: null
     x_snapshot_id: null
     x_source_file: null
+    allocated_method_details: null
+    allocated_method_id: null
+    allocated_resource_id: null
+    allocated_resource_name: null
+    allocated_tags: null
     availability_zone: null
     billed_cost: null
     billing_account_id: null
@@ -34,8 +39,10 @@ columns:
     commitment_discount_status: null
     commitment_discount_type: null
     commitment_discount_unit: null
+    commitment_program_eligibility_details: null
     consumed_quantity: null
     consumed_unit: null
+    contract_applied: null
     contracted_cost: null
     contracted_unit_price: null
     effective_cost: null
@@ -47,6 +54,9 @@ columns:
     list_unit_price: null
     pricing_category: null
     pricing_currency: null
+    pricing_currency_contracted_unit_price: null
+    pricing_currency_effective_cost: null
+    pricing_currency_list_unit_price: null
     pricing_quantity: null
     pricing_unit: null
     region_id: null
@@ -66,6 +76,15 @@ columns:
     sub_account_name: null
     sub_account_type: null
     tags: null
+    x_publisher_name: null
+    x_service_code: null
+    x_operation: null
+    x_sku_group: null
+    x_instance_type: null
+    x_from_region_id: null
+    x_to_region_id: null
+    x_principal_id: null
+    x_correction_cause: null
     x_tag_user_id: null
     x_tag_tenant: null
     x_tag_customer: null
@@ -86,6 +105,11 @@ select
     source.x_source,
     source.x_snapshot_id,
     source.x_source_file,
+    source.allocated_method_details,
+    source.allocated_method_id,
+    source.allocated_resource_id,
+    source.allocated_resource_name,
+    source.allocated_tags,
     source.availability_zone,
     source.billed_cost,
     source.billing_account_id,
@@ -109,8 +133,10 @@ select
     source.commitment_discount_status,
     source.commitment_discount_type,
     source.commitment_discount_unit,
+    source.commitment_program_eligibility_details,
     source.consumed_quantity,
     source.consumed_unit,
+    source.contract_applied,
     source.contracted_cost,
     source.contracted_unit_price,
     source.effective_cost,
@@ -122,6 +148,9 @@ select
     source.list_unit_price,
     source.pricing_category,
     source.pricing_currency,
+    source.pricing_currency_contracted_unit_price,
+    source.pricing_currency_effective_cost,
+    source.pricing_currency_list_unit_price,
     source.pricing_quantity,
     source.pricing_unit,
     source.region_id,
@@ -141,6 +170,15 @@ select
     source.sub_account_name,
     source.sub_account_type,
     source.tags,
+    source.x_publisher_name,
+    source.x_service_code,
+    source.x_operation,
+    source.x_sku_group,
+    source.x_instance_type,
+    source.x_from_region_id,
+    source.x_to_region_id,
+    source.x_principal_id,
+    source.x_correction_cause,
     source.x_tag_user_id,
     source.x_tag_tenant,
     source.x_tag_customer,

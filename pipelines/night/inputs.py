@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from connectors.common.contract import Delivery, Finding, Severity, SourceReport, TypedFile
-from connectors.common.datasets import DATASETS, Dataset
+from connectors.common.datasets import BILL_DATASETS, DATASETS, Dataset
 from pipelines.warehouse.relations import DataFile, Relation, duckdb_columns, keep_file
 
 COMPLETE_AFTER_HOURS = 24
@@ -113,7 +113,7 @@ def write_bill_deliveries(tables: Path, reports: Sequence[SourceReport]) -> Rela
     months: dict[str, list[dict[str, object]]] = {}
     for report in reports:
         for delivery in report.deliveries:
-            if delivery.is_current and delivery.dataset == "charges" and delivery.period:
+            if delivery.is_current and delivery.dataset in BILL_DATASETS and delivery.period:
                 months.setdefault(delivery.period, []).append(_bill_delivery_row(delivery))
     files = {}
     for month in sorted(months):

@@ -1,0 +1,22 @@
+"""Lines of an AWS Cost and Usage Report 2.0, in AWS's own terms.
+
+What belongs here: the columns that staging needs to make FOCUS charges of them. What must not: reading files.
+"""
+
+from __future__ import annotations
+
+from connectors.common.dataset_types import INSTANT, LINE_COLUMNS, MONEY, TEXT, Dataset, build_schema
+
+AWS_CUR_LINES = Dataset(
+    "aws_cur_lines",
+    build_schema(
+        **LINE_COLUMNS,
+        billing_account_id=TEXT,
+        billing_period_start=INSTANT,
+        billing_currency=TEXT,
+        billed_cost=MONEY,
+        invoice_issuer_name=TEXT,
+    ),
+    ("billing_period_start", "month"),
+)
+"""One row a line item."""
