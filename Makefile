@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint ui lock clean setup browser
+.PHONY: help run test lint ui lock clean setup browser servers
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -24,7 +24,7 @@ help: ## List the targets
 run: setup sample/.stamp ## Run the nightly job on the sample company, which is made if it is not there
 	$(IN_DAGSTER_HOME) $(EVERYCENT) nightly --config $(SAMPLE_CONFIG) --today $(SAMPLE_TODAY)
 
-test: setup browser lint ## Run the linters and every test
+test: setup browser servers lint ## Run the linters and every test
 	.venv/bin/python -m pytest -q
 
 lint: setup
@@ -40,7 +40,7 @@ lock: $(UV) ## Resolve again and write requirements.lock, which holds no address
 	$(UV) export --frozen --no-emit-project --no-header --all-groups -o requirements.lock
 
 clean: ## Remove the environment, the sample and what was made of it
-	rm -rf .uv .venv sample home .ruff_cache .pytest_cache .hypothesis
+	rm -rf .uv .venv sample home tests/servers/node_modules .ruff_cache .pytest_cache .hypothesis
 	cd dagster_home && find . -mindepth 1 ! -name dagster.yaml ! -name .gitignore -delete
 
 setup: .venv/.project
@@ -69,6 +69,9 @@ browser:
 		|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } \
 		|| { echo "chromium is missing; install it with: apt-get install --no-install-recommends chromium" >&2; \
 			[ -z "$$CI" ]; }
+
+servers: setup ## Install the test server that is no Python package
+	@.venv/bin/python tests/servers/node.py
 
 sample/.stamp: | setup
 	.venv/bin/python -m simulator --out sample

@@ -18,6 +18,8 @@ from connectors.common.identity import Identity
 ROOT = Path(__file__).resolve().parents[1]
 CLOCK = datetime(2026, 11, 20, 3, 0, 0)
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 
 def pytest_runtest_setup() -> None:
     """Block the network for every test; loopback and unix sockets stay open."""
