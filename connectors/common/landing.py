@@ -27,7 +27,7 @@ from connectors.common.delivery_records import (
     finding_to_json,
     mark_current,
 )
-from connectors.common.settings import SourceSettings
+from connectors.common.settings import FileSourceSettings
 from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SourceFile
 from connectors.common.source_landing import DeliveryFacts, SourceLanding
 
@@ -97,7 +97,7 @@ class FileDelivery:
 
 
 def land_files(
-    settings: SourceSettings,
+    settings: FileSourceSettings,
     context: LandingContext,
     datasets: tuple[Dataset, ...],
     read: Callable[[SourceFile, FileDelivery], None],

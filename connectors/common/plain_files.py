@@ -27,7 +27,7 @@ from connectors.common.parsing import (
     parse_instants,
 )
 from connectors.common.schema_contract import check_required_columns, describe_columns
-from connectors.common.settings import SourceSettings
+from connectors.common.settings import FileSourceSettings
 from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SourceFile
 from connectors.common.tabular import read_text_table
 
@@ -75,7 +75,7 @@ _PARSERS: dict[Kind, Callable[[pa.Array], Parsed]] = {
 }
 
 
-def land_plain_files(settings: SourceSettings, context: LandingContext, plain: PlainFormat) -> SourceReport:
+def land_plain_files(settings: FileSourceSettings, context: LandingContext, plain: PlainFormat) -> SourceReport:
     """Land a folder of plain files; a bad row is refused alone, a missing column stops the file."""
 
     def read(file: SourceFile, delivery: FileDelivery) -> None:

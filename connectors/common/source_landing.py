@@ -33,7 +33,7 @@ from connectors.common.delivery_records import (
     write_record,
 )
 from connectors.common.digests import build_digest, build_settings_digest
-from connectors.common.settings import SourceSettings
+from connectors.common.settings import FileSourceSettings, SourceSettings
 from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SeenIndex, SourceFile, list_paths
 from connectors.common.typed_files import PartitionWriter
 
@@ -98,9 +98,12 @@ class SourceLanding:
 
     def list_files(self, dataset: str, suffixes: tuple[str, ...] = KNOWN_SUFFIXES) -> list[SourceFile]:
         """Return the files under the source's path by relative path; a missing or empty path is a fault."""
-        root = self.settings.path
+        settings = self.settings
+        if not isinstance(settings, FileSourceSettings):
+            raise TypeError(f"{self.source} is no source of files")
+        root, pattern = settings.path, settings.pattern
         try:
-            found, passed_over = list_paths(root, self.settings.pattern, suffixes)
+            found, passed_over = list_paths(root, pattern, suffixes)
         except FileFault as fault:
             self.add(dataset, fault.kind, f"{self.source}: {fault}", Severity.FAULT)
             return []
@@ -109,7 +112,6 @@ class SourceLanding:
             message = f"{self.source}: files of other kinds under {root} are passed over; wanted: {wanted}"
             self.add(dataset, "ignored_file", message, Severity.INFO, count=passed_over)
         if not found:
-            pattern = self.settings.pattern
             message = f"{self.source}: no file matches {pattern!r} under {root}; deliver one or correct it"
             self.add(dataset, "empty_folder", message, Severity.FAULT)
         files = []
@@ -252,7 +254,11 @@ class SourceLanding:
 
     def _known_issuers(self, facts: DeliveryFacts) -> tuple[str | None, ...]:
         """Who issued this scope before: a bill restated to nothing is still this feed's bill, and no other's."""
-        known = [r for r in self.records if (r.delivery.dataset, r.delivery.scope) == (facts.dataset.name, facts.scope)]
+        known = [
+            r
+            for r in self.records
+            if (r.delivery.dataset, r.delivery.scope) == (facts.dataset.name, facts.scope)
+        ]
         named = [r.delivery for r in known if r.delivery.invoice_issuers]
         return max(named, key=lambda delivery: delivery.delivered_at).invoice_issuers if named else ()
 

@@ -10,10 +10,10 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from connectors.common.settings import SourceSettings
+from connectors.common.settings import FileSourceSettings
 
 
-class Settings(SourceSettings):
+class Settings(FileSourceSettings):
     """A folder (or one file) of FOCUS bills.
 
     `delivery`: `replace` when a newer delivery of a billing account and period supersedes the older one

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.common.settings import SourceSettings
+from connectors.common.settings import FileSourceSettings
 
 
 class IdentityAttributes(BaseModel):
@@ -57,7 +57,7 @@ class UsageSemantics(BaseModel):
     exclusive_emitters: tuple[str, ...] = ()
 
 
-class Settings(SourceSettings):
+class Settings(FileSourceSettings):
     """One source of OTLP trace files."""
 
     pattern: str = "**/*.json*"

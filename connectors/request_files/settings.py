@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from connectors.common.settings import SourceSettings
+from connectors.common.settings import FileSourceSettings
 from connectors.request_files.schema import CANONICAL_COLUMNS, CONSTANT_COLUMNS
 
 
@@ -27,7 +27,7 @@ class UsageSemantics(BaseModel):
     exclusive_providers: tuple[str, ...] = ()
 
 
-class Settings(SourceSettings):
+class Settings(FileSourceSettings):
     """One source of request files.
 
     `columns` maps a column of `requests` (or a reported token count, such as `input_tokens`) to the column of

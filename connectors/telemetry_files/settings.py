@@ -5,10 +5,10 @@ What belongs here: what the config may say about it. What must not: reading file
 
 from __future__ import annotations
 
-from connectors.common.settings import SourceSettings
+from connectors.common.settings import FileSourceSettings
 
 
-class Settings(SourceSettings):
+class Settings(FileSourceSettings):
     """A folder (or one file) of `telemetry` rows; each file is replaced by its next version."""
 
     connector: str = "telemetry_files"
