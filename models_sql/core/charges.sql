@@ -276,6 +276,8 @@ joined as (
         coalesce(aliases.model, matched_patterns.model, classified.model_alias) as model,
         deliveries.delivered_at,
         deliveries.watermark_at,
+        deliveries.closed_after_days,
+        deliveries.period_status,
         case
             when classified.token_class is null then null
             when consumed_units.base_unit = 'tokens'
@@ -445,10 +447,12 @@ select
     ) as list_cost_reporting,
     converted.fx_date,
     case
+        when converted.period_status = 'closed' then 'final'
+        when converted.period_status = 'open' then 'provisional'
         when converted.delivered_at >= converted.billing_period_end
             and date_diff(
                 'day', cast(converted.billing_period_end as date), cast(converted.delivered_at as date)
-            ) >= 4
+            ) >= converted.closed_after_days
             then 'final'
         else 'provisional'
     end as cost_state,

@@ -11,6 +11,8 @@ columns:
     snapshot_id: null
     delivered_at: null
     watermark_at: null
+    closed_after_days: null
+    period_status: null
 */
 with
 
@@ -22,5 +24,7 @@ select
     source.billing_period_start,
     source.snapshot_id,
     source.delivered_at,
-    source.watermark_at
+    source.watermark_at,
+    source.closed_after_days,
+    source.period_status
 from source

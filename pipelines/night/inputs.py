@@ -15,10 +15,9 @@ import pyarrow.parquet as pq
 
 from connectors.common.contract import Delivery, Finding, Severity, SourceReport, TypedFile
 from connectors.common.datasets import BILL_DATASETS, DATASETS, Dataset
+from connectors.common.lateness import Lateness, find_lateness
+from pipelines.night.billing_periods import read_period_statements
 from pipelines.warehouse.relations import DataFile, Relation, duckdb_columns, keep_file
-
-COMPLETE_AFTER_HOURS = 24
-"""A bill delivered now is taken as complete for days that ended this long ago, unless its connector knows better."""
 
 _TEXT, _INSTANT, _COUNT = pa.string(), pa.timestamp("us"), pa.int64()
 DELIVERY_SCHEMA = pa.schema(
@@ -42,6 +41,8 @@ BILL_DELIVERY_SCHEMA = pa.schema(
         ("snapshot_id", _TEXT),
         ("delivered_at", _INSTANT),
         ("watermark_at", _INSTANT),
+        ("closed_after_days", _COUNT),
+        ("period_status", _TEXT),
     ]
 )
 FINDING_SCHEMA = pa.schema(
@@ -110,11 +111,16 @@ def build_delivery_table(reports: Sequence[SourceReport]) -> pa.Table:
 
 def write_bill_deliveries(tables: Path, reports: Sequence[SourceReport]) -> Relation:
     """`lake.bill_deliveries`, one file a billing month, so that a new delivery touches its own month only."""
+    statements = read_period_statements(reports)
     months: dict[str, list[dict[str, object]]] = {}
     for report in reports:
         for delivery in report.deliveries:
             if delivery.is_current and delivery.dataset in BILL_DATASETS and delivery.period:
-                months.setdefault(delivery.period, []).append(_bill_delivery_row(delivery))
+                months.setdefault(delivery.period, []).append(
+                    _bill_delivery_row(
+                        delivery, find_lateness(report.connector), statements.find_status(delivery)
+                    )
+                )
     files = {}
     for month in sorted(months):
         rows = sorted(months[month], key=lambda row: tuple(str(value) for value in row.values()))
@@ -123,14 +129,21 @@ def write_bill_deliveries(tables: Path, reports: Sequence[SourceReport]) -> Rela
     return Relation("lake.bill_deliveries", duckdb_columns(BILL_DELIVERY_SCHEMA), "month", files)
 
 
-def _bill_delivery_row(delivery: Delivery) -> dict[str, object]:
+def _bill_delivery_row(delivery: Delivery, lateness: Lateness, status: str | None) -> dict[str, object]:
+    """Until when a bill is complete: so long before its delivery, or to its end once its issuer closed it."""
+    start = datetime.strptime(delivery.period or "", "%Y-%m")  # noqa: DTZ007 (naive UTC)
+    watermark = delivery.delivered_at - timedelta(hours=lateness.complete_after_hours)
+    if status == "closed":
+        watermark = max(watermark, (start + timedelta(days=32)).replace(day=1))
     return {
         "source": delivery.source,
         "billing_account_id": delivery.billing_account_id,
-        "billing_period_start": datetime.strptime(delivery.period or "", "%Y-%m"),  # noqa: DTZ007 (naive UTC)
+        "billing_period_start": start,
         "snapshot_id": delivery.snapshot_id,
         "delivered_at": delivery.delivered_at,
-        "watermark_at": delivery.delivered_at - timedelta(hours=COMPLETE_AFTER_HOURS),
+        "watermark_at": watermark,
+        "closed_after_days": lateness.closed_after_days,
+        "period_status": status,
     }
 
 

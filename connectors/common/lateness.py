@@ -1,0 +1,43 @@
+"""How late a vendor's bill is: when its days are complete, and when its billing periods are closed.
+
+What belongs here: one row a connector, with what the vendor documents. What must not: reading bills, or what an
+issuer itself says about a period (dataset `billing_periods`, which wins).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+PeriodStatus = Literal["open", "closed"]
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """A day is complete once a delivery follows its end by `complete_after_hours`; a billing period is closed by a
+    delivery that follows its end by `closed_after_days`."""
+
+    complete_after_hours: int
+    closed_after_days: int
+
+
+DEFAULT = Lateness(complete_after_hours=24, closed_after_days=4)
+"""FOCUS files of whomever: nothing is documented, so a day and four days, as most issuers keep to."""
+
+LATENESS: Mapping[str, Lateness] = {
+    "focus_files": DEFAULT,
+    # AWS updates the month several times a day and finalises it in the two weeks that follow.
+    "aws_data_exports": Lateness(24, 14),
+    # Azure restates for 72 hours after the month's end, with corrections up to its fifth day.
+    "azure_cost_exports": Lateness(24, 5),
+    # Google guarantees nothing; what comes later is an adjustment. Invoices are issued within ten days.
+    "gcp_billing": Lateness(24, 10),
+    # Oracle's reports are complete within a day; its month is rated within a week.
+    "oci_cost_reports": Lateness(24, 7),
+}
+
+
+def find_lateness(connector: str) -> Lateness:
+    """Return what is documented of a connector's vendor, else the default."""
+    return LATENESS.get(connector, DEFAULT)
