@@ -24,6 +24,10 @@ CONNECTORS: dict[str, str] = {
         "workload_files",
         "zone_files",
         "budget_files",
+        "aws_inventory",
+        "azure_inventory",
+        "google_asset_files",
+        "kubernetes_files",
     )
 }
 """Connector name → package."""

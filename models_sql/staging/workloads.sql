@@ -22,7 +22,11 @@ checks:
       description: Of two statements about one thing that begin at the same moment only the last in name order counts.
       sql: >
         select workload_ref, valid_from, count(*) as statements
-        from lake.workloads
+        from (
+          select workload_ref, valid_from, service, feature, endpoint, team, environment, zone
+          from lake.workloads
+          group by workload_ref, valid_from, service, feature, endpoint, team, environment, zone
+        ) as said
         group by workload_ref, valid_from
         having count(*) > 1
 */

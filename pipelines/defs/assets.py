@@ -39,6 +39,10 @@ CONNECTOR_DATASETS: dict[str, tuple[str, ...]] = {
     "workload_files": ("workloads",),
     "zone_files": ("zones",),
     "budget_files": ("budgets",),
+    "aws_inventory": ("workloads", "zones", "accounts"),
+    "azure_inventory": ("workloads", "zones", "accounts"),
+    "google_asset_files": ("workloads", "zones", "accounts"),
+    "kubernetes_files": ("workloads", "zones"),
 }
 """Which datasets a connector lands: the edges between sources and staging tables."""
 
@@ -66,7 +70,7 @@ def build_source_asset(source: SourceSettings) -> dg.AssetsDefinition:
     @dg.asset(
         key=key,
         group_name=CONNECTOR_GROUP,
-        description=f"{source.connector}: deliveries below {source.path} as typed Parquet in the lake.",
+        description=f"{source.connector}: what {source.name} delivers, as typed Parquet in the lake.",
         kinds={"python", "parquet"},
         partitions_def=DAILY if is_daily else None,
         backfill_policy=dg.BackfillPolicy.single_run() if is_daily else None,

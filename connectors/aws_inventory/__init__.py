@@ -1,0 +1,1 @@
+"""What exists in AWS accounts: network interfaces, instances, log groups, zones, member accounts."""

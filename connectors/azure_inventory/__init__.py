@@ -1,0 +1,1 @@
+"""What exists in Azure subscriptions: resources, network interfaces, zones, subscription names."""

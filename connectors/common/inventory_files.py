@@ -1,0 +1,90 @@
+"""Inventories in files: one file is one scope, its things, zones and accounts.
+
+What belongs here: writing what a file lists. What must not: a format (each connector's `schema.py`).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.common.contract import LandingContext, Severity, SourceReport
+from connectors.common.datasets import ACCOUNTS, DATASETS, WORKLOADS, ZONES
+from connectors.common.inventory import Inventory, build_rows
+from connectors.common.landing import FileDelivery, land_files
+from connectors.common.settings import FileSourceSettings
+from connectors.common.source_files import FileFault, SourceFile
+
+SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson")
+_MAXIMUM_BYTES = 256 << 20
+
+BuildInventory = Callable[[Iterator[dict[str, Any]]], Inventory]
+"""The objects of a file → what they say. Raises KeyError, TypeError or ValueError for objects of another kind."""
+
+
+def land_inventory_files(
+    settings: FileSourceSettings,
+    context: LandingContext,
+    service_tags: Iterable[str],
+    schema_version: int,
+    build: BuildInventory,
+) -> SourceReport:
+    """Land a folder of inventory files; a file that cannot be understood is refused whole."""
+    named_by = tuple(service_tags)
+
+    def read(file: SourceFile, delivery: FileDelivery) -> None:
+        try:
+            inventory = build(read_objects(file))
+        except (KeyError, TypeError, AttributeError) as error:
+            message = f"is no such list ({type(error).__name__}: {error}); write it as the README says"
+            raise FileFault("unreadable_file", message) from error
+        rows = build_rows(inventory, context.tag_keys, named_by)
+        if not any(rows.values()):
+            delivery.add("empty_file", "lists nothing that is known here", Severity.WARN)
+        for name, found in rows.items():
+            if found:
+                dataset = DATASETS[name]
+                names = [column for column in dataset.schema.names if not column.startswith("x_")]
+                schema = pa.schema([dataset.schema.field(column) for column in names])
+                delivery.write(name, pa.Table.from_pylist(found, schema=schema))
+
+    keys = {key: list(names) for key, names in sorted(context.tag_keys.items())}
+    typing = {"schema": schema_version, "service_tags": list(named_by), "tag_keys": keys}
+    datasets = (WORKLOADS, ZONES, ACCOUNTS)
+    return land_files(settings, context, datasets, read, typing=typing, suffixes=SUFFIXES)
+
+
+def read_objects(file: SourceFile) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects of a file: one a line, or the `items` of a list. Raises FileFault.
+
+    A line that is an object by itself decides: asset exports write lines into a `.json`.
+    """
+    opener = gzip.open if file.relative.endswith(".gz") else open
+    try:
+        with opener(file.path, "rt", encoding="utf-8") as stream:
+            first = stream.readline()
+            found = _parse_line(first)
+            if found is not None and "items" not in found:
+                yield found
+                yield from (json.loads(line) for line in stream if line.strip())
+                return
+            if file.size > _MAXIMUM_BYTES:
+                message = "is one JSON value of more than 256 MiB; write one object a line"
+                raise FileFault("unreadable_file", message)
+            content = json.loads(first + stream.read())
+    except (OSError, EOFError, ValueError, RecursionError) as error:
+        message = f"is not readable JSON in UTF-8 ({type(error).__name__}); deliver it again"
+        raise FileFault("unreadable_file", message) from error
+    yield from content if isinstance(content, list) else content.get("items", [content])
+
+
+def _parse_line(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

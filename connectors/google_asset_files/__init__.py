@@ -1,0 +1,1 @@
+"""What exists in Google Cloud projects, from exports of Cloud Asset Inventory."""

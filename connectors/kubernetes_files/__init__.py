@@ -1,0 +1,1 @@
+"""Pods, services and nodes of Kubernetes clusters, from lists written by kubectl."""
