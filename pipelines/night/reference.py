@@ -46,6 +46,7 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
     """All reference.* inputs by name; `folder` is models_sql/reference."""
     return {
         "reference.classification_rules": _build_rules(config, folder),
+        "reference.azure_services": _read_csv(folder / "azure_services.csv"),
         "reference.units": _read_csv(folder / "units.csv", {"multiplier": int}),
         "reference.bill_providers": _read_csv(folder / "bill_providers.csv", {"priority": int}),
         "reference.provider_names": _read_csv(folder / "provider_names.csv"),

@@ -1,0 +1,1 @@
+"""Azure bills from Cost Management exports, cost details reports or queries, and budgets, to the lake."""
