@@ -27,7 +27,7 @@ from connectors.common.dataset_types import (
     Dataset,
     build_schema,
 )
-from connectors.common.vendor_lines.aws_cur import AWS_CUR_LINES
+from connectors.common.vendor_lines.aws_cur import AWS_CUR_ENRICHMENT_LINES, AWS_CUR_LINES
 from connectors.common.vendor_lines.azure_cost import AZURE_COST_LINES
 from connectors.common.vendor_lines.gcp_billing import GCP_COST_LINES
 
@@ -451,6 +451,7 @@ DATASETS: dict[str, Dataset] = {
     for dataset in (
         CHARGES,
         AWS_CUR_LINES,
+        AWS_CUR_ENRICHMENT_LINES,
         AZURE_COST_LINES,
         GCP_COST_LINES,
         INVOICES,
