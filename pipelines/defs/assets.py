@@ -47,7 +47,14 @@ CONNECTOR_DATASETS: dict[str, tuple[str, ...]] = {
 """Which datasets a connector lands: the edges between sources and staging tables."""
 
 _RUN_INPUTS = frozenset(
-    {"lake.deliveries", "lake.bill_deliveries", "lake.findings", "lake.source_status", "lake.source_days"}
+    {
+        "lake.deliveries",
+        "lake.bill_deliveries",
+        "lake.restatements",
+        "lake.findings",
+        "lake.source_status",
+        "lake.source_days",
+    }
 )
 """What a run says about all of its sources together."""
 

@@ -81,10 +81,13 @@ def build_lake_relations(reports: Sequence[SourceReport]) -> dict[str, Relation]
     for report in reports:
         for file in report.current_files:
             files[file.dataset].append(file)
-    return {f"lake.{name}": _build_relation(dataset, files[name]) for name, dataset in DATASETS.items()}
+    return {
+        f"lake.{name}": build_dataset_relation(dataset, files[name]) for name, dataset in DATASETS.items()
+    }
 
 
-def _build_relation(dataset: Dataset, files: Iterable[TypedFile]) -> Relation:
+def build_dataset_relation(dataset: Dataset, files: Iterable[TypedFile]) -> Relation:
+    """The relation of a dataset over these files of it."""
     unit = dataset.partition[1] if dataset.partition else None
     partitions: dict[str, list[DataFile]] = {}
     for file in files:

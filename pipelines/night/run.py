@@ -6,7 +6,7 @@ What belongs here: holding the lock, the build and the findings of one run. What
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -24,6 +24,7 @@ from connectors.common.registry import land
 from connectors.common.settings import SourceSettings
 from connectors.common.shared_files import set_aside_shared_files
 from pipelines.config.model import Config
+from pipelines.night import restatements
 from pipelines.night.findings import find_changed_identity, find_removed_sources, find_silent_sources
 from pipelines.night.inputs import (
     billed_totals,
@@ -181,15 +182,36 @@ class Night:
             ),
             code_version=code_version(self.models),
         )
+        for name, table in build_reference_tables(config, MODELS_FOLDER / "reference").items():
+            self.build.add_table(name, table)
         for relation in build_lake_relations(resolved).values():
             self._add_dataset(relation)
         self.build.add_input(write_bill_deliveries(self.build.tables, resolved))
+        self._add_restatements(resolved)
         self.build.add_table("lake.deliveries", build_delivery_table(resolved))
         self.build.add_table("lake.source_days", build_source_day_table(resolved))
         self.build.add_table("lake.findings", build_finding_table(self.findings))
         self.build.add_table("lake.source_status", build_status_table(resolved, request.as_of or request.now))
-        for name, table in build_reference_tables(config, MODELS_FOLDER / "reference").items():
-            self.build.add_table(name, table)
+
+    def _add_restatements(self, reports: Sequence[SourceReport]) -> None:
+        """Compare each new delivery of a bill with the one before it, once, and give what is known to the build.
+
+        A run about the past keeps what it compares to itself.
+        """
+        as_of = self.request.as_of
+        ledger = read_ledger(self.request.home, restatements.KIND, duckdb_columns(restatements.SCHEMA), None)
+        told = restatements.Told.read(ledger, as_of)
+        untold = restatements.find_untold(reports, told)
+        run_id = restatements.SIDE_RUN if self.is_side_run else self.run_id
+        rows = restatements.build_restatements(self.build, untold, told, run_id)
+        if self.is_side_run:
+            self.build.add_table(restatements.RELATION, pa.concat_tables([told.rows, rows]))
+            return
+        if rows.num_rows:
+            written = write_ledger(self.request.home, restatements.KIND, self.run_id, rows)
+            self._ledger.append(written)
+            ledger = self._with_file(ledger, written)
+        self.build.add_input(restatements.as_relation(ledger))
 
     def _add_dataset(self, relation: Relation) -> None:
         """A dataset of the lake, joined by what the config itself states of it."""

@@ -164,6 +164,13 @@ class Build:
             self._writer.register_files(self._selection.expand_whole(refs))
             return self._engine.run(sql, parameters).to_arrow_table()
 
+    def write(self, sql: str, target: Path) -> int:
+        """Writes the rows of one SELECT over inputs and models built so far as one Parquet file; returns how many."""
+        refs = read_statement(sql, "write").refs
+        with _naming_missing_files("a query over the build"):
+            self._writer.register_files(self._selection.expand_whole(refs))
+            return self._engine.copy(sql, target)
+
     def _previous_record(self, model: Model) -> RelationRecord | None:
         record = self.previous.relations.get(model.name) if self.previous else None
         is_same_kind = record is not None and record.kind == ("view" if model.is_view else "table")
