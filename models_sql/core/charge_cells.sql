@@ -21,6 +21,9 @@ columns:
     effective_cost_reporting: null
     list_cost_reporting: null
     billed_quantity: to a millionth of a token
+    before_seconds: null
+    until_seconds: null
+    total_seconds: null
 checks:
     - name: line_equals_its_cells
       severity: fail
@@ -206,5 +209,8 @@ select
     cast(
         cast(split.quantity_part as decimal(24, 0)) * cast(0.000001 as decimal(7, 6))
         as decimal(38, 12)
-    ) as billed_quantity
+    ) as billed_quantity,
+    cast(split.before_weight as bigint) as before_seconds,
+    cast(split.until_weight as bigint) as until_seconds,
+    cast(split.total_weight as bigint) as total_seconds
 from split

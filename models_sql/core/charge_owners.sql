@@ -16,9 +16,34 @@ columns:
     residual_reason: null
     billed_cost: null
     effective_cost: null
+    list_cost: null
     billing_currency: null
     method_id: null
     evidence: null
+    cost_state: null
+    before_parts: null
+    until_parts: null
+checks:
+    - name: day_of_a_line_equals_its_rows
+      severity: fail
+      description: The rows of a line's day sum to it, in every measure, to the last digit.
+      sql: >
+        select c.charge_id, c.charge_date, c.billed_cost, x.billed_cost as rows_cost
+        from core.charge_cells as c
+        left join (
+            select charge_date, charge_id, cell_id, sum(billed_cost) as billed_cost,
+                sum(effective_cost) as effective_cost, sum(list_cost) as list_cost
+            from core.charge_owners
+            where charge_date >= $start and charge_date < $end
+            group by charge_date, charge_id, cell_id
+        ) as x on c.charge_date = x.charge_date and c.charge_id = x.charge_id and c.cell_id = x.cell_id
+        where c.charge_date >= $start and c.charge_date < $end
+            and (
+                x.charge_id is null
+                or c.billed_cost is distinct from x.billed_cost
+                or c.effective_cost is distinct from x.effective_cost
+                or c.list_cost is distinct from x.list_cost
+            )
 */
 with
 
@@ -63,7 +88,13 @@ weights as (
     select
         rows_ranked.*,
         case
-            when rows_ranked.total_units = 0 then rows_ranked.row_position
+            when rows_ranked.total_units = 0
+                then cast(
+                    idiv(
+                        rows_ranked.row_position * cast(100000000000000 as decimal(15, 0)),
+                        rows_ranked.row_total
+                    ) as decimal(15, 0)
+                )
             else
                 cast(
                     idiv(
@@ -72,10 +103,7 @@ weights as (
                     ) as decimal(15, 0)
                 )
         end as until_weight,
-        case
-            when rows_ranked.total_units = 0 then rows_ranked.row_total
-            else cast(100000000000000 as decimal(15, 0))
-        end as total_weight
+        cast(100000000000000 as decimal(15, 0)) as total_weight
     from rows_ranked
 ),
 
@@ -104,6 +132,7 @@ units as (
         steps.billing_currency,
         steps.method_id,
         steps.evidence,
+        steps.cost_state,
         steps.until_weight,
         cast(steps.before_weight as decimal(15, 0)) as before_weight,
         steps.total_weight,
@@ -114,7 +143,14 @@ units as (
         cast(
             cast(charge_cells.effective_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
             as decimal(22, 0)
-        ) as effective_units
+        ) as effective_units,
+        cast(
+            cast(charge_cells.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as list_units,
+        cast(charge_cells.before_seconds as decimal(20, 0)) as before_seconds,
+        cast(charge_cells.until_seconds as decimal(20, 0)) as until_seconds,
+        cast(charge_cells.total_seconds as decimal(15, 0)) as total_seconds
     from steps
     inner join charge_cells
         on steps.charge_date = charge_cells.charge_date
@@ -142,7 +178,32 @@ select
             - idiv(units.effective_units * units.before_weight, units.total_weight) as decimal(24, 0)
         ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
     ) as effective_cost,
+    cast(
+        cast(
+            idiv(units.list_units * units.until_weight, units.total_weight)
+            - idiv(units.list_units * units.before_weight, units.total_weight) as decimal(24, 0)
+        ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
+    ) as list_cost,
     units.billing_currency,
     units.method_id,
-    units.evidence
+    units.evidence,
+    units.cost_state,
+    cast(
+        idiv(
+            10 * (
+                units.before_seconds * units.total_weight
+                + (units.until_seconds - units.before_seconds) * units.before_weight
+            ),
+            units.total_seconds
+        ) as bigint
+    ) as before_parts,
+    cast(
+        idiv(
+            10 * (
+                units.before_seconds * units.total_weight
+                + (units.until_seconds - units.before_seconds) * units.until_weight
+            ),
+            units.total_seconds
+        ) as bigint
+    ) as until_parts
 from units
