@@ -187,19 +187,27 @@ conforming as (
         end as consumed_unit,
         lines.contract_applied,
         lines.contracted_cost,
-        case when lines.charge_category <> 'Tax' then lines.contracted_unit_price end
-            as contracted_unit_price,
+        case
+            when coalesce(lines.charge_category, '') <> 'Tax'
+                then lines.contracted_unit_price
+        end as contracted_unit_price,
         lines.effective_cost,
         coalesce(lines.host_provider_name, lines.service_provider_name) as host_provider_name,
         lines.invoice_detail_id,
         lines.invoice_id,
         coalesce(lines.invoice_issuer_name, lines.service_provider_name) as invoice_issuer_name,
         lines.list_cost,
-        case when lines.charge_category <> 'Tax' then lines.list_unit_price end as list_unit_price,
-        case when lines.charge_category <> 'Tax' then lines.pricing_category end as pricing_category,
+        case
+            when coalesce(lines.charge_category, '') <> 'Tax'
+                then lines.list_unit_price
+        end as list_unit_price,
+        case
+            when coalesce(lines.charge_category, '') <> 'Tax'
+                then lines.pricing_category
+        end as pricing_category,
         coalesce(lines.pricing_currency, lines.billing_currency) as pricing_currency,
         case
-            when lines.charge_category <> 'Tax'
+            when coalesce(lines.charge_category, '') <> 'Tax'
                 then coalesce(
                     lines.pricing_currency_contracted_unit_price,
                     case
@@ -218,7 +226,7 @@ conforming as (
             end
         ) as pricing_currency_effective_cost,
         case
-            when lines.charge_category <> 'Tax'
+            when coalesce(lines.charge_category, '') <> 'Tax'
                 then coalesce(
                     lines.pricing_currency_list_unit_price,
                     case
@@ -228,9 +236,13 @@ conforming as (
                     end
                 )
         end as pricing_currency_list_unit_price,
-        case when lines.charge_category <> 'Tax' then lines.pricing_quantity end as pricing_quantity,
         case
-            when lines.charge_category <> 'Tax' and lines.pricing_quantity is not null
+            when coalesce(lines.charge_category, '') <> 'Tax'
+                then lines.pricing_quantity
+        end as pricing_quantity,
+        case
+            when coalesce(lines.charge_category, '') <> 'Tax'
+                and lines.pricing_quantity is not null
                 then lines.pricing_unit
         end as pricing_unit,
         coalesce(lines.x_publisher_name, lines.service_provider_name) as publisher_name,
@@ -245,16 +257,16 @@ conforming as (
         coalesce(
             lines.service_subcategory, 'Other (' || coalesce(lines.service_category, 'Other') || ')'
         ) as service_subcategory,
-        case when lines.charge_category <> 'Tax' then lines.sku_id end as sku_id,
+        case when coalesce(lines.charge_category, '') <> 'Tax' then lines.sku_id end as sku_id,
         case
-            when lines.charge_category <> 'Tax' and lines.sku_id is not null
+            when coalesce(lines.charge_category, '') <> 'Tax' and lines.sku_id is not null
                 then lines.sku_meter
         end as sku_meter,
         case
-            when lines.charge_category <> 'Tax' and lines.sku_price_id is not null
+            when coalesce(lines.charge_category, '') <> 'Tax' and lines.sku_price_id is not null
                 then lines.sku_price_details
         end as sku_price_details,
-        case when lines.charge_category <> 'Tax' then lines.sku_price_id end as sku_price_id,
+        case when coalesce(lines.charge_category, '') <> 'Tax' then lines.sku_price_id end as sku_price_id,
         lines.sub_account_id,
         case when lines.sub_account_id is not null then lines.sub_account_name end as sub_account_name,
         case when lines.sub_account_id is not null then lines.sub_account_type end as sub_account_type,
@@ -269,6 +281,7 @@ conforming as (
     from lines
 ),
 
+/* Integers that the split is exact in: of 1e-12; a quantity too large for that in millionths or ones, and the rest. */
 measured as (
     select
         conforming.*,
@@ -277,15 +290,23 @@ measured as (
             as decimal(22, 0)
         ) as contracted_units,
         case
+            when abs(conforming.pricing_quantity) >= 10000000000000000
+                then cast(conforming.pricing_quantity as decimal(22, 0))
             when abs(conforming.pricing_quantity) >= 10000000000
                 then cast(
                     cast(conforming.pricing_quantity as decimal(28, 6)) * cast(1000000 as decimal(7, 0))
                     as decimal(22, 0)
                 )
-        end as pricing_quantity_millionths,
+        end as pricing_quantity_coarse_units,
+        case
+            when abs(conforming.pricing_quantity) >= 10000000000000000 then cast(1 as decimal(7, 6))
+            else cast(0.000001 as decimal(7, 6))
+        end as pricing_quantity_coarse_unit,
         cast(
             cast(
                 case
+                    when abs(conforming.pricing_quantity) >= 10000000000000000
+                        then conforming.pricing_quantity - cast(conforming.pricing_quantity as decimal(22, 0))
                     when abs(conforming.pricing_quantity) >= 10000000000
                         then conforming.pricing_quantity - cast(conforming.pricing_quantity as decimal(28, 6))
                     else conforming.pricing_quantity
@@ -293,15 +314,24 @@ measured as (
             ) * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0)
         ) as pricing_quantity_units,
         case
+            when abs(conforming.consumed_quantity) >= 10000000000000000
+                then cast(conforming.consumed_quantity as decimal(22, 0))
             when abs(conforming.consumed_quantity) >= 10000000000
                 then cast(
                     cast(conforming.consumed_quantity as decimal(28, 6)) * cast(1000000 as decimal(7, 0))
                     as decimal(22, 0)
                 )
-        end as consumed_quantity_millionths,
+        end as consumed_quantity_coarse_units,
+        case
+            when abs(conforming.consumed_quantity) >= 10000000000000000 then cast(1 as decimal(7, 6))
+            else cast(0.000001 as decimal(7, 6))
+        end as consumed_quantity_coarse_unit,
         cast(
             cast(
                 case
+                    when abs(conforming.consumed_quantity) >= 10000000000000000
+                        then conforming.consumed_quantity
+                        - cast(conforming.consumed_quantity as decimal(22, 0))
                     when abs(conforming.consumed_quantity) >= 10000000000
                         then conforming.consumed_quantity
                         - cast(conforming.consumed_quantity as decimal(28, 6))
@@ -310,16 +340,27 @@ measured as (
             ) * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0)
         ) as consumed_quantity_units,
         case
+            when abs(conforming.commitment_discount_quantity) >= 10000000000000000
+                then cast(conforming.commitment_discount_quantity as decimal(22, 0))
             when abs(conforming.commitment_discount_quantity) >= 10000000000
                 then cast(
                     cast(conforming.commitment_discount_quantity as decimal(28, 6))
                     * cast(1000000 as decimal(7, 0))
                     as decimal(22, 0)
                 )
-        end as commitment_discount_quantity_millionths,
+        end as commitment_discount_quantity_coarse_units,
+        case
+            when
+                abs(conforming.commitment_discount_quantity) >= 10000000000000000
+                then cast(1 as decimal(7, 6))
+            else cast(0.000001 as decimal(7, 6))
+        end as commitment_discount_quantity_coarse_unit,
         cast(
             cast(
                 case
+                    when abs(conforming.commitment_discount_quantity) >= 10000000000000000
+                        then conforming.commitment_discount_quantity
+                        - cast(conforming.commitment_discount_quantity as decimal(22, 0))
                     when abs(conforming.commitment_discount_quantity) >= 10000000000
                         then conforming.commitment_discount_quantity
                         - cast(conforming.commitment_discount_quantity as decimal(28, 6))
@@ -328,16 +369,27 @@ measured as (
             ) * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0)
         ) as commitment_discount_quantity_units,
         case
+            when abs(conforming.pricing_currency_effective_cost) >= 10000000000000000
+                then cast(conforming.pricing_currency_effective_cost as decimal(22, 0))
             when abs(conforming.pricing_currency_effective_cost) >= 10000000000
                 then cast(
                     cast(conforming.pricing_currency_effective_cost as decimal(28, 6))
                     * cast(1000000 as decimal(7, 0))
                     as decimal(22, 0)
                 )
-        end as pricing_currency_effective_cost_millionths,
+        end as pricing_currency_effective_cost_coarse_units,
+        case
+            when
+                abs(conforming.pricing_currency_effective_cost) >= 10000000000000000
+                then cast(1 as decimal(7, 6))
+            else cast(0.000001 as decimal(7, 6))
+        end as pricing_currency_effective_cost_coarse_unit,
         cast(
             cast(
                 case
+                    when abs(conforming.pricing_currency_effective_cost) >= 10000000000000000
+                        then conforming.pricing_currency_effective_cost
+                        - cast(conforming.pricing_currency_effective_cost as decimal(22, 0))
                     when abs(conforming.pricing_currency_effective_cost) >= 10000000000
                         then conforming.pricing_currency_effective_cost
                         - cast(conforming.pricing_currency_effective_cost as decimal(28, 6))
@@ -480,27 +532,27 @@ split as (
         cast(parts.until_parts - parts.before_parts as decimal(16, 0)) as part_units,
         idiv(parts.contracted_units * parts.until_parts, parts.total_parts)
         - idiv(parts.contracted_units * parts.before_parts, parts.total_parts) as contracted_part,
-        idiv(parts.pricing_quantity_millionths * parts.until_parts, parts.total_parts)
-        - idiv(parts.pricing_quantity_millionths * parts.before_parts, parts.total_parts)
-            as pricing_quantity_millionths_part,
+        idiv(parts.pricing_quantity_coarse_units * parts.until_parts, parts.total_parts)
+        - idiv(parts.pricing_quantity_coarse_units * parts.before_parts, parts.total_parts)
+            as pricing_quantity_coarse_part,
         idiv(parts.pricing_quantity_units * parts.until_parts, parts.total_parts)
         - idiv(parts.pricing_quantity_units * parts.before_parts, parts.total_parts)
             as pricing_quantity_units_part,
-        idiv(parts.consumed_quantity_millionths * parts.until_parts, parts.total_parts)
-        - idiv(parts.consumed_quantity_millionths * parts.before_parts, parts.total_parts)
-            as consumed_quantity_millionths_part,
+        idiv(parts.consumed_quantity_coarse_units * parts.until_parts, parts.total_parts)
+        - idiv(parts.consumed_quantity_coarse_units * parts.before_parts, parts.total_parts)
+            as consumed_quantity_coarse_part,
         idiv(parts.consumed_quantity_units * parts.until_parts, parts.total_parts)
         - idiv(parts.consumed_quantity_units * parts.before_parts, parts.total_parts)
             as consumed_quantity_units_part,
-        idiv(parts.commitment_discount_quantity_millionths * parts.until_parts, parts.total_parts)
-        - idiv(parts.commitment_discount_quantity_millionths * parts.before_parts, parts.total_parts)
-            as commitment_discount_quantity_millionths_part,
+        idiv(parts.commitment_discount_quantity_coarse_units * parts.until_parts, parts.total_parts)
+        - idiv(parts.commitment_discount_quantity_coarse_units * parts.before_parts, parts.total_parts)
+            as commitment_discount_quantity_coarse_part,
         idiv(parts.commitment_discount_quantity_units * parts.until_parts, parts.total_parts)
         - idiv(parts.commitment_discount_quantity_units * parts.before_parts, parts.total_parts)
             as commitment_discount_quantity_units_part,
-        idiv(parts.pricing_currency_effective_cost_millionths * parts.until_parts, parts.total_parts)
-        - idiv(parts.pricing_currency_effective_cost_millionths * parts.before_parts, parts.total_parts)
-            as pricing_currency_effective_cost_millionths_part,
+        idiv(parts.pricing_currency_effective_cost_coarse_units * parts.until_parts, parts.total_parts)
+        - idiv(parts.pricing_currency_effective_cost_coarse_units * parts.before_parts, parts.total_parts)
+            as pricing_currency_effective_cost_coarse_part,
         idiv(parts.pricing_currency_effective_cost_units * parts.until_parts, parts.total_parts)
         - idiv(parts.pricing_currency_effective_cost_units * parts.before_parts, parts.total_parts)
             as pricing_currency_effective_cost_units_part
@@ -521,8 +573,8 @@ amounts as (
         end as contracted_cost_part,
         coalesce(
             cast(
-                cast(split.pricing_quantity_millionths_part as decimal(24, 0))
-                * cast(0.000001 as decimal(7, 6))
+                cast(split.pricing_quantity_coarse_part as decimal(24, 0))
+                * split.pricing_quantity_coarse_unit
                 as decimal(38, 12)
             ),
             0
@@ -534,8 +586,8 @@ amounts as (
         ) as pricing_quantity_part,
         coalesce(
             cast(
-                cast(split.consumed_quantity_millionths_part as decimal(24, 0))
-                * cast(0.000001 as decimal(7, 6))
+                cast(split.consumed_quantity_coarse_part as decimal(24, 0))
+                * split.consumed_quantity_coarse_unit
                 as decimal(38, 12)
             ),
             0
@@ -547,8 +599,8 @@ amounts as (
         ) as consumed_quantity_part,
         coalesce(
             cast(
-                cast(split.commitment_discount_quantity_millionths_part as decimal(24, 0))
-                * cast(0.000001 as decimal(7, 6))
+                cast(split.commitment_discount_quantity_coarse_part as decimal(24, 0))
+                * split.commitment_discount_quantity_coarse_unit
                 as decimal(38, 12)
             ),
             0
@@ -563,8 +615,8 @@ amounts as (
             else
                 coalesce(
                     cast(
-                        cast(split.pricing_currency_effective_cost_millionths_part as decimal(24, 0))
-                        * cast(0.000001 as decimal(7, 6))
+                        cast(split.pricing_currency_effective_cost_coarse_part as decimal(24, 0))
+                        * split.pricing_currency_effective_cost_coarse_unit
                         as decimal(38, 12)
                     ),
                     0
