@@ -47,6 +47,7 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
     return {
         "reference.classification_rules": _build_rules(config, folder),
         "reference.azure_services": _read_csv(folder / "azure_services.csv"),
+        "reference.gcp_services": _read_csv(folder / "gcp_services.csv"),
         "reference.units": _read_csv(folder / "units.csv", {"multiplier": int}),
         "reference.bill_providers": _read_csv(folder / "bill_providers.csv", {"priority": int}),
         "reference.provider_names": _read_csv(folder / "provider_names.csv"),

@@ -1,0 +1,693 @@
+/*
+description: >
+    Charges in FOCUS terms of the lines of a Google Cloud billing export. Promotions become credits of their
+    own. Commitment fees become purchases; what their usage took of them is its effective cost, the rest is an
+    unused row. Both of Google's commitment models end in the same shape.
+grain: [charge_id]
+materialized: view
+partition_by: {column: billing_period_start, unit: month}
+columns:
+    charge_id: null
+    x_line_key: null
+    x_occurrence: null
+    x_source: null
+    x_snapshot_id: null
+    x_source_file: null
+    allocated_method_details: null
+    allocated_method_id: null
+    allocated_resource_id: null
+    allocated_resource_name: null
+    allocated_tags: null
+    availability_zone: null
+    billed_cost: null
+    billing_account_id: null
+    billing_account_name: null
+    billing_account_type: null
+    billing_currency: null
+    billing_period_end: null
+    billing_period_start: null
+    capacity_reservation_id: null
+    capacity_reservation_status: null
+    charge_category: null
+    charge_class: null
+    charge_description: null
+    charge_frequency: null
+    charge_period_end: null
+    charge_period_start: null
+    commitment_discount_category: null
+    commitment_discount_id: null
+    commitment_discount_name: null
+    commitment_discount_quantity: null
+    commitment_discount_status: null
+    commitment_discount_type: null
+    commitment_discount_unit: null
+    commitment_program_eligibility_details: null
+    consumed_quantity: null
+    consumed_unit: null
+    contract_applied: null
+    contracted_cost: null
+    contracted_unit_price: null
+    effective_cost: null
+    host_provider_name: null
+    invoice_detail_id: null
+    invoice_id: null
+    invoice_issuer_name: null
+    list_cost: null
+    list_unit_price: null
+    pricing_category: null
+    pricing_currency: null
+    pricing_currency_contracted_unit_price: null
+    pricing_currency_effective_cost: null
+    pricing_currency_list_unit_price: null
+    pricing_quantity: null
+    pricing_unit: null
+    region_id: null
+    region_name: null
+    resource_id: null
+    resource_name: null
+    resource_type: null
+    service_category: null
+    service_name: null
+    service_provider_name: null
+    service_subcategory: null
+    sku_id: null
+    sku_meter: null
+    sku_price_details: null
+    sku_price_id: null
+    sub_account_id: null
+    sub_account_name: null
+    sub_account_type: null
+    tags: null
+    x_publisher_name: null
+    x_service_code: null
+    x_operation: null
+    x_sku_group: null
+    x_instance_type: null
+    x_from_region_id: null
+    x_to_region_id: null
+    x_principal_id: null
+    x_correction_cause: null
+    x_tag_user_id: null
+    x_tag_tenant: null
+    x_tag_customer: null
+    x_tag_team: null
+    x_tag_feature: null
+    x_tag_endpoint: null
+    x_tag_workflow: null
+    x_tag_environment: null
+checks:
+    - name: charges_equal_lines
+      severity: fail
+      description: The charges made of the lines cost what the lines cost, per feed, currency and month.
+      sql: >
+        select l.x_source, l.billing_currency, l.billing_period_start, l.billed_cost, c.billed_cost as charges_cost
+        from (select x_source, billing_currency, billing_period_start, sum(billed_cost) as billed_cost
+              from lake.gcp_cost_lines group by x_source, billing_currency, billing_period_start) as l
+        full outer join (select x_source, billing_currency, billing_period_start, sum(billed_cost) as billed_cost
+              from staging.gcp_charges group by x_source, billing_currency, billing_period_start) as c
+            on l.x_source = c.x_source and l.billing_currency = c.billing_currency
+            and l.billing_period_start = c.billing_period_start
+        where l.billed_cost is distinct from c.billed_cost
+    - name: effective_equals_billed
+      severity: fail
+      description: What commitments cost is carried by what they cover or left unused, per bill and month.
+      sql: >
+        select x_source, billing_account_id, billing_currency, billing_period_start,
+            sum(billed_cost) as billed_cost, sum(effective_cost) as effective_cost
+        from staging.gcp_charges
+        group by x_source, billing_account_id, billing_currency, billing_period_start
+        having sum(billed_cost) <> sum(effective_cost)
+*/
+with
+
+source as (select * from lake.gcp_cost_lines),
+
+services as (select * from reference.gcp_services),
+
+sku_prices as (
+    select * from staging.sku_prices
+    where provider = 'gcp'
+),
+
+/* A fee is told by its SKU, and in the newer commitment model by what offsets it. */
+marked as (
+    select
+        source.*,
+        source.billed_cost - source.promotion_credit as net_cost,
+        source.committed_usage_discount_credit
+        + source.committed_usage_discount_dollar_base_credit as commitment_credit,
+        case
+            when source.fee_utilization_offset_credit <> 0 then true
+            when coalesce(source.cost_type, 'regular') <> 'regular' then false
+            else regexp_matches(
+                    lower(coalesce(source.sku_description, '')), '^commitment( v[0-9]+)?( -|:| for|$)'
+                )
+        end as is_fee,
+        coalesce(
+            lower(source.consumption_model_description) <> 'default', false
+        ) as is_commitment_priced,
+        regexp_replace(
+            cast(coalesce(source.price_tier_start_quantity, 0) as varchar), '[.]?0+$', '', 'g'
+        ) as tier_text
+    from source
+),
+
+/* In which pool a fee and the usage it covers meet: commitments of spend, or of one kind of resource. */
+pooled as (
+    select
+        marked.*,
+        max(case when marked.fee_utilization_offset_credit <> 0 then 1 else 0 end) over (
+            partition by
+                marked.x_source,
+                marked.billing_account_id,
+                marked.billing_currency,
+                marked.billing_period_start,
+                marked.sku_id,
+                marked.is_fee
+        ) as offset_count,
+        case
+            when marked.is_fee and lower(marked.sku_description) like '%dollar based%' then 'spend'
+            when not marked.is_fee and marked.committed_usage_discount_dollar_base_credit <> 0 then 'spend'
+            when not marked.is_fee and marked.commitment_credit = 0 then null
+            when regexp_matches(lower(marked.sku_description), '(^|[^a-z])(ram|memory)([^a-z]|$)') then 'ram'
+            when
+                regexp_matches(lower(marked.sku_description), '(^|[^a-z])(cpu|core|vcpu)([^a-z]|$)')
+                then 'cpu'
+            when regexp_matches(lower(marked.sku_description), '(^|[^a-z])(gpu|nvidia)([^a-z]|$)') then 'gpu'
+            when regexp_matches(lower(marked.sku_description), '(^|[^a-z])ssd([^a-z]|$)') then 'ssd'
+            else 'other'
+        end as commitment_kind
+    from marked
+),
+
+kinded as (
+    select
+        pooled.*,
+        case
+            when pooled.is_fee and pooled.offset_count > 0 then 'offset'
+            else pooled.commitment_kind
+        end as pool_kind,
+        cast(
+            cast(pooled.net_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as net_units,
+        cast(
+            cast(abs(pooled.cost) as decimal(20, 6)) * cast(1000000 as decimal(7, 0)) as decimal(15, 0)
+        ) as cost_micros,
+        cast(
+            cast(abs(pooled.commitment_credit) as decimal(20, 6)) * cast(1000000 as decimal(7, 0))
+            as decimal(15, 0)
+        ) as credit_micros,
+        cast(
+            cast(abs(coalesce(pooled.usage_amount_in_pricing_units, 0)) as decimal(20, 6))
+            * cast(1000000 as decimal(7, 0)) as decimal(15, 0)
+        ) as quantity_micros
+    from pooled
+),
+
+/* Fees weigh by their amount, covered usage by what the commitment took off it; both are at least 1. */
+weighted as (
+    select
+        kinded.*,
+        case when kinded.is_fee then kinded.net_units else cast(0 as decimal(22, 0)) end as fee_units,
+        case
+            when kinded.is_fee and kinded.net_cost > 0
+                then cast(greatest(kinded.cost_micros, 1) as decimal(15, 0))
+            else cast(0 as decimal(15, 0))
+        end as fee_weight,
+        case
+            when not kinded.is_fee and kinded.commitment_credit < 0
+                then cast(greatest(kinded.credit_micros, 1) as decimal(15, 0))
+            else cast(0 as decimal(15, 0))
+        end as covered_weight,
+        case
+            when kinded.is_fee then kinded.quantity_micros
+            else cast(0 as decimal(15, 0))
+        end as committed_micros,
+        case
+            when kinded.is_fee or kinded.commitment_credit >= 0 or kinded.cost <= 0
+                then cast(0 as decimal(15, 0))
+            when kinded.credit_micros >= kinded.cost_micros then kinded.quantity_micros
+            else cast(
+                    idiv(kinded.quantity_micros * kinded.credit_micros, kinded.cost_micros) as decimal(15, 0)
+                )
+        end as covered_micros
+    from kinded
+),
+
+totalled as (
+    select
+        weighted.*,
+        cast(sum(weighted.fee_units) over (
+            partition by
+                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
+                weighted.billing_period_start, weighted.pool_kind
+        ) as decimal(22, 0)) as pool_fee_units,
+        cast(sum(weighted.fee_weight) over (
+            partition by
+                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
+                weighted.billing_period_start, weighted.pool_kind
+        ) as decimal(15, 0)) as pool_fee_weight,
+        cast(sum(weighted.covered_weight) over (
+            partition by
+                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
+                weighted.billing_period_start, weighted.pool_kind
+        ) as decimal(15, 0)) as pool_covered_weight,
+        cast(sum(weighted.committed_micros) over (
+            partition by
+                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
+                weighted.billing_period_start, weighted.pool_kind
+        ) as decimal(15, 0)) as pool_committed_micros,
+        cast(sum(weighted.covered_micros) over (
+            partition by
+                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
+                weighted.billing_period_start, weighted.pool_kind
+        ) as decimal(15, 0)) as pool_covered_micros,
+        cast(sum(weighted.fee_weight) over (
+            partition by
+                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
+                weighted.billing_period_start, weighted.pool_kind
+            order by weighted.charge_id
+            rows between unbounded preceding and current row
+        ) as decimal(15, 0)) as fee_weight_until,
+        cast(sum(weighted.covered_weight) over (
+            partition by
+                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
+                weighted.billing_period_start, weighted.pool_kind
+            order by weighted.charge_id
+            rows between unbounded preceding and current row
+        ) as decimal(15, 0)) as covered_weight_until
+    from weighted
+),
+
+/* Commitments of cores or memory state how much was committed; of spend, only that something was covered. */
+used as (
+    select
+        totalled.*,
+        case
+            when totalled.pool_kind is null or totalled.pool_kind = 'offset'
+                or totalled.pool_covered_weight = 0 or totalled.pool_fee_units <= 0
+                then cast(0 as decimal(22, 0))
+            when totalled.pool_kind in ('cpu', 'ram', 'gpu')
+                and totalled.pool_covered_micros > 0
+                and totalled.pool_committed_micros > totalled.pool_covered_micros
+                then cast(
+                    idiv(
+                        totalled.pool_fee_units * totalled.pool_covered_micros, totalled.pool_committed_micros
+                    )
+                    as decimal(22, 0)
+                )
+            else totalled.pool_fee_units
+        end as pool_used_units
+    from totalled
+),
+
+split as (
+    select
+        used.*,
+        case
+            when used.covered_weight = 0 then cast(0 as decimal(22, 0))
+            else cast(
+                    idiv(used.pool_used_units * used.covered_weight_until, used.pool_covered_weight)
+                    - idiv(
+                        used.pool_used_units * cast(
+                            used.covered_weight_until - used.covered_weight as decimal(15, 0)
+                        ),
+                        used.pool_covered_weight
+                    ) as decimal(22, 0)
+                )
+        end as share_units,
+        case
+            when not used.is_fee then cast(0 as decimal(22, 0))
+            when used.pool_used_units = 0 then used.net_units
+            else cast(
+                    idiv(
+                        cast(used.pool_fee_units - used.pool_used_units as decimal(22, 0))
+                        * used.fee_weight_until,
+                        used.pool_fee_weight
+                    )
+                    - idiv(
+                        cast(used.pool_fee_units - used.pool_used_units as decimal(22, 0)) * cast(
+                            used.fee_weight_until - used.fee_weight as decimal(15, 0)
+                        ),
+                        used.pool_fee_weight
+                    ) as decimal(22, 0)
+                )
+        end as unused_units
+    from used
+),
+
+parts as (
+    select
+        split.*,
+        '' as id_suffix
+    from split
+    union all
+    select
+        split.*,
+        '-credit-promotion' as id_suffix
+    from split
+    where split.promotion_credit <> 0
+    union all
+    select
+        split.*,
+        '-unused' as id_suffix
+    from split
+    where split.unused_units <> 0
+),
+
+described as (
+    select
+        parts.*,
+        case
+            when parts.id_suffix = '-credit-promotion' then 'Credit'
+            when parts.id_suffix = '-unused' then 'Usage'
+            when parts.is_fee then 'Purchase'
+            when parts.cost_type = 'tax' then 'Tax'
+            when parts.cost_type in ('adjustment', 'rounding_error') then 'Adjustment'
+            else 'Usage'
+        end as charge_category,
+        parts.id_suffix = '' as is_line,
+        parts.id_suffix = '' and not parts.is_fee
+        and coalesce(parts.cost_type, 'regular') = 'regular'
+        and (parts.commitment_credit < 0 or parts.is_commitment_priced) as is_covered,
+        coalesce(parts.service_name, 'Google Cloud') as known_service_name,
+        parts.sku_id || '/' || parts.tier_text as catalogue_price_id,
+        case
+            when parts.price_list is null then null
+            when coalesce(parts.price_unit_quantity, 1) <= 1 then parts.price_list
+            else cast(
+                    cast(
+                        idiv(
+                            2 * cast(
+                                cast(parts.price_list as decimal(24, 12))
+                                * cast(1000000000000 as decimal(13, 0))
+                                as decimal(22, 0)
+                            ) + cast(parts.price_unit_quantity as decimal(15, 0)),
+                            2 * cast(parts.price_unit_quantity as decimal(15, 0))
+                        ) as decimal(24, 0)
+                    ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
+                )
+        end as stated_list_unit_price,
+        case
+            when coalesce(parts.price_effective_default, parts.price_effective) is null then null
+            when coalesce(parts.price_unit_quantity, 1) <= 1
+                then coalesce(parts.price_effective_default, parts.price_effective)
+            else cast(
+                    cast(
+                        idiv(
+                            2 * cast(
+                                cast(
+                                    coalesce(parts.price_effective_default, parts.price_effective)
+                                    as decimal(24, 12)
+                                ) * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0)
+                            ) + cast(parts.price_unit_quantity as decimal(15, 0)),
+                            2 * cast(parts.price_unit_quantity as decimal(15, 0))
+                        ) as decimal(24, 0)
+                    ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
+                )
+        end as stated_contracted_unit_price,
+        cast(
+            cast(parts.share_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+            as decimal(38, 12)
+        ) as share_cost,
+        cast(
+            cast(parts.unused_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+            as decimal(38, 12)
+        ) as unused_cost
+    from parts
+),
+
+/* At most one catalogue row: sku_price_id and currency are its grain. At most one service row a name. */
+priced as (
+    select
+        described.*,
+        described.is_line and described.charge_category in ('Usage', 'Purchase') as is_priced,
+        coalesce(described.stated_list_unit_price, sku_prices.list_unit_price) as known_list_unit_price,
+        services.service_category as known_category,
+        services.service_subcategory as known_subcategory
+    from described
+    left join sku_prices
+        on described.catalogue_price_id = sku_prices.sku_price_id
+        and described.billing_currency = sku_prices.currency
+    left join services on lower(described.known_service_name) = services.service_name
+),
+
+committed as (
+    select
+        priced.*,
+        case
+            when priced.is_fee and priced.id_suffix <> '-credit-promotion'
+                then coalesce(priced.subscription_instance_id, priced.sku_id)
+            when priced.is_covered
+                then coalesce(
+                    priced.subscription_instance_id,
+                    priced.commitment_names,
+                    priced.consumption_model_id,
+                    priced.consumption_model_description,
+                    priced.sku_id
+                )
+        end as commitment_discount_id
+    from priced
+),
+
+rows_made as (
+    select
+        committed.charge_id,
+        committed.id_suffix,
+        committed.x_line_key,
+        committed.x_occurrence,
+        committed.x_source,
+        committed.x_snapshot_id,
+        committed.x_source_file,
+        committed.zone,
+        committed.billing_account_id,
+        committed.billing_currency,
+        committed.billing_period_start,
+        committed.billing_period_end,
+        committed.charge_category,
+        committed.charge_period_start,
+        committed.charge_period_end,
+        committed.commitment_discount_id,
+        committed.invoice_issuer_name,
+        committed.region,
+        committed.location,
+        committed.service_id,
+        committed.sku_id,
+        committed.sku_description,
+        committed.project_id,
+        committed.project_name,
+        committed.instance_type,
+        committed.sku_price_details,
+        committed.tags,
+        committed.x_tag_user_id,
+        committed.x_tag_tenant,
+        committed.x_tag_customer,
+        committed.x_tag_team,
+        committed.x_tag_feature,
+        committed.x_tag_endpoint,
+        committed.x_tag_workflow,
+        committed.x_tag_environment,
+        committed.known_service_name as service_name,
+        case
+            when committed.id_suffix = '-credit-promotion' then committed.promotion_credit
+            when committed.id_suffix = '-unused' then cast(0 as decimal(38, 12))
+            else committed.net_cost
+        end as billed_cost,
+        case
+            when committed.id_suffix = '-credit-promotion' then committed.promotion_credit
+            when committed.id_suffix = '-unused' then committed.unused_cost
+            when committed.is_fee then cast(0 as decimal(38, 12))
+            else committed.net_cost + committed.share_cost
+        end as effective_cost,
+        case
+            when committed.id_suffix = '-credit-promotion' then committed.promotion_credit
+            when committed.id_suffix = '-unused' then cast(0 as decimal(38, 12))
+            when committed.cost_at_list is not null then committed.cost_at_list
+            when committed.charge_category <> 'Usage' then committed.cost
+            else cast(
+                    cast(committed.known_list_unit_price as decimal(18, 12))
+                    * cast(committed.usage_amount_in_pricing_units as decimal(20, 8)) as decimal(38, 12)
+                )
+        end as list_cost,
+        case
+            when committed.id_suffix = '-credit-promotion' then committed.promotion_credit
+            when committed.id_suffix = '-unused' then cast(0 as decimal(38, 12))
+            else coalesce(committed.cost_at_effective_price_default, committed.cost)
+        end as contracted_cost,
+        case
+            when (committed.adjustment_type is not null or committed.adjustment_id is not null)
+                and committed.is_period_closed
+                then 'Correction'
+        end as charge_class,
+        case
+            when committed.id_suffix = '-credit-promotion' then committed.promotion_names
+            when committed.id_suffix = '-unused'
+                then 'Unused commitment: ' || coalesce(committed.sku_description, committed.sku_id, '')
+            else coalesce(committed.sku_description, committed.adjustment_description, committed.cost_type)
+        end as charge_description,
+        case
+            when committed.charge_category = 'Usage' then 'Usage-Based'
+            when committed.charge_category = 'Purchase' then 'Recurring'
+            else 'One-Time'
+        end as charge_frequency,
+        case
+            when committed.commitment_discount_id is null then null
+            when committed.pool_kind in ('cpu', 'ram', 'gpu', 'ssd', 'other') then 'Usage'
+            else 'Spend'
+        end as commitment_discount_category,
+        case
+            when committed.commitment_discount_id is null then null
+            when committed.is_fee then committed.sku_description
+            when committed.is_commitment_priced then committed.consumption_model_description
+            else committed.commitment_names
+        end as commitment_discount_name,
+        case
+            when committed.commitment_discount_id is not null then 'Committed Use Discount'
+        end as commitment_discount_type,
+        case
+            when committed.id_suffix = '-unused' then 'Unused'
+            when committed.is_covered then 'Used'
+        end as commitment_discount_status,
+        case
+            when committed.is_line and committed.charge_category = 'Usage' then committed.usage_amount
+        end as consumed_quantity,
+        case
+            when committed.is_line and committed.charge_category = 'Usage'
+                and committed.usage_amount is not null
+                then committed.usage_unit
+        end as consumed_unit,
+        case when committed.is_priced then committed.usage_amount_in_pricing_units end as pricing_quantity,
+        case
+            when committed.is_priced and committed.usage_amount_in_pricing_units is not null
+                then committed.pricing_unit
+        end as pricing_unit,
+        case when committed.is_priced then committed.known_list_unit_price end as list_unit_price,
+        case
+            when committed.is_priced then committed.stated_contracted_unit_price
+        end as contracted_unit_price,
+        case
+            when committed.is_covered or (committed.is_fee and committed.charge_category <> 'Credit')
+                then 'Committed'
+            when committed.charge_category <> 'Usage' then null
+            when regexp_matches(lower(coalesce(committed.sku_description, '')), 'spot |preemptible')
+                then 'Dynamic'
+            else 'Standard'
+        end as pricing_category,
+        case
+            when committed.is_priced
+                then committed.catalogue_price_id || coalesce('/' || committed.consumption_model_id, '')
+        end as sku_price_id,
+        coalesce(committed.known_category, 'Other') as service_category,
+        coalesce(committed.known_subcategory, 'Other (Other)') as service_subcategory,
+        coalesce(
+            committed.resource_global_name,
+            case when committed.is_fee then committed.commitment_discount_id end
+        ) as resource_global_name,
+        committed.resource_name,
+        case
+            when coalesce(committed.transaction_type, 'GOOGLE') = 'GOOGLE' then 'Google Cloud'
+            else coalesce(committed.seller_name, 'Google Cloud')
+        end as publisher_name,
+        case
+            when committed.adjustment_type is null then null
+            when committed.adjustment_type = 'USAGE_CORRECTION' then 'usage'
+            when committed.adjustment_type = 'PRICE_CORRECTION' then 'price'
+            when committed.adjustment_type = 'METADATA_CORRECTION' then 'metadata'
+            when committed.adjustment_type in ('GOODWILL', 'SALES_BASED_GOODWILL', 'SLA_VIOLATION')
+                then 'credit'
+            else 'other'
+        end as x_correction_cause
+    from committed
+)
+
+select
+    rows_made.charge_id || rows_made.id_suffix as charge_id,
+    rows_made.x_line_key || rows_made.id_suffix as x_line_key,
+    rows_made.x_occurrence,
+    rows_made.x_source,
+    rows_made.x_snapshot_id,
+    rows_made.x_source_file,
+    cast(null as varchar) as allocated_method_details,
+    cast(null as varchar) as allocated_method_id,
+    cast(null as varchar) as allocated_resource_id,
+    cast(null as varchar) as allocated_resource_name,
+    cast(null as varchar) as allocated_tags,
+    rows_made.zone as availability_zone,
+    rows_made.billed_cost,
+    rows_made.billing_account_id,
+    cast(null as varchar) as billing_account_name,
+    cast('Billing Account' as varchar) as billing_account_type,
+    rows_made.billing_currency,
+    rows_made.billing_period_end,
+    rows_made.billing_period_start,
+    cast(null as varchar) as capacity_reservation_id,
+    cast(null as varchar) as capacity_reservation_status,
+    rows_made.charge_category,
+    rows_made.charge_class,
+    rows_made.charge_description,
+    rows_made.charge_frequency,
+    rows_made.charge_period_end,
+    rows_made.charge_period_start,
+    rows_made.commitment_discount_category,
+    rows_made.commitment_discount_id,
+    rows_made.commitment_discount_name,
+    cast(null as decimal(38, 12)) as commitment_discount_quantity,
+    rows_made.commitment_discount_status,
+    rows_made.commitment_discount_type,
+    cast(null as varchar) as commitment_discount_unit,
+    cast(null as varchar) as commitment_program_eligibility_details,
+    rows_made.consumed_quantity,
+    rows_made.consumed_unit,
+    cast(null as varchar) as contract_applied,
+    rows_made.contracted_cost,
+    rows_made.contracted_unit_price,
+    rows_made.effective_cost,
+    cast('Google Cloud' as varchar) as host_provider_name,
+    cast(null as varchar) as invoice_detail_id,
+    cast(null as varchar) as invoice_id,
+    rows_made.invoice_issuer_name,
+    rows_made.list_cost,
+    rows_made.list_unit_price,
+    rows_made.pricing_category,
+    rows_made.billing_currency as pricing_currency,
+    rows_made.contracted_unit_price as pricing_currency_contracted_unit_price,
+    rows_made.effective_cost as pricing_currency_effective_cost,
+    rows_made.list_unit_price as pricing_currency_list_unit_price,
+    rows_made.pricing_quantity,
+    rows_made.pricing_unit,
+    coalesce(rows_made.region, rows_made.location) as region_id,
+    coalesce(rows_made.region, rows_made.location) as region_name,
+    rows_made.resource_global_name as resource_id,
+    rows_made.resource_name,
+    cast(null as varchar) as resource_type,
+    rows_made.service_category,
+    rows_made.service_name,
+    cast('Google Cloud' as varchar) as service_provider_name,
+    rows_made.service_subcategory,
+    rows_made.sku_id,
+    rows_made.sku_description as sku_meter,
+    rows_made.sku_price_details,
+    rows_made.sku_price_id,
+    rows_made.project_id as sub_account_id,
+    rows_made.project_name as sub_account_name,
+    cast(case when rows_made.project_id is not null then 'Project' end as varchar) as sub_account_type,
+    rows_made.tags,
+    rows_made.publisher_name as x_publisher_name,
+    rows_made.service_id as x_service_code,
+    cast(null as varchar) as x_operation,
+    cast(null as varchar) as x_sku_group,
+    rows_made.instance_type as x_instance_type,
+    cast(null as varchar) as x_from_region_id,
+    cast(null as varchar) as x_to_region_id,
+    cast(null as varchar) as x_principal_id,
+    rows_made.x_correction_cause,
+    rows_made.x_tag_user_id,
+    rows_made.x_tag_tenant,
+    rows_made.x_tag_customer,
+    rows_made.x_tag_team,
+    rows_made.x_tag_feature,
+    rows_made.x_tag_endpoint,
+    rows_made.x_tag_workflow,
+    rows_made.x_tag_environment
+from rows_made
