@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.azurite import AzuriteServer, run_azurite
+from tests.servers.backends import AzureBackend, Backend, GcsBackend, LocalBackend, S3Backend
 from tests.servers.gcs import GcsServer, run_gcs
 from tests.servers.rest import RestServer, Route, run_rest
 from tests.servers.s3 import S3Server, run_s3
@@ -113,6 +114,28 @@ def rest_tls(trusted_authority: LocalAuthority) -> Iterator[Callable[[Route], Re
     """`rest_tls(route)` starts an HTTPS server that the clients of this test trust."""
     with ExitStack() as stack:
         yield lambda route: stack.enter_context(run_rest(route, trusted_authority.issue()))
+
+
+@pytest.fixture(params=["s3", "azure_blob", "gcs"])
+def remote_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """Each kind of remote store in turn, with an empty bucket."""
+    return _build_backend(request, monkeypatch)
+
+
+@pytest.fixture(params=["local", "s3", "azure_blob", "gcs"])
+def any_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """Each kind of store in turn, with an empty bucket or folder."""
+    return _build_backend(request, monkeypatch)
+
+
+def _build_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    if request.param == "local":
+        return LocalBackend(request.getfixturevalue("tmp_path"))
+    if request.param == "s3":
+        return S3Backend(request.getfixturevalue("s3_server"))
+    if request.param == "azure_blob":
+        return AzureBackend(request.getfixturevalue("azurite_server"), monkeypatch)
+    return GcsBackend(request.getfixturevalue("gcs_server"))
 
 
 def _start_azurite(stack: ExitStack, authority: LocalAuthority | None) -> AzuriteServer:

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from connectors.common.contract import TerminalError, TransientError
+
 OnBytes = Callable[[int], None]
 """Told how many bytes arrived since it was last called."""
 
@@ -47,10 +49,31 @@ class ObjectStore(Protocol):
         """Return the content of a small object; TerminalError when it is absent or larger than `limit`."""
         ...
 
-    def download(self, stored: StoredObject, target: Path, on_bytes: OnBytes) -> None:
+    def download(self, stored: StoredObject, target: Path, on_bytes: OnBytes) -> str:
         """Write exactly this version of an object to `target`, going on where an earlier try stopped.
 
-        Memory is bounded whatever the size. Raises TransientError when the object changed meanwhile, and
-        when the bytes do not match the store's checksum.
+        Returns the SHA-256 of the content. Memory is bounded whatever the size; the file is readable by its
+        owner only. Raises ChangedObject when the object changed meanwhile, and DamagedContent when the bytes
+        do not match the store's checksum; `target` is then removed.
         """
         ...
+
+    def find_credentials(self) -> str:
+        """Return in words which credentials are used; TerminalError when there are none. Never a secret."""
+        ...
+
+    def read_beginning(self, stored: StoredObject) -> bytes:
+        """Return the first bytes of an object, to prove that it may be read."""
+        ...
+
+
+class ChangedObject(TransientError):
+    """The object is not the one that was listed any more."""
+
+
+class DamagedContent(TransientError):
+    """What arrived is not what the store's checksum says."""
+
+
+class ObjectAbsent(TerminalError):
+    """There is no such object."""
