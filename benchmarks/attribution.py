@@ -39,6 +39,9 @@ from pipelines.warehouse.models import ModelSet
 from pipelines.warehouse.runner import Build
 
 CORE = (
+    "core.charge_signatures",
+    "core.signed_charges",
+    "core.charge_classes",
     "core.charges",
     "core.charge_cells",
     "core.span_roots",

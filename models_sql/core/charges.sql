@@ -1,8 +1,9 @@
 /*
 description: >
-    Every bill line, classified by the ordered rule table, with its cell key, the UTC days it covers and its
+    Every bill line with the class that the ordered rule table gives it, its cell key, the UTC days it covers and its
     reporting-currency copies, converted once per charge at the charge date's rate.
-grain: [charge_id]
+grain: [billing_period_start, charge_id]
+order_by: as_read
 materialized: table
 partition_by: {column: billing_period_start, unit: month}
 overlap: {start: spread_start_date, end: spread_end_date}
@@ -37,6 +38,8 @@ columns:
     traffic_kind: null
     from_zone: null
     to_zone: null
+    from_region_id: null
+    to_region_id: null
     model: null
     token_class: null
     service_tier: null
@@ -83,22 +86,14 @@ checks:
 */
 with
 
-source as (
+signed as (
     select *
-    from staging.charges
+    from core.signed_charges
     where billing_period_start >= cast($start as timestamp)
         and billing_period_start < cast($end as timestamp)
 ),
 
-rules as (select * from reference.classification_rules),
-
-bill_providers as (select * from reference.bill_providers),
-
-units as (select * from reference.units),
-
-aliases as (select * from staging.model_aliases),
-
-patterns as (select * from reference.model_patterns),
+classes as (select * from core.charge_classes),
 
 fx_rates as (
     select * from staging.fx_rates
@@ -107,206 +102,58 @@ fx_rates as (
 
 deliveries as (select * from staging.bill_deliveries),
 
-described as (
-    select
-        source.*,
-        lower(coalesce(source.service_provider_name, source.invoice_issuer_name, '')) as provider_text,
-        lower(coalesce(source.service_name, '')) as service_text,
-        lower(
-            coalesce(source.sku_meter, '') || ' ' || coalesce(source.charge_description, '')
-        ) as meter_text,
-        lower(
-            coalesce(source.service_category, '') || '/' || coalesce(source.service_subcategory, '')
-        ) as category_text
-    from source
-),
-
-signed as (
-    select
-        described.*,
-        md5(
-            described.provider_text || chr(31) || described.service_text || chr(31)
-            || described.meter_text || chr(31) || described.category_text
-            || chr(31) || coalesce(described.charge_category, '')
-        ) as signature_id
-    from described
-),
-
-signatures as (
-    select
-        signed.signature_id,
-        signed.provider_text,
-        signed.service_text,
-        signed.meter_text,
-        signed.category_text,
-        signed.charge_category
-    from signed
-    group by
-        signed.signature_id,
-        signed.provider_text,
-        signed.service_text,
-        signed.meter_text,
-        signed.category_text,
-        signed.charge_category
-),
-
-provider_candidates as (
-    select
-        signatures.provider_text,
-        bill_providers.provider,
-        row_number() over (
-            partition by signatures.provider_text order by bill_providers.priority, bill_providers.provider
-        ) as candidate_rank
-    from (
-        select provider_text
-        from signatures
-        group by provider_text
-    ) as signatures
-    inner join bill_providers
-        on regexp_matches(signatures.provider_text, bill_providers.name_pattern)
-),
-
-providers as (
-    select * from provider_candidates
-    where candidate_rank = 1
-),
-
-rule_candidates as (
-    select
-        signatures.signature_id,
-        rules.rule_id,
-        rules.cost_driver,
-        rules.traffic_kind,
-        rules.token_class,
-        rules.service_tier,
-        nullif(regexp_extract(signatures.meter_text, rules.model_pattern, 1), '') as model_text,
-        row_number() over (
-            partition by signatures.signature_id order by rules.priority, rules.rule_id
-        ) as candidate_rank
-    from signatures
-    inner join rules
-        on (rules.charge_category is null or signatures.charge_category = rules.charge_category)
-        and (
-            rules.provider_pattern is null
-            or regexp_matches(signatures.provider_text, rules.provider_pattern)
-        )
-        and (
-            rules.service_pattern is null
-            or regexp_matches(signatures.service_text, rules.service_pattern)
-        )
-        and (
-            rules.category_pattern is null
-            or regexp_matches(signatures.category_text, rules.category_pattern)
-        )
-        and (
-            rules.meter_pattern is null
-            or regexp_matches(signatures.meter_text, rules.meter_pattern)
-        )
-),
-
-classified as (
-    select
-        rule_candidates.*,
-        regexp_replace(trim(rule_candidates.model_text), '[-_ .]+', '-', 'g') as model_alias
-    from rule_candidates
-    where rule_candidates.candidate_rank = 1
-),
-
-named_models as (
-    select
-        providers.provider,
-        classified.model_text
-    from classified
-    inner join signatures on classified.signature_id = signatures.signature_id
-    inner join providers on signatures.provider_text = providers.provider_text
-    where classified.model_text is not null
-    group by providers.provider, classified.model_text
-),
-
-pattern_candidates as (
-    select
-        named_models.provider,
-        named_models.model_text,
-        patterns.model,
-        row_number() over (
-            partition by named_models.provider, named_models.model_text
-            order by patterns.priority, patterns.model
-        ) as candidate_rank
-    from named_models
-    inner join patterns
-        on named_models.provider = patterns.provider
-        and regexp_matches(named_models.model_text, patterns.pattern_1)
-        and (
-            patterns.pattern_2 is null
-            or regexp_matches(named_models.model_text, patterns.pattern_2)
-        )
-        and (
-            patterns.pattern_3 is null
-            or regexp_matches(named_models.model_text, patterns.pattern_3)
-        )
-),
-
-matched_patterns as (
-    select * from pattern_candidates
-    where candidate_rank = 1
-),
-
 fx_ranges as (
     select
         fx_rates.from_currency,
         fx_rates.rate_date,
-        fx_rates.rate,
+        cast(cast(fx_rates.rate as decimal(27, 9)) * cast(1000000000 as decimal(10, 0)) as decimal(15, 0))
+            as rate_units,
         lead(fx_rates.rate_date) over (
             partition by fx_rates.from_currency order by fx_rates.rate_date
         ) as next_rate_date
     from fx_rates
+    where fx_rates.from_currency <> $reporting_currency
 ),
 
 joined as (
     select
         signed.*,
-        providers.provider,
-        classified.rule_id,
-        classified.cost_driver,
-        classified.traffic_kind,
-        classified.token_class,
-        coalesce(
-            classified.service_tier, case when classified.cost_driver = 'inference' then 'standard' end
-        ) as service_tier,
-        coalesce(aliases.model, matched_patterns.model, classified.model_alias) as model,
+        classes.provider,
+        classes.rule_id,
+        classes.cost_driver,
+        classes.traffic_kind,
+        classes.from_region_id,
+        classes.to_region_id,
+        classes.model,
+        classes.token_class,
+        classes.service_tier,
+        classes.class_key,
         deliveries.delivered_at,
         deliveries.watermark_at,
         deliveries.closed_after_days,
         deliveries.period_status,
         case
-            when classified.token_class is null then null
-            when consumed_units.base_unit = 'tokens'
+            when classes.consumed_unit_tokens is not null
                 then cast(
                     cast(signed.consumed_quantity as decimal(27, 10))
-                    * cast(consumed_units.multiplier as decimal(8, 0)) as decimal(38, 12)
+                    * cast(classes.consumed_unit_tokens as decimal(8, 0)) as decimal(38, 12)
                 )
-            when priced_units.base_unit is not null
+            when classes.pricing_unit_tokens is not null
                 then cast(
                     cast(signed.pricing_quantity as decimal(27, 10))
-                    * cast(priced_units.multiplier as decimal(8, 0)) as decimal(38, 12)
+                    * cast(classes.pricing_unit_tokens as decimal(8, 0)) as decimal(38, 12)
                 )
         end as billed_quantity,
-        case
-            when signed.billing_currency = $reporting_currency then cast(1 as decimal(18, 9))
-            else fx_ranges.rate
-        end as rate,
-        case when signed.billing_currency <> $reporting_currency then fx_ranges.rate_date end as fx_date
+        signed.billing_currency = $reporting_currency as is_reporting_currency,
+        fx_ranges.rate_units,
+        fx_ranges.rate_date as fx_date
     from signed
-    left join providers on signed.provider_text = providers.provider_text
-    left join classified on signed.signature_id = classified.signature_id
-    left join aliases
-        on classified.model_alias = aliases.alias
-        and (aliases.provider is null or providers.provider = aliases.provider)
-    left join matched_patterns
-        on providers.provider = matched_patterns.provider
-        and classified.model_text = matched_patterns.model_text
-    left join units as consumed_units on lower(signed.consumed_unit) = consumed_units.unit
-    left join units as priced_units on lower(signed.pricing_unit) = priced_units.unit
+    left join classes
+        on signed.billing_period_start = classes.billing_period_start
+        and signed.signature_id = classes.signature_id
+        and coalesce(signed.account_text, '') = classes.account_text
+        and coalesce(signed.resource_text, '') = classes.resource_text
+        and coalesce(signed.tag_text, '') = classes.tag_text
     left join deliveries
         on signed.x_source = deliveries.source
         and signed.x_snapshot_id = deliveries.snapshot_id
@@ -345,45 +192,58 @@ spread as (
     from joined
 ),
 
-money as (
-    select
-        spread.*,
-        cast(cast(spread.rate as decimal(27, 9)) * cast(1000000000 as decimal(10, 0)) as decimal(18, 0))
-            as rate_units,
-        cast(
-            cast(spread.billed_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)
-        ) as billed_units,
-        cast(
-            cast(spread.effective_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)
-        ) as effective_units,
-        cast(
-            cast(spread.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-            as decimal(22, 0)
-        ) as list_units
-    from spread
-),
-
 converted as (
     select
-        money.*,
-        idiv(
-            2 * money.billed_units * cast(money.rate_units as decimal(15, 0))
-            + case when money.billed_units < 0 then -1000000000 else 1000000000 end,
-            2000000000
-        ) as billed_reporting_units,
-        idiv(
-            2 * money.effective_units * cast(money.rate_units as decimal(15, 0))
-            + case when money.effective_units < 0 then -1000000000 else 1000000000 end,
-            2000000000
-        ) as effective_reporting_units,
-        idiv(
-            2 * money.list_units * cast(money.rate_units as decimal(15, 0))
-            + case when money.list_units < 0 then -1000000000 else 1000000000 end,
-            2000000000
-        ) as list_reporting_units
-    from money
+        spread.*,
+        case
+            when spread.is_reporting_currency then spread.billed_cost
+            else cast(
+                    cast(
+                        idiv(
+                            2 * cast(
+                                cast(spread.billed_cost as decimal(24, 12))
+                                * cast(1000000000000 as decimal(13, 0))
+                                as decimal(22, 0)
+                            ) * spread.rate_units
+                            + case when spread.billed_cost < 0 then -1000000000 else 1000000000 end,
+                            2000000000
+                        ) as decimal(24, 0)
+                    ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
+                )
+        end as billed_cost_reporting,
+        case
+            when spread.is_reporting_currency then spread.effective_cost
+            else cast(
+                    cast(
+                        idiv(
+                            2 * cast(
+                                cast(spread.effective_cost as decimal(24, 12))
+                                * cast(1000000000000 as decimal(13, 0))
+                                as decimal(22, 0)
+                            ) * spread.rate_units
+                            + case when spread.effective_cost < 0 then -1000000000 else 1000000000 end,
+                            2000000000
+                        ) as decimal(24, 0)
+                    ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
+                )
+        end as effective_cost_reporting,
+        case
+            when spread.is_reporting_currency then spread.list_cost
+            else cast(
+                    cast(
+                        idiv(
+                            2 * cast(
+                                cast(spread.list_cost as decimal(24, 12))
+                                * cast(1000000000000 as decimal(13, 0))
+                                as decimal(22, 0)
+                            ) * spread.rate_units
+                            + case when spread.list_cost < 0 then -1000000000 else 1000000000 end,
+                            2000000000
+                        ) as decimal(24, 0)
+                    ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
+                )
+        end as list_cost_reporting
+    from spread
 )
 
 select
@@ -393,7 +253,7 @@ select
     converted.x_source as bill_of_record,
     converted.x_snapshot_id,
     converted.x_source_file,
-    coalesce(converted.provider, converted.provider_text) as provider,
+    converted.provider,
     converted.billing_account_id,
     converted.sub_account_id,
     converted.billing_currency,
@@ -417,6 +277,8 @@ select
     converted.traffic_kind,
     converted.availability_zone as from_zone,
     cast(null as varchar) as to_zone,
+    converted.from_region_id,
+    converted.to_region_id,
     converted.model,
     converted.token_class,
     converted.service_tier,
@@ -433,18 +295,9 @@ select
     converted.billed_cost,
     converted.effective_cost,
     converted.list_cost,
-    cast(
-        cast(converted.billed_reporting_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)
-    ) as billed_cost_reporting,
-    cast(
-        cast(converted.effective_reporting_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)
-    ) as effective_cost_reporting,
-    cast(
-        cast(converted.list_reporting_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
-        as decimal(38, 12)
-    ) as list_cost_reporting,
+    converted.billed_cost_reporting,
+    converted.effective_cost_reporting,
+    converted.list_cost_reporting,
     converted.fx_date,
     case
         when converted.period_status = 'closed' then 'final'
@@ -468,32 +321,24 @@ select
         else cast(cast(converted.covered_until as date) + interval 1 day as date)
     end as spread_end_date,
     md5(
-        converted.x_source || chr(31) || coalesce(converted.billing_account_id, chr(30))
-        || chr(31) || coalesce(converted.sub_account_id, chr(30))
-        || chr(31) || coalesce(converted.billing_currency, chr(30))
-        || chr(31) || coalesce(converted.charge_category, chr(30))
-        || chr(31) || coalesce(converted.charge_class, chr(30))
-        || chr(31) || coalesce(converted.commitment_discount_status, chr(30))
-        || chr(31) || coalesce(converted.cost_driver, chr(30))
-        || chr(31) || coalesce(converted.traffic_kind, chr(30))
-        || chr(31) || coalesce(converted.provider, converted.provider_text)
-        || chr(31) || coalesce(converted.service_name, chr(30))
-        || chr(31) || coalesce(converted.model, converted.sku_id, chr(30))
-        || chr(31) || coalesce(converted.sku_meter, chr(30))
-        || chr(31) || coalesce(converted.token_class, chr(30))
-        || chr(31) || coalesce(converted.service_tier, chr(30))
-        || chr(31) || coalesce(converted.region_id, chr(30))
-        || chr(31) || coalesce(converted.availability_zone, chr(30))
-        || chr(31) || coalesce(converted.resource_id, chr(30))
-        || chr(31) || coalesce(converted.x_tag_user_id, chr(30))
-        || chr(31) || coalesce(converted.x_tag_tenant, chr(30))
-        || chr(31) || coalesce(converted.x_tag_customer, chr(30))
-        || chr(31) || coalesce(converted.x_tag_team, chr(30))
-        || chr(31) || coalesce(converted.x_tag_feature, chr(30))
-        || chr(31) || coalesce(converted.x_tag_endpoint, chr(30))
-        || chr(31) || coalesce(converted.x_tag_workflow, chr(30))
-        || chr(31) || coalesce(converted.x_tag_environment, chr(30))
-        || chr(31) || converted.rule_id
-        || chr(31) || coalesce(cast(converted.fx_date as varchar), chr(30))
+        concat(
+            converted.class_key, chr(31), converted.x_source,
+            chr(31), coalesce(converted.billing_account_id, chr(30)),
+            chr(31), coalesce(converted.sub_account_id, chr(30)),
+            chr(31), coalesce(converted.billing_currency, chr(30)),
+            chr(31), coalesce(converted.charge_class, chr(30)),
+            chr(31), coalesce(converted.commitment_discount_status, chr(30)),
+            chr(31), coalesce(converted.availability_zone, chr(30)),
+            chr(31), coalesce(converted.resource_id, chr(30)),
+            chr(31), coalesce(converted.x_tag_user_id, chr(30)),
+            chr(31), coalesce(converted.x_tag_tenant, chr(30)),
+            chr(31), coalesce(converted.x_tag_customer, chr(30)),
+            chr(31), coalesce(converted.x_tag_team, chr(30)),
+            chr(31), coalesce(converted.x_tag_feature, chr(30)),
+            chr(31), coalesce(converted.x_tag_endpoint, chr(30)),
+            chr(31), coalesce(converted.x_tag_workflow, chr(30)),
+            chr(31), coalesce(converted.x_tag_environment, chr(30)),
+            chr(31), coalesce(cast(converted.fx_date as varchar), chr(30))
+        )
     ) as cell_key
 from converted

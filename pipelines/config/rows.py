@@ -124,12 +124,40 @@ class ClassificationRule(Section):
     category_pattern: Pattern | None = Field(
         default=None, description="Condition: pattern on `service category/subcategory`."
     )
+    operation_pattern: Pattern | None = Field(
+        default=None, description="Condition: pattern on the operation, as AWS bills state it."
+    )
     meter_pattern: Pattern | None = Field(
-        default=None, description="Condition: pattern on SkuMeter and ChargeDescription."
+        default=None,
+        description="Condition: pattern on SkuMeter, ChargeDescription, meter group and instance type.",
+    )
+    account_pattern: Pattern | None = Field(
+        default=None, description="Condition: pattern on `billing account sub account`, by id."
+    )
+    resource_pattern: Pattern | None = Field(default=None, description="Condition: pattern on ResourceId.")
+    tag_pattern: Pattern | None = Field(
+        default=None,
+        description="Condition: pattern on the configured tags, written `tenant=… customer=… team=… feature=… "
+        "endpoint=… workflow=… environment=… ` in this order, empty where a line has none.",
     )
     cost_driver: CostDriver = Field(description="What such lines pay for.")
     traffic_kind: (
-        Literal["inter_az", "inter_region", "internet", "nat", "private_link", "cdn", "other"] | None
+        Literal[
+            "inter_az",
+            "inter_region",
+            "internet",
+            "inbound",
+            "nat",
+            "private_link",
+            "cdn",
+            "peering",
+            "transit",
+            "vpn",
+            "direct_connect",
+            "load_balancer",
+            "other",
+        ]
+        | None
     ) = Field(default=None, description="Which way the bytes went, for egress.")
     token_class: TokenClass | None = Field(
         default=None, description="Which tokens such lines bill, for inference."
@@ -139,6 +167,10 @@ class ClassificationRule(Section):
         default=None,
         description="Finds the model in SkuMeter and ChargeDescription: its first group is the name.",
     )
+    reason: Text = Field(
+        default="A rule of the config, which comes before all shipped ones.",
+        description="Why the rule says so; `everycent explain` shows it.",
+    )
 
     @model_validator(mode="after")
     def _check_conditions(self) -> Self:
@@ -147,7 +179,11 @@ class ClassificationRule(Section):
             self.provider_pattern,
             self.service_pattern,
             self.category_pattern,
+            self.operation_pattern,
             self.meter_pattern,
+            self.account_pattern,
+            self.resource_pattern,
+            self.tag_pattern,
         )
         if not any(conditions):
             raise ValueError("a rule without any condition would take every line; give at least one")

@@ -28,6 +28,12 @@ KEYS = frozenset(
         "checks",
     },
 )
+AS_READ = "as_read"
+"""`order_by: as_read`: rows stay in the order of the files read, for a SELECT that is one scan and left joins.
+
+Sorting millions of wide bill lines by a digest costs more than all other work on them, and the vendor's own order
+compresses better.
+"""
 UNITS = ("day", "month")
 SEVERITIES = ("fail", "warn")
 _HEADER = re.compile(r"\A\s*/\*(.*?)\*/(.*)\Z", re.DOTALL)
@@ -72,6 +78,7 @@ class Header:
     description: str
     grain: tuple[str, ...]  # empty: rows have no key of their own; then order_by says how files are ordered
     order_by: tuple[str, ...]
+    keeps_order: bool
     materialized: str
     partition_by: PartitionBy | None
     reads: Mapping[str, Reading]
@@ -107,8 +114,9 @@ def parse_header(text: str, path: Path) -> Header:
         if not raw.get(key):
             raise ModelError(f"{path}: the header needs {key}")
     materialized = raw.get("materialized", "table")
-    order_by = raw.get("order_by") or raw.get("grain") or []
-    if materialized == "table" and not order_by:
+    keeps_order = raw.get("order_by") == AS_READ
+    order_by = () if keeps_order else raw.get("order_by") or raw.get("grain") or ()
+    if materialized == "table" and not (raw.get("grain") or order_by):
         raise ModelError(f"{path}: the header of a table needs grain, or order_by where rows have no key")
     if materialized not in ("table", "view"):
         raise ModelError(f"{path}: materialized is {materialized!r}; use table or view")
@@ -119,6 +127,7 @@ def parse_header(text: str, path: Path) -> Header:
         description=" ".join(str(raw["description"]).split()),
         grain=tuple(raw.get("grain") or ()),
         order_by=tuple(order_by),
+        keeps_order=keeps_order,
         materialized=materialized,
         partition_by=_partition_by(raw.get("partition_by"), path),
         reads={name: _reading(value, name, path) for name, value in (raw.get("reads") or {}).items()},

@@ -91,7 +91,9 @@ class Model:
 
     @property
     def sort_columns(self) -> tuple[str, ...]:
-        """The order of rows in a file: total where the rows have a key, else over all columns."""
+        """The order of rows in a file: total where the rows have a key, else over all columns; empty: as read."""
+        if self.header.keeps_order:
+            return ()
         ends = self.header.grain or tuple(self.columns)
         return tuple(dict.fromkeys((*self.header.order_by, *ends)))
 
