@@ -63,8 +63,39 @@ def write_json(path: Path, content: object) -> None:
 
 def write_record(folder: Path, record: DeliveryRecord, lake: Path) -> None:
     """Write the manifest of a delivery; an existing one of the same name is replaced as a whole."""
+    write_json(folder / record.file_name, _record_to_json(record, lake))
+
+
+def write_records(folder: Path, records: Iterable[DeliveryRecord], lake: Path) -> None:
+    """Write several manifests so that all of them count or none, whenever the process is killed.
+
+    They first stand together in one file beside the folder; who reads the records completes it.
+    """
+    listed = {record.file_name: _record_to_json(record, lake) for record in records}
+    if len(listed) > 1:
+        write_json(_pending_path(folder), listed)
+    for name, content in listed.items():
+        write_json(folder / name, content)
+    if len(listed) > 1:
+        _pending_path(folder).unlink()
+
+
+def complete_records(folder: Path) -> None:
+    """Write the manifests of a delivery whose writing was cut off."""
+    pending = _pending_path(folder)
+    if pending.exists():
+        for name, content in orjson.loads(pending.read_bytes()).items():
+            write_json(folder / name, content)
+        pending.unlink()
+
+
+def _pending_path(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}-pending.json")
+
+
+def _record_to_json(record: DeliveryRecord, lake: Path) -> dict[str, Any]:
     delivery = record.delivery
-    content = {
+    return {
         "source": delivery.source,
         "dataset": delivery.dataset,
         "scope": delivery.scope,
@@ -76,6 +107,8 @@ def write_record(folder: Path, record: DeliveryRecord, lake: Path) -> None:
         "billed_totals": {currency: str(total) for currency, total in delivery.billed_totals.items()},
         "invoice_issuers": list(delivery.invoice_issuers),
         "billing_account_id": delivery.billing_account_id,
+        "content": delivery.content,
+        "delivery_key": delivery.delivery_key,
         "artifacts": [
             {"relative": a.relative, "sha256": a.sha256, "bytes": a.bytes, "rows": a.rows}
             for a in record.artifacts
@@ -87,23 +120,26 @@ def write_record(folder: Path, record: DeliveryRecord, lake: Path) -> None:
             for typing, files in record.typed.items()
         ],
     }
-    write_json(folder / record.file_name, content)
 
 
 def read_records(folder: Path, lake: Path, typing_digest: str) -> list[DeliveryRecord]:
     """Read all manifests of a source, oldest first; typed files of the wanted, else the newest typing.
 
-    Raises TerminalError for a damaged one: to go on without it would lose what it delivered.
+    Those of a delivery whose writing was cut off are among them (`write_records`). Raises TerminalError for a
+    damaged one: to go on without it would lose what it delivered.
     """
-    if not folder.is_dir():
-        return []
-    names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".json"))
-    return [_read_record(folder / name, lake, typing_digest) for name in names]
+    pending = _pending_path(folder)
+    cut_off = orjson.loads(pending.read_bytes()) if pending.exists() else {}
+    found = {entry.name for entry in os.scandir(folder)} if folder.is_dir() else set()
+    names = sorted({name for name in found if name.endswith(".json")} | cut_off.keys())
+    return [_read_record(folder / name, lake, typing_digest, cut_off.get(name)) for name in names]
 
 
-def _read_record(path: Path, lake: Path, typing_digest: str) -> DeliveryRecord:
+def _read_record(
+    path: Path, lake: Path, typing_digest: str, content: dict[str, Any] | None
+) -> DeliveryRecord:
     try:
-        return _build_record(orjson.loads(path.read_bytes()), lake, typing_digest)
+        return _build_record(orjson.loads(path.read_bytes()) if content is None else content, lake, typing_digest)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = (
             f"{path}: the record of a delivery is damaged ({type(error).__name__}). Restore it from a backup; or "
@@ -115,13 +151,13 @@ def _read_record(path: Path, lake: Path, typing_digest: str) -> DeliveryRecord:
 def mark_current(records: Iterable[DeliveryRecord], as_of: datetime | None = None) -> list[DeliveryRecord]:
     """Return the records known by `as_of`, each told whether it is the current one of its dataset and scope.
 
-    Within a scope the newest delivery is current; a tie goes to the larger digest.
+    Within a scope the newest delivery is current; a tie goes to the larger digest (of its lines where known).
     """
     known = [r for r in records if as_of is None or r.delivery.delivered_at <= as_of]
-    newest: dict[tuple[str, str], tuple[datetime, str]] = {}
+    newest: dict[tuple[str, str], tuple[datetime, bool, str, str]] = {}
     for record in known:
         d = record.delivery
-        rank = (d.delivered_at, d.snapshot_id)
+        rank = _rank(record)
         newest[d.dataset, d.scope] = max(rank, newest.get((d.dataset, d.scope), rank))
     marked = []
     for record in known:
@@ -181,8 +217,9 @@ def finding_from_json(content: Mapping[str, Any]) -> Finding:
     )
 
 
-def _rank(record: DeliveryRecord) -> tuple[datetime, str]:
-    return record.delivery.delivered_at, record.delivery.snapshot_id
+def _rank(record: DeliveryRecord) -> tuple[datetime, bool, str, str]:
+    d = record.delivery
+    return d.delivered_at, d.content is not None, d.content or "", d.snapshot_id
 
 
 def _typed_file_to_json(file: TypedFile, lake: Path) -> dict[str, Any]:
@@ -219,6 +256,8 @@ def _build_record(content: dict[str, Any], lake: Path, typing_digest: str) -> De
         billed_totals={currency: Decimal(total) for currency, total in content["billed_totals"].items()},
         invoice_issuers=tuple(content["invoice_issuers"]),
         billing_account_id=content["billing_account_id"],
+        content=content.get("content"),
+        delivery_key=content.get("delivery_key"),
     )
     return DeliveryRecord(
         delivery=delivery,

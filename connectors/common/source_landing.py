@@ -26,11 +26,12 @@ from connectors.common.datasets import Dataset
 from connectors.common.delivery_records import (
     Artifact,
     DeliveryRecord,
+    complete_records,
     mark_current,
     read_records,
     set_aside_copies,
     write_json,
-    write_record,
+    write_records,
 )
 from connectors.common.digests import build_digest, build_settings_digest
 from connectors.common.settings import FileSourceSettings, SourceSettings
@@ -86,6 +87,8 @@ class SourceLanding:
         self.keeps_artifacts = keeps_artifacts
         self.raw = context.lake / "raw" / settings.name
         self.seen = SeenIndex(self.raw / "seen.json")
+        if context.as_of is None:
+            complete_records(self.raw / "deliveries")
         self.records = read_records(self.raw / "deliveries", context.lake, self.typing_digest)
         self._findings: list[Finding] = []
         self.unreadable: list[str] = []
@@ -192,17 +195,43 @@ class SourceLanding:
         if current is not None and is_repeated and not facts.is_always_recorded:
             return self._add_typing(current, typed, tuple(findings))
         delivery = self._build_delivery(facts, rows, typed)
-        artifacts = tuple(self._keep_artifact(file) for file in facts.files)
+        artifacts = tuple(self.keep_artifact(file) for file in facts.files)
         typed_variants = {self.typing_digest: typed}
         record = DeliveryRecord(delivery, artifacts, facts.schema_seen, tuple(findings), typed_variants)
-        self._write(record)
+        self.write_records([record])
         return record
+
+    def write_records(self, records: Iterable[DeliveryRecord]) -> None:
+        """Write records that count together: all of them or none."""
+        written = {record.file_name: record for record in records}
+        write_records(self.raw / "deliveries", written.values(), self.context.lake)
+        self.records = [record for record in self.records if record.file_name not in written]
+        self.records += written.values()
+
+    def known_issuers(self, dataset: str, scope: str) -> tuple[str | None, ...]:
+        """Who issued this scope before: a bill restated to nothing is still this feed's bill, and no other's."""
+        known = [r.delivery for r in self.records if (r.delivery.dataset, r.delivery.scope) == (dataset, scope)]
+        named = [delivery for delivery in known if delivery.invoice_issuers]
+        return max(named, key=lambda delivery: delivery.delivered_at).invoice_issuers if named else ()
 
     def artifact_path(self, artifact: Artifact) -> Path:
         """Return where the content of a delivered file is kept."""
         suffix = "".join(Path(artifact.relative).suffixes[-2:])
         safe = suffix if suffix.replace(".", "").isalnum() and len(suffix) <= 16 else ""
         return self.raw / "artifacts" / f"{artifact.sha256}{safe}"
+
+    def keep_artifact(self, file: SourceFile) -> Artifact:
+        """Keep a file as delivered, once by its content, readable by the owner only."""
+        artifact = Artifact(file.relative, file.sha256, file.size)
+        target = self.artifact_path(artifact)
+        if self.keeps_artifacts and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f"_tmp-{uuid.uuid4().hex}")
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with file.path.open("rb") as source, os.fdopen(descriptor, "wb") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+            os.replace(temporary, target)
+        return artifact
 
     def quarantine(self, file: SourceFile, rows: Iterable[tuple[int | None, str, str | None]]) -> None:
         """Write down which (line, reason, column) of a file were refused, never their content."""
@@ -248,19 +277,9 @@ class SourceLanding:
             rows=rows,
             typed_files=typed,
             billed_totals=dict(facts.billed_totals),
-            invoice_issuers=facts.invoice_issuers or self._known_issuers(facts),
+            invoice_issuers=facts.invoice_issuers or self.known_issuers(facts.dataset.name, facts.scope),
             billing_account_id=facts.billing_account_id,
         )
-
-    def _known_issuers(self, facts: DeliveryFacts) -> tuple[str | None, ...]:
-        """Who issued this scope before: a bill restated to nothing is still this feed's bill, and no other's."""
-        known = [
-            r
-            for r in self.records
-            if (r.delivery.dataset, r.delivery.scope) == (facts.dataset.name, facts.scope)
-        ]
-        named = [r.delivery for r in known if r.delivery.invoice_issuers]
-        return max(named, key=lambda delivery: delivery.delivered_at).invoice_issuers if named else ()
 
     def _typed_before(self, same: list[DeliveryRecord]) -> tuple[TypedFile, ...]:
         return next(r.typed[self.typing_digest] for r in same if self.typing_digest in r.typed)
@@ -274,22 +293,5 @@ class SourceLanding:
         variants = {**record.typed, self.typing_digest: typed}
         delivery = replace(record.delivery, typed_files=typed)
         changed = replace(record, delivery=delivery, typed=variants, findings=findings)
-        self._write(changed)
+        self.write_records([changed])
         return changed
-
-    def _write(self, record: DeliveryRecord) -> None:
-        write_record(self.raw / "deliveries", record, self.context.lake)
-        self.records = [r for r in self.records if r.file_name != record.file_name]
-        self.records.append(record)
-
-    def _keep_artifact(self, file: SourceFile) -> Artifact:
-        artifact = Artifact(file.relative, file.sha256, file.size)
-        target = self.artifact_path(artifact)
-        if self.keeps_artifacts and not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f"_tmp-{uuid.uuid4().hex}")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with file.path.open("rb") as source, os.fdopen(descriptor, "wb") as copy:
-                shutil.copyfileobj(source, copy, 1 << 20)
-            os.replace(temporary, target)
-        return artifact

@@ -104,7 +104,7 @@ class PartitionWriter:
         for partition in sorted(self._open):
             temporary, writer = self._open[partition]
             writer.close()
-            _sync(temporary)
+            sync_file(temporary)
             target = self._folder / partition / self._file_name
             os.replace(temporary, target)
             digest = build_digest(self._dataset.name, partition, self._snapshot_id, self._typing_digest)
@@ -131,7 +131,7 @@ class PartitionWriter:
         return self._open[partition][1]
 
 
-def _sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
     """Wait until the content is on disk: the delivery's record, which names the file, must not outlive it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

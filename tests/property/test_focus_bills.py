@@ -85,7 +85,8 @@ def test_lines_are_named_by_content_alone(bill: list[dict[str, str]], data: st.D
         assert len(read_content(whole)) == len(bill)
         assert read_content(whole) == read_content(parts)
         assert sum_deliveries(whole) == sum_deliveries(parts) == sum_input(bill)
-        assert {d.snapshot_id for d in whole.deliveries} == {d.snapshot_id for d in parts.deliveries}
+        assert {d.content for d in whole.deliveries} == {d.content for d in parts.deliveries}
+        assert {f.digest for f in whole.current_files} == {f.digest for f in parts.current_files}
 
 
 @settings(max_examples=25, deadline=None)

@@ -5,6 +5,7 @@ What belongs here: plain records. What must not: reading files, or one vendor's 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,8 +32,19 @@ class DerivedColumns:
     oddities: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
 
 
-Derive = Callable[[Mapping[str, pa.Array], Mapping[str, pa.Array]], DerivedColumns]
-"""(delivered text columns by delivered name, typed columns so far by dataset name) → further columns."""
+class BatchColumns(Mapping[str, pa.Array]):
+    """Columns of a batch by name; text is plain, and null where a vendor means null."""
+
+    @abstractmethod
+    def encoded(self, name: str) -> pa.DictionaryArray:
+        """Return a column as text with each distinct value once: work on `.dictionary`, then spread it."""
+
+
+Derive = Callable[[BatchColumns, BatchColumns], DerivedColumns]
+"""(delivered columns as text by delivered name, typed columns so far by dataset name) → further columns.
+
+Both are mappings. A derived text column may be plain or a dictionary array (`columns.map_distinct` makes one).
+"""
 
 
 @dataclass(frozen=True)
@@ -72,12 +84,18 @@ class BillFormat:
 
 @dataclass(frozen=True)
 class BillDelivery:
-    """One delivery of a vendor: files that arrived together.
+    """One delivery of a vendor: files that arrived together. Either all of it lands, or none.
 
     A newer delivery of the same `key` replaces the older one whole: every account and period that the older
-    one had and the newer has not is delivered as empty. With `mode="append"` deliveries add up, and the key
-    names this delivery alone. `expected_rows` is what the vendor's manifest states: a difference refuses the
-    delivery. `period` ('YYYY-MM') is what the manifest states, for a delivery without any line.
+    one had and the newer has not is delivered as empty, unless `is_complete` is False (then what is absent
+    keeps its last bill). With `mode="append"` deliveries add up, and the key names this delivery alone.
+
+    `expected_rows` is what the vendor's manifest states: a difference refuses the delivery. `period`
+    ('YYYY-MM') is what the manifest states, for a delivery without any line. `covers` are scopes
+    (`account|YYYY-MM`) that are delivered as empty when no line is of them.
+
+    Within an account and period the newest delivery of a source replaces the older one. Where several
+    deliveries together make that bill (one export a subscription), each has its own `part`.
     """
 
     key: str
@@ -85,5 +103,11 @@ class BillDelivery:
     delivered_at: datetime
     mode: Literal["replace", "append"] = "replace"
     is_stated: bool = True
+    """False: the vendor states no delivery time, `delivered_at` is the newest file's time of change."""
     expected_rows: int | None = None
     period: str | None = None
+    is_complete: bool = True
+    covers: frozenset[str] = frozenset()
+    part: str = ""
+    may_be_doubled: bool = False
+    """True: nothing says that the files are one delivery, so files that share their lines are a fault."""

@@ -9,11 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pyarrow as pa
 
+from connectors.common.bills.columns import encode_text, spread_distinct
 from connectors.common.datasets import TAGGED_KEYS
 from connectors.common.identity import Identity
+
+_TAG_COLUMNS = ("tags", *(f"x_tag_{key}" for key in TAGGED_KEYS))
+_KNOWN_TEXTS = 50_000
 
 
 @dataclass(frozen=True)
@@ -44,24 +49,50 @@ def read_tags(text: str) -> dict[str, str | bool] | None:
     return {key: _tag_value(value) for key, value in content.items() if value is not None}
 
 
+@lru_cache(maxsize=20_000)
+def write_canonical_json(text: str) -> str:
+    """Return JSON text (also tags as `read_tags` understands them) with sorted keys; other text as it is."""
+    content = read_tags(text)
+    return text if content is None else json.dumps(content, sort_keys=True, ensure_ascii=False)
+
+
 def build_tag_columns(
     texts: pa.Array, tag_keys: Mapping[str, tuple[str, ...]], identity: Identity
 ) -> TagColumns:
     """Return the tag columns of a bill; each distinct text is parsed once."""
-    encoded = texts.dictionary_encode()
-    user_keys = frozenset(tag_keys.get("user_id", ()))
-    rows: list[dict[str, str | None]] = []
-    unreadable: list[bool] = []
-    for text in encoded.dictionary.to_pylist():
-        tags = read_tags(text)
-        unreadable.append(tags is None)
-        rows.append(_build_row(tags or {}, tag_keys, user_keys, identity))
-    names = ("tags", *(f"x_tag_{key}" for key in TAGGED_KEYS))
-    columns = {
-        name: pa.array([row.get(name) for row in rows], pa.string()).take(encoded.indices) for name in names
-    }
-    is_unreadable = pa.array(unreadable, pa.bool_()).take(encoded.indices)
-    return TagColumns(columns, is_unreadable.true_count)
+    return TagReader(tag_keys, identity).build_columns(texts)
+
+
+class TagReader:
+    """Builds tag columns batch by batch and remembers what distinct texts gave."""
+
+    def __init__(self, tag_keys: Mapping[str, tuple[str, ...]], identity: Identity) -> None:
+        self._tag_keys = tag_keys
+        self._identity = identity
+        self._user_keys = frozenset(tag_keys.get("user_id", ()))
+        self._known: dict[str, tuple[str | None, ...] | None] = {}
+
+    def build_columns(self, texts: pa.Array) -> TagColumns:
+        """Return `tags` and `x_tag_*` of tag texts (JSON, plain or dictionary array)."""
+        encoded = encode_text(texts)
+        if len(self._known) > _KNOWN_TEXTS:
+            self._known.clear()
+        rows = [self._read(text) for text in encoded.dictionary.to_pylist()]
+        columns = {
+            name: spread_distinct(
+                pa.array([row[place] if row else None for row in rows], pa.string()), encoded.indices
+            )
+            for place, name in enumerate(_TAG_COLUMNS)
+        }
+        is_unreadable = pa.array([row is None for row in rows], pa.bool_()).take(encoded.indices)
+        return TagColumns(columns, is_unreadable.true_count)
+
+    def _read(self, text: str) -> tuple[str | None, ...] | None:
+        if text not in self._known:
+            tags = read_tags(text)
+            row = None if tags is None else _build_row(tags, self._tag_keys, self._user_keys, self._identity)
+            self._known[text] = None if row is None else tuple(row.get(name) for name in _TAG_COLUMNS)
+        return self._known[text]
 
 
 def _tag_value(value: object) -> str | bool:

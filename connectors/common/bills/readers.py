@@ -1,0 +1,225 @@
+"""Bill files → batches of rows, in bounded memory: CSV, CSV.gz, JSON lines (also .gz) and Parquet.
+
+What belongs here: file formats, and what is wrong with a file as a file. What must not: the meaning of a column.
+
+Text comes as dictionary arrays (`columns.py`), other values as the file has them: Parquet's decimals, doubles, times,
+numbers and flags are not written out as text. Nested values come as JSON text with sorted keys.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from connectors.common.bills.columns import DICTIONARY, encode_text
+from connectors.common.bills.nested import build_json_texts
+from connectors.common.source_files import FileFault, SourceFile
+
+BILL_SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
+_CSV_BLOCK_BYTES = 8 << 20
+_PARQUET_ROWS = 262_144
+_JSON_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class RowBatch:
+    """Some rows of a file, in file order; `first_line` is what messages call the first of them."""
+
+    columns: Mapping[str, pa.Array]
+    rows: int
+    first_line: int
+
+
+def read_batches(
+    file: SourceFile, *, numbers: frozenset[str] = frozenset(), wanted: frozenset[str] | None = None
+) -> Iterator[RowBatch]:
+    """Yield a bill's rows; a file without rows gives one batch with its columns and none.
+
+    `numbers` are columns whose text is mostly distinct: they come as plain text. `wanted` limits the columns
+    that are read. Raises FileFault (`unreadable_file`, `malformed_row`, `empty_file`, `duplicate_column`,
+    `unknown_format`); messages never hold content.
+    """
+    suffix = file.suffix
+    try:
+        if suffix in (".csv", ".csv.gz"):
+            yield from _read_csv(file, numbers, wanted)
+        elif suffix in (".jsonl", ".jsonl.gz", ".ndjson"):
+            yield from _read_json_lines(file)
+        elif suffix == ".parquet":
+            yield from _read_parquet(file, wanted)
+        else:
+            known = ", ".join(BILL_SUFFIXES)
+            raise FileFault("unknown_format", f"has the unknown suffix {suffix!r}; use one of {known}")
+    except (OSError, EOFError) as error:
+        what = "gzip" if suffix.endswith(".gz") else suffix.removeprefix(".")
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        message = f"is not readable {what} ({reason}); deliver it again"
+        raise FileFault("unreadable_file", message) from error
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        message = f"is not readable {suffix.removeprefix('.')} in UTF-8 ({type(error).__name__}); deliver it again"
+        raise FileFault("unreadable_file", message) from error
+
+
+def _read_csv(file: SourceFile, numbers: frozenset[str], wanted: frozenset[str] | None) -> Iterator[RowBatch]:
+    header = _read_header(file)
+    types = {name: pa.string() if name in numbers else DICTIONARY for name in header}
+    included = [name for name in header if wanted is None or name in wanted]
+    bad: list[tuple[int | None, int, int]] = []
+
+    def refuse(row: Any) -> str:
+        bad.append((row.number, row.expected_columns, row.actual_columns))
+        return "error"
+
+    first_line = 2
+    with pa.OSFile(str(file.path)) as raw:
+        stream = pa.CompressedInputStream(raw, "gzip") if file.suffix.endswith(".gz") else raw
+        try:
+            reader = pa_csv.open_csv(
+                stream,
+                read_options=pa_csv.ReadOptions(use_threads=False, block_size=_block_size(file)),
+                parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse),
+                convert_options=pa_csv.ConvertOptions(
+                    column_types=types, include_columns=included, null_values=[], strings_can_be_null=False
+                ),
+            )
+            has_rows = False
+            for batch in reader:
+                if batch.num_rows == 0 and has_rows:
+                    continue
+                has_rows = True
+                yield _text_batch(batch, first_line)
+                first_line += batch.num_rows
+            if not has_rows:
+                yield _text_batch(pa.RecordBatch.from_pylist([], schema=reader.schema), first_line)
+        except pa.ArrowInvalid:
+            if not bad:
+                raise
+            line, expected, actual = bad[0]
+            message = f"line {line} has {actual} fields, the header has {expected}; correct it and deliver again"
+            raise FileFault("malformed_row", message, line=line) from None
+
+
+def _text_batch(batch: pa.RecordBatch, first_line: int) -> RowBatch:
+    columns = {
+        name: encode_text(column) if pa.types.is_dictionary(column.type) else column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    }
+    return RowBatch(columns, batch.num_rows, first_line)
+
+
+def _block_size(file: SourceFile) -> int:
+    if file.suffix.endswith(".gz"):
+        return _CSV_BLOCK_BYTES
+    return max(1 << 20, min(_CSV_BLOCK_BYTES, file.size + 1))
+
+
+def _open(file: SourceFile) -> io.BufferedIOBase:
+    return gzip.open(file.path, "rb") if file.suffix.endswith(".gz") else file.path.open("rb")
+
+
+def _read_header(file: SourceFile) -> list[str]:
+    """Return the column names of a CSV; a file without any, or with one twice, is refused."""
+    try:
+        with _open(file) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+            header = next(csv.reader(text), [])
+    except csv.Error as error:
+        message = "its header line cannot be read; deliver it again"
+        raise FileFault("malformed_row", message, line=1) from error
+    if not [name for name in header if name.strip()]:
+        raise FileFault("empty_file", "is empty: not even a header line; deliver it again", line=1)
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        message = f"has the column {twice[0]!r} twice; keep one"
+        raise FileFault("duplicate_column", message, line=1, column=twice[0])
+    return header
+
+
+def _read_parquet(file: SourceFile, wanted: frozenset[str] | None) -> Iterator[RowBatch]:
+    schema = pq.read_schema(file.path)
+    _check_names(schema.names)
+    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    with pq.ParquetFile(file.path, read_dictionary=texts, memory_map=True) as parquet:
+        columns = None if wanted is None else [name for name in schema.names if name in wanted]
+        first_line = 1
+        for batch in parquet.iter_batches(_PARQUET_ROWS, columns=columns):
+            yield _typed_batch(batch, first_line)
+            first_line += batch.num_rows
+        if first_line == 1:
+            yield _typed_batch(pa.RecordBatch.from_pylist([], schema=parquet.schema_arrow), first_line)
+
+
+def _check_names(names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        message = f"has the column {twice[0]!r} twice; keep one"
+        raise FileFault("duplicate_column", message, line=1, column=twice[0])
+
+
+def _typed_batch(batch: pa.RecordBatch, first_line: int) -> RowBatch:
+    columns: dict[str, pa.Array] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if pa.types.is_nested(kind):
+            columns[name] = encode_text(build_json_texts(column))
+        elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+            raise FileFault("unknown_format", "has a binary column; write it as text", column=name)
+        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            columns[name] = encode_text(column)
+        else:
+            columns[name] = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    return RowBatch(columns, batch.num_rows, first_line)
+
+
+def _read_json_lines(file: SourceFile) -> Iterator[RowBatch]:
+    """Yield JSON objects, one a line, as batches with all columns seen so far."""
+    records: list[tuple[int, dict[str, Any]]] = []
+    names: dict[str, None] = {}
+    has_rows = False
+    with _open(file) as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            records.append((number, _parse_json_line(line, number)))
+            names.update(dict.fromkeys(records[-1][1]))
+            if len(records) == _JSON_ROWS:
+                yield _json_batch(records, list(names))
+                records, has_rows = [], True
+    if records or not has_rows:
+        yield _json_batch(records, list(names))
+
+
+def _json_batch(records: list[tuple[int, dict[str, Any]]], names: list[str]) -> RowBatch:
+    columns = {
+        name: encode_text(pa.array([_json_text(record.get(name)) for _, record in records], pa.string()))
+        for name in names
+    }
+    return RowBatch(columns, len(records), records[0][0] if records else 1)
+
+
+def _parse_json_line(line: bytes, number: int) -> dict[str, Any]:
+    try:
+        record = json.loads(line, parse_float=str, parse_int=str)
+        if isinstance(record, dict):
+            return record
+        reason = "not a JSON object"
+    except (ValueError, RecursionError):
+        reason = "not readable JSON"
+    message = f"line {number} is {reason}; correct it and deliver again"
+    raise FileFault("malformed_row", message, line=number)
+
+
+def _json_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
