@@ -78,6 +78,21 @@ class OutputFormat(StrEnum):
     PARQUET = "parquet"
 
 
+class FocusVersion(StrEnum):
+    """Versions of FOCUS that `export focus` writes."""
+
+    V1_2 = "1.2"
+    V1_3 = "1.3"
+    V1_4 = "1.4"
+
+
+class FocusFormat(StrEnum):
+    """Kinds of files that `export focus` writes."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+
+
 @app.command(epilog=EXIT_CODES)
 def nightly(
     config: ConfigOption = None,
@@ -302,6 +317,56 @@ def export_duckdb_command(
     with terminal_progress() as progress:
         count = export_duckdb(chosen, out, lambda name, total: progress.step(name))
     typer.echo(f"{out}: {count} tables of release {chosen.name}")
+
+
+@export_app.command("focus", epilog=EXIT_CODES)
+def export_focus_command(
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="Folder of the files; it is new, empty, or holds an earlier export."
+        ),
+    ],
+    version: Annotated[FocusVersion, typer.Option(help="Version of FOCUS.")] = FocusVersion.V1_2,
+    output_format: Annotated[
+        FocusFormat, typer.Option("--format", help="Kind of the files.")
+    ] = FocusFormat.PARQUET,
+    since: Annotated[
+        date | None,
+        typer.Option(
+            parser=parse_day, metavar="DATE", help="Only billing periods that end after this day begins."
+        ),
+    ] = None,
+    until: Annotated[
+        date | None,
+        typer.Option(parser=parse_day, metavar="DATE", help="Only billing periods that begin by this day."),
+    ] = None,
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    release: ReleaseOption = None,
+) -> None:
+    """Write the bill as a FOCUS dataset, split over who caused it: one file a billing period, and a manifest.
+
+    The rows of each charge sum to it exactly, and the files to the bill, else nothing is written.
+    """
+    from pipelines.terminal.progress_bar import terminal_progress
+    from pipelines.warehouse.focus_export import export_focus
+
+    chosen = choose_release(config, home, release)
+    with terminal_progress() as progress:
+        files = export_focus(
+            chosen,
+            out,
+            version.value,
+            output_format.value,
+            since,
+            until,
+            lambda period, total: progress.step(f"Billing period {period}"),
+        )
+    typer.echo(
+        f"{out}: FOCUS {version.value} of release {chosen.name}, {len(files)} billing periods, "
+        f"{sum(file.rows for file in files)} rows"
+    )
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -120,6 +120,8 @@ classified as (select * from core.charges),
 
 owners as (select * from core.owners_daily),
 
+units as (select * from reference.focus_units),
+
 /* Null where FOCUS wants null, filled where FOCUS says what stands for a value that the bill does not give. */
 conforming as (
     select
@@ -142,7 +144,12 @@ conforming as (
         lines.charge_category,
         case when lines.charge_class = 'Correction' then lines.charge_class end as charge_class,
         lines.charge_description,
-        lines.charge_frequency,
+        case lower(lines.charge_frequency)
+            when 'one-time' then 'One-Time'
+            when 'recurring' then 'Recurring'
+            when 'usage-based' then 'Usage-Based'
+            else lines.charge_frequency
+        end as charge_frequency,
         lines.charge_period_end,
         lines.charge_period_start,
         case
@@ -171,7 +178,7 @@ conforming as (
             when lines.charge_category in ('Usage', 'Purchase')
                 and lines.commitment_discount_id is not null
                 and lines.commitment_discount_quantity is not null
-                then lines.commitment_discount_unit
+                then coalesce(commitment_units.focus_unit, lines.commitment_discount_unit)
         end as commitment_discount_unit,
         lines.commitment_program_eligibility_details,
         case
@@ -183,7 +190,7 @@ conforming as (
             when lines.charge_category = 'Usage'
                 and coalesce(lines.commitment_discount_status, '') <> 'Unused'
                 and lines.consumed_quantity is not null
-                then lines.consumed_unit
+                then coalesce(consumed_units.focus_unit, lines.consumed_unit)
         end as consumed_unit,
         lines.contract_applied,
         lines.contracted_cost,
@@ -243,7 +250,7 @@ conforming as (
         case
             when coalesce(lines.charge_category, '') <> 'Tax'
                 and lines.pricing_quantity is not null
-                then lines.pricing_unit
+                then coalesce(pricing_units.focus_unit, lines.pricing_unit)
         end as pricing_unit,
         coalesce(lines.x_publisher_name, lines.service_provider_name) as publisher_name,
         lines.region_id,
@@ -260,7 +267,7 @@ conforming as (
         case when coalesce(lines.charge_category, '') <> 'Tax' then lines.sku_id end as sku_id,
         case
             when coalesce(lines.charge_category, '') <> 'Tax' and lines.sku_id is not null
-                then lines.sku_meter
+                then coalesce(lines.sku_meter, lines.charge_description)
         end as sku_meter,
         case
             when coalesce(lines.charge_category, '') <> 'Tax' and lines.sku_price_id is not null
@@ -279,6 +286,9 @@ conforming as (
         lines.x_instance_type,
         lines.x_principal_id
     from lines
+    left join units as pricing_units on lower(lines.pricing_unit) = pricing_units.unit
+    left join units as consumed_units on lower(lines.consumed_unit) = consumed_units.unit
+    left join units as commitment_units on lower(lines.commitment_discount_unit) = commitment_units.unit
 ),
 
 /* Integers that the split is exact in: of 1e-12; a quantity too large for that in millionths or ones, and the rest. */
