@@ -114,10 +114,14 @@ def choose_release_as_of(settings: Config, home: Path, as_of: datetime | None, p
     if as_of is None:
         return ReleaseStore(home).current()
     from pipelines.defs.nightly import run_nightly
+    from pipelines.night.as_of import AS_OF_FINDINGS
     from pipelines.warehouse.errors import PublishError
 
     result = run_nightly(settings, home=home, today=None, as_of=as_of, since=None, progress=progress)
     if result.release_path is None:
         reasons = " ".join(result.failed_checks) or "The run gave no reason."
         raise PublishError(f"There is no release of what was known at {as_of}. {reasons}")
+    for warning in (*result.source_faults, *result.warnings):
+        if any(kind in warning for kind in AS_OF_FINDINGS):
+            typer.echo(warning, err=True)
     return Release(result.release_path)

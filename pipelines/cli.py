@@ -302,6 +302,32 @@ def rollback(
     print_releases(store.list(), output_console())
 
 
+@app.command(epilog=EXIT_CODES)
+def prune(
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+) -> None:
+    """Let old snapshots of restated bills go, as every nightly run does; the record of each delivery stays.
+
+    Kept are the last days (retention.every_snapshot_days), then the last snapshot of each day, what kept releases
+    and reports were made from, the one that closed the period, and the current one.
+    """
+    settings = read_config(config, is_identity_key_needed=False)
+    from datetime import UTC
+
+    from pipelines.night.retention import plan_home_pruning, prune_home
+    from pipelines.terminal.console import output_console
+    from pipelines.terminal.pruning import print_pruning
+    from pipelines.warehouse.lock import writer_lock
+
+    place = (home or settings.home).absolute()
+    now = datetime.now(UTC).replace(tzinfo=None)
+    with writer_lock(place):
+        pruned = (plan_home_pruning if dry_run else prune_home)(settings, place, now)
+    print_pruning(pruned, dry_run, output_console())
+
+
 @export_app.command("duckdb", epilog=EXIT_CODES)
 def export_duckdb_command(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write; it must not exist yet.")],

@@ -56,5 +56,6 @@ class NightlyResult:
     conservation: tuple[ConservationLine, ...] = ()
     top_lines: tuple[Mapping[str, Any], ...] = ()
     report_path: Path | None = None
+    pruned: str | None = None  # which old snapshots were let go
     report_problem: str | None = None  # why there is no report, and what to do
     seconds: float = 0.0

@@ -7,15 +7,22 @@ or layout.
 from __future__ import annotations
 
 import csv
+import json
+import os
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from connectors.common.datasets import BILL_DATASETS
 from pipelines.config.problems import ConfigError, Problem
 from pipelines.warehouse.release import Release
 
 if TYPE_CHECKING:
     from pipelines.config.model import ReportSettings
+
+SNAPSHOTS_SUFFIX = ".snapshots.json"
+"""What follows a report's name in the name of the list of its snapshots."""
 
 
 def write_weekly_report(
@@ -30,7 +37,7 @@ def write_weekly_report(
     from reports.weekly.render import build_weekly_report
 
     manifest = release.manifest()
-    return build_weekly_report(
+    path = build_weekly_report(
         release.catalogue,
         week,
         out or release.home / "reports" / "weekly",
@@ -40,6 +47,25 @@ def write_weekly_report(
         labels=read_labels(settings.label_file),
         today=date.fromisoformat(manifest["parameters"]["today"]),
     )
+    if path.resolve().is_relative_to(release.home.resolve() / "reports"):
+        _write_snapshots(path, manifest)
+    return path
+
+
+def _write_snapshots(report: Path, manifest: Mapping[str, Any]) -> None:
+    """List beside a report which of the lake's files it was made from: these stay as long as the report does."""
+    files = sorted(
+        file["path"]
+        for name, relation in manifest["relations"].items()
+        if name.removeprefix("lake.") in BILL_DATASETS
+        for partition in relation["partitions"].values()
+        for file in partition["files"]
+    )
+    content = {"as_of": manifest["parameters"]["as_of"], "run_id": manifest["run_id"], "files": files}
+    listing = report.with_name(report.stem + SNAPSHOTS_SUFFIX)
+    unfinished = listing.with_name(f"_tmp-{listing.name}")
+    unfinished.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(unfinished, listing)
 
 
 def read_labels(file: Path | None) -> dict[str, str]:

@@ -83,6 +83,18 @@ class ReportSettings(Section):
     )
 
 
+class RetentionSettings(Section):
+    """How long the snapshots of restated bills are kept."""
+
+    every_snapshot_days: int = Field(
+        default=35,
+        description="Days for which every snapshot is kept. Then stay the last of each UTC day, those that a kept "
+        "report or release was made from, the one that closed the period, and always the current one.",
+        ge=1,
+        le=36_500,
+    )
+
+
 class EngineSettings(Section):
     """How much of the machine the embedded engine may use."""
 
@@ -129,6 +141,9 @@ class Config(Section):
         description="Your own rules for what a bill line pays for; they come before the shipped ones.",
     )
     report: ReportSettings = Field(default=ReportSettings(), description="The weekly report.")
+    retention: RetentionSettings = Field(
+        default=RetentionSettings(), description="How long old snapshots of bills are kept."
+    )
     engine: EngineSettings = Field(default=EngineSettings(), description="Limits of the embedded engine.")
     coverage_epsilon: Annotated[Rate, Field(lt=1)] = Field(
         default=Decimal("0.0005"),

@@ -79,7 +79,9 @@ class _Run:
         is_done = not sources or self._execute(sources, None)
         if not is_done:
             return False
-        session.gather()
+        if session.is_known():
+            session.write_report()
+            return True
         previous = None if session.night.is_side_run else read_current_manifest(request.home)
         plan = build_plan(session.night.build, previous)
         session.progress.step("Build tables", len(plan.models))

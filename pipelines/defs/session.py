@@ -113,14 +113,20 @@ class NightSession:
 
     def publish(self) -> Release | None:
         """Build what is not built yet and publish; the release that is current afterwards."""
-        if not self._is_settled:
-            self.gather()
+        if not self._is_settled and not self.is_known():
             for name in self.night.models.order:
                 self.build_model(name)
             self.look_ahead()
             self.night.publish()
+            self.night.prune()
             self._is_settled = True
         return self.night.release
+
+    def is_known(self) -> bool:
+        """Gather; True when a run about the past was made before and its side release is used again."""
+        self.gather()
+        self._is_settled = self._is_settled or self.night.reuse_side_release()
+        return self._is_settled
 
     def write_report(self) -> Path | None:
         """Write the weekly report, of the current release when this run publishes none."""

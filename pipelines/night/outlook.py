@@ -98,6 +98,12 @@ class Outlook:
     inputs: str
     tables: Mapping[str, pa.Table]
 
+    @property
+    def summary(self) -> str:
+        """How many rows of which kind, in words."""
+        counted = [f"{table.num_rows} {kind}" for kind, table in self.tables.items()]
+        return ", ".join(counted) or "nothing to say"
+
 
 def outlook_inputs(build: Build) -> str:
     """A digest of what the outlook depends on: the costs, the budgets, and this code's version."""

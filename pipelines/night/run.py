@@ -14,6 +14,7 @@ from decimal import Decimal
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -25,6 +26,7 @@ from connectors.common.settings import SourceSettings
 from connectors.common.shared_files import set_aside_shared_files
 from pipelines.config.model import Config
 from pipelines.night import restatements
+from pipelines.night.as_of import find_side_release, take_day_ends
 from pipelines.night.findings import find_changed_identity, find_removed_sources, find_silent_sources
 from pipelines.night.inputs import (
     billed_totals,
@@ -35,7 +37,7 @@ from pipelines.night.inputs import (
     build_status_table,
     write_bill_deliveries,
 )
-from pipelines.night.outlook import LEDGER_SCHEMAS, build_outlook, outlook_inputs
+from pipelines.night.outlook import LEDGER_SCHEMAS, Outlook, build_outlook, outlook_inputs
 from pipelines.night.reference import (
     build_alias_table,
     build_budget_table,
@@ -43,6 +45,7 @@ from pipelines.night.reference import (
     build_price_table,
     build_reference_tables,
 )
+from pipelines.night.retention import prune_home
 from pipelines.results import ConservationLine, ExitCode, NightlyResult
 from pipelines.warehouse.engine import EngineSettings
 from pipelines.warehouse.ledger import LedgerFile, new_run_id, read_ledger, recover, write_ledger
@@ -108,6 +111,8 @@ class Night:
         identity = self.request.config.identity
         self._identity = Identity(identity.key_bytes(), identity.pseudonymise)
         self._ledger: list[LedgerFile] = []
+        self._is_reused = False
+        self._pruned: str | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Night:
@@ -154,8 +159,16 @@ class Night:
             finding = Finding(source.name, source.connector, "source_failed", str(error), Severity.FAULT)
             known = land(source, replace(context, as_of=self.request.as_of or datetime.max))  # noqa: DTZ901 (naive UTC: all that is known)
             report = replace(known, findings=(finding, *known.findings))
-        self.reports[source.name] = report
-        return report
+        self.reports[source.name] = self._at_day_ends(report, source, context)
+        return self.reports[source.name]
+
+    def _at_day_ends(
+        self, report: SourceReport, source: SourceSettings, context: LandingContext
+    ) -> SourceReport:
+        """A run about the past, where snapshots were pruned, knows the last one of their day instead."""
+        if not self.is_side_run:
+            return report
+        return take_day_ends(report, lambda moment: land(source, replace(context, as_of=moment)))
 
     def gather(self) -> None:
         """Decide the bill of record and give the build its inputs. All sources must have landed."""
@@ -254,33 +267,37 @@ class Night:
     def look_ahead(self) -> str:
         """Forecast and detect, unless nothing changed since the last time; give the ledger relations to the build."""
         inputs = outlook_inputs(self.build)
+        if self.is_side_run:
+            return self._look_ahead_from_the_past()
         known = {kind: self._read_ledger(kind) for kind in LEDGER_SCHEMAS}
         is_known = self._previous is not None and self._previous.parameters.get("outlook") == inputs
         said = "unchanged"
-        if not is_known and not self.is_side_run:
-            outlook = build_outlook(
-                self.build,
-                self.run_id,
-                self.request.now,
-                self.request.today,
-                self._known_anomalies(known["anomalies"]),
-            )
+        if not is_known:
+            outlook = self._build_outlook(self.run_id, self._known_anomalies(known["anomalies"]))
             for kind, table in outlook.tables.items():
                 written = write_ledger(self.request.home, kind, self.run_id, table)
                 self._ledger.append(written)
                 known[kind] = self._with_file(known[kind], written)
-            said = (
-                ", ".join(f"{table.num_rows} {kind}" for kind, table in outlook.tables.items())
-                or "nothing to say"
-            )
+            said = outlook.summary
         for relation in known.values():
             self.build.add_input(relation)
         self.build.parameters["outlook"] = inputs
         return said
 
+    def _look_ahead_from_the_past(self) -> str:
+        """What would have been expected with what was known then: it depends on no night that ran, or did not."""
+        outlook = self._build_outlook(restatements.SIDE_RUN, LEDGER_SCHEMAS["anomalies"].empty_table())
+        for kind, schema in LEDGER_SCHEMAS.items():
+            self.build.add_table(f"lake.ledger_{kind}", outlook.tables.get(kind, schema.empty_table()))
+        return outlook.summary
+
+    def _build_outlook(self, run_id: str, known_anomalies: pa.Table) -> Outlook:
+        request = self.request
+        return build_outlook(self.build, run_id, request.as_of or request.now, request.today, known_anomalies)
+
     def _read_ledger(self, kind: str) -> Relation:
         columns = duckdb_columns(LEDGER_SCHEMAS[kind])
-        return read_ledger(self.request.home, kind, columns, self.request.as_of)
+        return read_ledger(self.request.home, kind, columns)
 
     def _with_file(self, relation: Relation, written: LedgerFile) -> Relation:
         file = DataFile(self.request.home.resolve() / written.path, written.digest, written.rows, "all")
@@ -306,6 +323,27 @@ class Night:
         self.release = publish(self.build, self.run_id, self.request.now, kind, self._ledger)
         self.is_published = True
         return self.release
+
+    def reuse_side_release(self) -> bool:
+        """Take the side release that is there already, if it knows what this run about the past would know.
+
+        Call it after `gather`; True when there is nothing to build.
+        """
+        if not self.is_side_run:
+            return False
+        self.release = find_side_release(self.build)
+        self._is_reused = self.release is not None
+        return self._is_reused
+
+    def prune(self) -> None:
+        """Let old snapshots go, once what they said is published."""
+        if self.is_side_run:
+            return
+        pruned = prune_home(self.request.config, self.request.home, self.request.now)
+        if pruned:
+            freed = sum(snapshot.bytes for snapshot in pruned) / 1e6
+            days = self.request.config.retention.every_snapshot_days
+            self._pruned = f"{len(pruned)} bill snapshots older than {days} days, {freed:,.1f} MB"
 
     def _is_changed(self) -> bool:
         """Whether a reader would see a difference; a home that was moved has other paths in its catalogue."""
@@ -347,18 +385,26 @@ class Night:
             source_faults=faults,
             warnings=tuple(
                 f"{row['finding_count']} {row['finding']}: {row['message']}"
-                for row in self.build.fetch(_WARNINGS_SQL).to_pylist()
+                for row in self._fetch(_WARNINGS_SQL)
             ),
             conservation=self._prove_conservation(),
-            top_lines=tuple(self.build.fetch(_TOP_SQL).to_pylist()),
+            top_lines=tuple(self._fetch(_TOP_SQL)),
+            pruned=self._pruned,
             report_path=self.report_path,
             report_problem=self.report_problem,
             seconds=time.monotonic() - self._started,
         )
 
+    def _fetch(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of what was built, or of the release that is used again."""
+        if not self._is_reused or self.release is None:
+            return self.build.fetch(sql).to_pylist()
+        with ReleaseStore(self.request.home).reading(self.release) as connection:
+            return connection.execute(sql).to_arrow_table().to_pylist()
+
     def _prove_conservation(self) -> tuple[ConservationLine, ...]:
         billed = billed_totals(list(self.reports.values()))
-        rows = self.build.fetch(_ATTRIBUTED_SQL).to_pylist()
+        rows = self._fetch(_ATTRIBUTED_SQL)
         attributed = {row["billing_currency"]: row["total"] or Decimal(0) for row in rows}
         return tuple(
             ConservationLine(currency, billed.get(currency, Decimal(0)), attributed.get(currency, Decimal(0)))

@@ -35,6 +35,8 @@ def print_nightly(result: NightlyResult, console: Console) -> None:
     _print_list("Sources at fault", result.source_faults, "yellow", console)
     _print_verdict(result, console)
     _print_warnings(result.warnings, console)
+    if result.pruned:
+        console.print(Text(f"  Pruned  {result.pruned}"), soft_wrap=True)
     _print_place("Release", result.release_path, console)
     _print_place("Report", result.report_path, console)
     if result.report_problem:
@@ -103,7 +105,12 @@ def _print_list(title: str, sentences: tuple[str, ...], style: str, console: Con
 def _print_verdict(result: NightlyResult, console: Console) -> None:
     mark, style, words = _VERDICTS[int(result.exit_code)]
     if result.unchanged and result.exit_code == 0:
-        words = "Nothing new; the release before stays current."
+        is_side = result.release_path is not None and result.release_path.name.startswith("asof-")
+        words = (
+            "What was known then was built before and is used again."
+            if is_side
+            else "Nothing new; the release before stays current."
+        )
     console.print(Text.assemble((f"{mark} {words}", f"bold {style}"), f"  {result.seconds:.1f} s"))
 
 
