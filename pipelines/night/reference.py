@@ -33,12 +33,20 @@ _RULE_COLUMNS = (
     "provider_pattern",
     "service_pattern",
     "category_pattern",
+    "operation_pattern",
     "meter_pattern",
+    "account_pattern",
+    "resource_pattern",
+    "tag_pattern",
     "cost_driver",
     "traffic_kind",
     "token_class",
     "service_tier",
     "model_pattern",
+    "from_pattern",
+    "to_pattern",
+    "reason",
+    "example",
 )
 
 
@@ -51,6 +59,7 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
         "reference.focus_units": _read_csv(folder / "focus_units.csv"),
         "reference.units": _read_csv(folder / "units.csv", {"multiplier": int}),
         "reference.bill_providers": _read_csv(folder / "bill_providers.csv", {"priority": int}),
+        "reference.region_names": _read_csv(folder / "region_names.csv"),
         "reference.provider_names": _read_csv(folder / "provider_names.csv"),
         "reference.model_patterns": _read_csv(folder / "model_patterns.csv", {"priority": int}),
         "reference.calendar": _build_calendar(),
@@ -110,11 +119,11 @@ def build_budget_table(config: Config) -> pa.Table:
 
 def _build_rules(config: Config, folder: Path) -> pa.Table:
     own = [
-        {**{name: getattr(rule, name) for name in _RULE_COLUMNS}, "priority": position}
+        {**rule.model_dump(), "priority": position}
         for position, rule in enumerate(config.classification, start=1)
     ]
     shipped = _read_rows(folder / "classification_rules.csv", {"priority": int})
-    rows = [{name: row[name] for name in ("priority", *_RULE_COLUMNS)} for row in [*own, *shipped]]
+    rows = [{name: row.get(name) for name in ("priority", *_RULE_COLUMNS)} for row in [*own, *shipped]]
     schema = pa.schema([("priority", pa.int64()), *((name, _TEXT) for name in _RULE_COLUMNS)])
     return pa.Table.from_pylist(rows, schema=schema)
 
