@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.common.bills.columns import decode_text, encode_text, map_distinct
-from connectors.common.bills.contract import BillFormat, DerivedColumns
+from connectors.common.bills.contract import BatchColumns, BillFormat, DerivedColumns
 from connectors.common.bills.line_digests import ColumnHasher, Seed, Words, finish_digests
 from connectors.common.bills.readers import RowBatch
 from connectors.common.bills.tags import write_canonical_json

@@ -122,8 +122,8 @@ def _block_size(file: SourceFile) -> int:
     return max(1 << 20, min(_CSV_BLOCK_BYTES, file.size + 1))
 
 
-def _open(file: SourceFile) -> io.BufferedIOBase:
-    return gzip.open(file.path, "rb") if file.suffix.endswith(".gz") else file.path.open("rb")
+def _open(file: SourceFile) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.GzipFile(file.path, "rb") if file.suffix.endswith(".gz") else file.path.open("rb")
 
 
 def _read_header(file: SourceFile) -> list[str]:
