@@ -100,12 +100,17 @@ focus_charges as (select * from lake.charges),
 
 aws_cur_charges as (select * from staging.aws_cur_charges),
 
+azure_cost_charges as (select * from staging.azure_cost_charges),
+
 charges as (
     select *
     from focus_charges
     union all
     select *
     from aws_cur_charges
+    union all
+    select *
+    from azure_cost_charges
 )
 
 select
