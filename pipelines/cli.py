@@ -46,6 +46,8 @@ app = typer.Typer(
 )
 export_app = typer.Typer(help="Write a release in a form that others read.", no_args_is_help=True)
 app.add_typer(export_app, name="export")
+sources_app = typer.Typer(invoke_without_command=True)
+app.add_typer(sources_app, name="sources")
 
 ConfigOption = Annotated[
     Path | None,
@@ -182,12 +184,20 @@ def query(
     write_query(choose_release(config, home, release), text, output_format, out, limit)
 
 
-@app.command(epilog=EXIT_CODES)
-def sources(config: ConfigOption = None, home: HomeOption = None, release: ReleaseOption = None) -> None:
+@sources_app.callback(epilog=EXIT_CODES)
+def sources(
+    context: typer.Context,
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    release: ReleaseOption = None,
+) -> None:
     """Show each source: what is configured, how fresh it is, its rows against the usual, and what is wrong.
 
     Ends with 2 when a source is at fault, also when all else is well; warnings end with 0.
     """
+    if context.invoked_subcommand is not None:
+        context.obj = config
+        return
     from pipelines.source_overview import read_source_overview
     from pipelines.terminal.console import output_console
     from pipelines.terminal.source_tables import print_sources
@@ -197,6 +207,42 @@ def sources(config: ConfigOption = None, home: HomeOption = None, release: Relea
     overview = read_source_overview(settings, chosen)
     print_sources(overview, output_console())
     if overview.is_at_fault:
+        raise typer.Exit(int(ExitCode.SOURCE_AT_FAULT))
+
+
+@sources_app.command("check", epilog=EXIT_CODES)
+def check_sources_command(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Sources to try. Default: all.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the steps as JSON, at the end.")] = False,
+) -> None:
+    """Try a source's connection: credentials, listing, reading, and say in plain words what is missing.
+
+    Nothing is landed. Ends with 2 when something is missing.
+    """
+    from pipelines.source_check import UnknownSource, choose_sources, is_all_well, try_source
+    from pipelines.terminal.check_output import print_conclusion, print_source, render_json
+    from pipelines.terminal.console import output_console
+
+    settings = read_config(config or context.obj, is_identity_key_needed=False)
+    try:
+        chosen = choose_sources(settings, names or [])
+    except UnknownSource as error:
+        raise typer.BadParameter(str(error)) from None
+    if as_json:
+        results = {source.name: list(try_source(source)) for source in chosen}
+        typer.echo(render_json(results, {source.name: source.connector for source in chosen}))
+    else:
+        console = output_console()
+        results = {
+            source.name: print_source(source.name, source.connector, try_source(source), console)
+            for source in chosen
+        }
+        print_conclusion(results, console)
+    if not all(is_all_well(steps) for steps in results.values()):
         raise typer.Exit(int(ExitCode.SOURCE_AT_FAULT))
 
 

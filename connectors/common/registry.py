@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from connectors.common.contract import LandingContext, SourceReport
+    from connectors.common.contract import CheckStep, LandingContext, SourceReport
 
 CONNECTORS: dict[str, str] = {
     name: f"connectors.{name}"
@@ -42,3 +42,14 @@ def land(settings: BaseModel, context: LandingContext) -> SourceReport:
     """Land one source: call the client of the connector that its settings name."""
     connector: str = settings.connector  # type: ignore[attr-defined]
     return import_module(f"{CONNECTORS[connector]}.client").land(settings, context)
+
+
+def check(settings: BaseModel) -> Iterator[CheckStep]:
+    """Yield what came of trying a source's connection: by its connector's `check`, else that its files are there."""
+    connector: str = settings.connector  # type: ignore[attr-defined]
+    own = getattr(import_module(f"{CONNECTORS[connector]}.client"), "check", None)
+    if own is not None:
+        return own(settings)
+    from connectors.common.checking import check_files
+
+    return check_files(settings)  # type: ignore[arg-type]
