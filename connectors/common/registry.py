@@ -5,6 +5,7 @@ What belongs here: names, and lazy imports so that `--help` stays fast. What mus
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ CONNECTORS: dict[str, str] = {
     name: f"connectors.{name}"
     for name in (
         "focus_files",
+        "aws_data_exports",
         "otlp_files",
         "request_files",
         "transfer_files",
@@ -24,7 +26,10 @@ CONNECTORS: dict[str, str] = {
         "workload_files",
         "zone_files",
         "budget_files",
+        "invoice_files",
+        "billing_period_files",
         "aws_inventory",
+        "azure_cost_exports",
         "azure_inventory",
         "google_asset_files",
         "kubernetes_files",
