@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pyarrow.compute as pc
 
+from connectors.common.bills.lines import build_scopes
 from connectors.common.bills.readers import read_batches
 from connectors.common.bills.values import read_text, read_values
 from connectors.common.datasets import INSTANT
@@ -25,9 +26,9 @@ def read_scopes(file: SourceFile, account: str, period_start: str) -> tuple[froz
                 return frozenset(), False
             accounts = read_text(batch.columns[account])
             starts = read_values(batch.columns[period_start], INSTANT).values
-            months = pc.strftime(starts, format="%Y-%m")
-            names = pc.binary_join_element_wise(accounts.dictionary_decode(), months, "|")
-            scopes.update(pc.unique(names).drop_null().to_pylist())
+            is_whole = pc.and_(accounts.is_valid(), starts.is_valid())
+            found, _ = build_scopes(accounts.filter(is_whole), starts.filter(is_whole))
+            scopes.update(found)
     except FileFault:
         return frozenset(scopes), False
     return frozenset(scopes), True

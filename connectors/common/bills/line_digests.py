@@ -44,7 +44,9 @@ Words = npt.NDArray[np.uint64]
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
 _CACHED_VALUES = 100_000
-_HEX = np.array([f"{byte:02x}".encode() for byte in range(256)], dtype="S2")
+_HEX_OF_TWO_BYTES = np.frombuffer(
+    b"".join(b"%02x%02x" % (pair & 255, pair >> 8) for pair in range(1 << 16)), dtype="S4"
+).view(np.uint32)
 
 
 def mix(words: Words) -> Words:
@@ -182,11 +184,13 @@ def build_hex_texts(digests: Words, suffix: bytes = b"") -> pa.Array:
     """Return digests as text: 32 hex digits each, and the same suffix on all."""
     rows = digests.shape[1]
     width = 32 + len(suffix)
-    raw = np.ascontiguousarray(digests.T.astype("<u8")).view(np.uint8).reshape(rows, 16)
-    characters = np.empty((rows, width), np.uint8)
-    characters[:, :32] = _HEX.view(np.uint8).reshape(256, 2)[raw].reshape(rows, 32)
+    pairs = np.ascontiguousarray(digests.T.astype("<u8")).view("<u2").reshape(rows, 8)
+    characters = _HEX_OF_TWO_BYTES.take(pairs).view(np.uint8).reshape(rows, 32)
     if suffix:
-        characters[:, 32:] = np.frombuffer(suffix, np.uint8)
+        whole = np.empty((rows, width), np.uint8)
+        whole[:, :32] = characters
+        whole[:, 32:] = np.frombuffer(suffix, np.uint8)
+        characters = whole
     offsets = np.arange(rows + 1, dtype=np.int64) * width
     if offsets[-1] > np.iinfo(np.int32).max:
         raise OverflowError("a batch of lines is too large")

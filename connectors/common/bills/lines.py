@@ -37,6 +37,7 @@ LARGEST_COST = Decimal(10**10)
 """Costs of a line are smaller than this: exact splitting has 22 digits, 12 of them behind the point."""
 
 _CURRENCY = r"^[A-Z]{3}$"
+_MONTHS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class LineBuilder:
         sums, key_sums = self._sum_digests(delivered, parsed, texts, batch.rows)
         known = self._format.columns.keys() | self._format.known_not_kept
         oddities.new_columns |= delivered.keys() - known
-        scopes, scope_of_line = self._build_scopes(columns, batch.rows)
+        scopes, scope_of_line = build_scopes(columns[self._format.account], columns[self._format.period_start])
         return LineBatch(
             columns,
             batch.rows,
@@ -230,26 +231,25 @@ class LineBuilder:
                 hasher.add_text(text, wanted)
         return sums, key_sums
 
-    def _build_scopes(
-        self, columns: Mapping[str, pa.Array], rows: int
-    ) -> tuple[tuple[str, ...], npt.NDArray[np.int64] | None]:
-        """Return the distinct `account|YYYY-MM` of a batch and which one each line has."""
-        if rows == 0:
-            return (), None
-        accounts = columns[self._format.account]
-        encoded = accounts if pa.types.is_dictionary(accounts.type) else encode_text(accounts)
-        months = columns[self._format.period_start].to_numpy(zero_copy_only=False).astype("datetime64[M]")
-        codes = encoded.indices.to_numpy().astype(np.int64) * 10_000_000 + months.astype(np.int64)
-        if (codes == codes[0]).all():
-            distinct, scope_of_line = codes[:1], None
-        else:
-            distinct, scope_of_line = np.unique(codes, return_inverse=True)
-        names = encoded.dictionary
-        scopes = tuple(
-            f"{names[int(code) // 10_000_000].as_py()}|{np.datetime64(int(code) % 10_000_000, 'M')}"
-            for code in distinct
-        )
-        return scopes, scope_of_line
+
+def build_scopes(
+    accounts: pa.Array, period_starts: pa.Array
+) -> tuple[tuple[str, ...], npt.NDArray[np.int64] | None]:
+    """Return the distinct `account|YYYY-MM` of lines, and the place of each line's in it (None: all the first)."""
+    if len(accounts) == 0:
+        return (), None
+    encoded = accounts if pa.types.is_dictionary(accounts.type) else encode_text(accounts)
+    months = period_starts.to_numpy(zero_copy_only=False).astype("datetime64[M]").astype(np.int64)
+    codes = encoded.indices.to_numpy().astype(np.int64) * _MONTHS + months
+    if (codes == codes[0]).all():
+        distinct, scope_of_line = codes[:1], None
+    else:
+        distinct, scope_of_line = np.unique(codes, return_inverse=True)
+    names = encoded.dictionary
+    scopes = tuple(
+        f"{names[code // _MONTHS].as_py()}|{np.datetime64(code % _MONTHS, 'M')}" for code in distinct.tolist()
+    )
+    return scopes, scope_of_line
 
 
 class TextView(BatchColumns):

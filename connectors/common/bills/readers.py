@@ -26,7 +26,7 @@ from connectors.common.source_files import FileFault, SourceFile
 
 BILL_SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
 _CSV_BLOCK_BYTES = 8 << 20
-_PARQUET_ROWS = 262_144
+_PARQUET_ROWS = 131_072
 _JSON_ROWS = 20_000
 
 

@@ -163,6 +163,7 @@ class ScopeFiles:
                 self._schema,
                 compression="zstd",
                 use_dictionary=[f.name for f in self._schema if f.name not in _HEX_COLUMNS],  # type: ignore[arg-type]
+                write_statistics=[f.name for f in self._schema if pa.types.is_timestamp(f.type)],  # type: ignore[arg-type]
                 store_schema=False,
             )
         table = tables[0]
