@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint ui lock clean setup browser servers
+.PHONY: help run test lint ui lock clean setup browser servers validator
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -24,7 +24,7 @@ help: ## List the targets
 run: setup sample/.stamp ## Run the nightly job on the sample company, which is made if it is not there
 	$(IN_DAGSTER_HOME) $(EVERYCENT) nightly --config $(SAMPLE_CONFIG) --today $(SAMPLE_TODAY)
 
-test: setup browser servers lint ## Run the linters and every test
+test: setup browser servers validator lint ## Run the linters and every test
 	.venv/bin/python -m pytest -q
 
 lint: setup
@@ -40,7 +40,7 @@ lock: $(UV) ## Resolve again and write requirements.lock, which holds no address
 	$(UV) export --frozen --no-emit-project --no-header --all-groups -o requirements.lock
 
 clean: ## Remove the environment, the sample and what was made of it
-	rm -rf .uv .venv sample home tests/servers/node_modules .ruff_cache .pytest_cache .hypothesis
+	rm -rf .uv .venv .validator sample home tests/servers/node_modules .ruff_cache .pytest_cache .hypothesis
 	cd dagster_home && find . -mindepth 1 ! -name dagster.yaml ! -name .gitignore -delete
 
 setup: .venv/.project
@@ -76,3 +76,17 @@ servers: setup ## Install the test server that is no Python package
 sample/.stamp: | setup
 	.venv/bin/python -m simulator --out sample
 	@touch $@
+
+# The official FOCUS validator needs a Python and packages other than ours: an environment of its own.
+validator: .validator/.lock
+
+.validator/.lock: $(UV) tests/validator/requirements.lock tests/validator/find_python.py
+	@found="$$($(PYTHON) tests/validator/find_python.py $(UV))"; \
+	if [ -n "$$found" ]; then \
+		$(UV) venv -q --allow-existing --python "$$found" .validator \
+		&& $(UV) pip sync -q --require-hashes -p .validator/bin/python tests/validator/requirements.lock \
+		&& touch $@; \
+	else \
+		echo "The FOCUS validator needs Python 3.12 or newer, which is not here; its tests are skipped." >&2; \
+		[ -z "$$CI" ]; \
+	fi

@@ -253,8 +253,8 @@ conforming as (
                 then coalesce(pricing_units.focus_unit, lines.pricing_unit)
         end as pricing_unit,
         coalesce(lines.x_publisher_name, lines.service_provider_name) as publisher_name,
-        lines.region_id,
-        lines.region_name,
+        coalesce(lines.region_id, lines.region_name) as region_id,
+        coalesce(lines.region_name, lines.region_id) as region_name,
         lines.resource_id,
         lines.resource_name,
         case when lines.resource_id is not null then lines.resource_type end as resource_type,
