@@ -26,6 +26,7 @@ CONNECTORS: dict[str, str] = {
         "workload_files",
         "zone_files",
         "budget_files",
+        "gcp_billing",
         "invoice_files",
         "billing_period_files",
         "aws_inventory",

@@ -126,7 +126,7 @@ services as (select * from reference.gcp_services),
 
 sku_prices as (
     select * from staging.sku_prices
-    where provider = 'gcp'
+    where provider = 'google'
 ),
 
 /* A fee is told by its SKU, and in the newer commitment model by what offsets it. */

@@ -40,6 +40,7 @@ CONNECTOR_DATASETS: dict[str, tuple[str, ...]] = {
     "workload_files": ("workloads",),
     "zone_files": ("zones",),
     "budget_files": ("budgets",),
+    "gcp_billing": ("gcp_cost_lines", "charges", "sku_prices", "accounts", "budgets"),
     "invoice_files": ("invoices",),
     "billing_period_files": ("billing_periods",),
     "aws_inventory": ("workloads", "zones", "accounts"),

@@ -229,7 +229,7 @@ def test_category_class_and_cause(
 
 def test_list_price_of_the_catalogue_fills_what_the_export_lacks_without_doubling_a_line() -> None:
     usage = {"sku_id": "A1", "usage_amount_in_pricing_units": "4", "price_tier_start_quantity": "100"}
-    tier = {"provider": "gcp", "sku_id": "A1", "currency": "USD"}
+    tier = {"provider": "google", "sku_id": "A1", "currency": "USD"}
     prices = [
         {**tier, "sku_price_id": "A1/0", "list_unit_price": "9"},
         {**tier, "sku_price_id": "A1/100", "list_unit_price": "0.25"},

@@ -1,0 +1,1 @@
+"""Google Cloud billing exports, prices, accounts and budgets."""
