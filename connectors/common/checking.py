@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 
 from connectors.common.contract import CheckStep, ConnectorError
-from connectors.common.settings import FileSourceSettings
 from connectors.common.source_files import list_paths
 from connectors.common.stores.contract import ObjectStore, StoredObject
 from connectors.common.stores.open import open_store
@@ -19,9 +19,8 @@ _ANY_FILE = ("",)
 _LISTED_AT_MOST = 10_000
 
 
-def check_files(settings: FileSourceSettings, suffixes: tuple[str, ...] = _ANY_FILE) -> Iterator[CheckStep]:
+def check_files(path: Path, pattern: str, suffixes: tuple[str, ...] = _ANY_FILE) -> Iterator[CheckStep]:
     """Yield whether a source's folder is there, how many files match, and whether each can be opened."""
-    path, pattern = settings.path, settings.pattern
     if not path.exists():
         yield CheckStep("path", False, f"{path} does not exist; create it or correct `path`")
         yield CheckStep("files", None, "not tried without the path")
@@ -29,7 +28,7 @@ def check_files(settings: FileSourceSettings, suffixes: tuple[str, ...] = _ANY_F
     yield CheckStep("path", True, f"{path} is there")
     try:
         names, _ = list_paths(path, pattern, suffixes)
-        size = sum(_read_size(settings, name) for name in names)
+        size = sum(_read_size(path, name) for name in names)
     except OSError as error:
         message = f"{error.filename} cannot be read ({error.strerror}); let the user of everycent read it"
         yield CheckStep("files", False, message)
@@ -81,9 +80,8 @@ def _check_found(store: ObjectStore, found: list[StoredObject]) -> Iterator[Chec
         yield CheckStep("read", True, f"{newest.key} is readable")
 
 
-def _read_size(settings: FileSourceSettings, name: str) -> int:
-    path = settings.path / name if settings.path.is_dir() else settings.path
-    with path.open("rb") as file:
+def _read_size(root: Path, name: str) -> int:
+    with (root / name if root.is_dir() else root).open("rb") as file:
         return file.seek(0, 2)
 
 

@@ -58,4 +58,4 @@ def check(settings: BaseModel) -> Iterator[CheckStep]:
         return own(settings)
     from connectors.common.checking import check_files
 
-    return check_files(settings)  # type: ignore[arg-type]
+    return check_files(settings.path, settings.pattern)  # type: ignore[attr-defined]

@@ -72,18 +72,22 @@ def list_paths(path: Path, pattern: str, suffixes: tuple[str, ...]) -> tuple[lis
         return [path.name], 0
     found: list[str] = []
     passed_over = 0
-    globs = (pattern, pattern.removeprefix("**/"))
     for folder, names, files in os.walk(path):
         names[:] = sorted(name for name in names if not name.startswith("."))
         for name in files:
             relative = os.path.relpath(os.path.join(folder, name), path).replace(os.sep, "/")
-            if name.startswith(".") or not any(fnmatchcase(relative, glob) for glob in globs):
+            if name.startswith(".") or not is_matching(relative, pattern):
                 continue
             if not name.lower().endswith(suffixes):
                 passed_over += 1
                 continue
             found.append(relative)
     return sorted(found), passed_over
+
+
+def is_matching(relative: str, pattern: str) -> bool:
+    """Tell whether a relative path matches a glob; `**/` at its beginning also means no folder at all."""
+    return any(fnmatchcase(relative, glob) for glob in (pattern, pattern.removeprefix("**/")))
 
 
 class SeenIndex:

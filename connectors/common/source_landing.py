@@ -104,7 +104,12 @@ class SourceLanding:
         settings = self.settings
         if not isinstance(settings, FileSourceSettings):
             raise TypeError(f"{self.source} is no source of files")
-        root, pattern = settings.path, settings.pattern
+        return self.list_folder(settings.path, settings.pattern, dataset, suffixes)
+
+    def list_folder(
+        self, root: Path, pattern: str, dataset: str, suffixes: tuple[str, ...] = KNOWN_SUFFIXES
+    ) -> list[SourceFile]:
+        """Return the matching files under a path by relative path; a missing or empty path is a fault."""
         try:
             found, passed_over = list_paths(root, pattern, suffixes)
         except FileFault as fault:

@@ -6,15 +6,16 @@ What belongs here: which files form one delivery, and what stops it. What must n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from connectors.common.bills.contract import BillDelivery
 from connectors.common.bills.coverage import read_scopes
 from connectors.common.bills.focus_format import build_focus_format, describe_typing
 from connectors.common.bills.landing import BillLanding
-from connectors.common.contract import LandingContext, Severity, SourceReport
+from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import CHARGES
+from connectors.common.file_listing import check_stored_files, list_stored_files
 from connectors.common.source_files import SourceFile
 from connectors.common.source_landing import SourceLanding
 from connectors.focus_files.bill_groups import MANIFEST_SUFFIX, BillGroup, build_groups
@@ -32,6 +33,11 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
     return _FocusLanding(landing, settings).run()
 
 
+def check(settings: Settings) -> Iterator[CheckStep]:
+    """Yield whether the files can be reached, listed and read."""
+    return check_stored_files(settings, _SUFFIXES)
+
+
 class _FocusLanding:
     """One run over the files of a folder."""
 
@@ -42,7 +48,7 @@ class _FocusLanding:
         self._bills = BillLanding(landing, build_focus_format(context.tag_keys, context.identity))
 
     def run(self) -> SourceReport:
-        files = self._landing.list_files(_DATASET, _SUFFIXES)
+        files = list_stored_files(self._landing, self._settings, _DATASET, _SUFFIXES)
         groups, faults = build_groups(files, self._settings)
         for fault in faults:
             message = f"{self._landing.source}: {fault.file.relative}: {fault.message}"

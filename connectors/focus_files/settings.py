@@ -10,11 +10,11 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from connectors.common.settings import FileSourceSettings
+from connectors.common.stores.settings import StoredFileSettings
 
 
-class Settings(FileSourceSettings):
-    """A folder (or one file) of FOCUS bills.
+class Settings(StoredFileSettings):
+    """A folder (or one file) of FOCUS bills, on disk or in an object store.
 
     `delivery`: `replace` when a newer delivery of a billing account and period supersedes the older one
     (AWS, Azure, most vendors), `append` when every file adds lines. `delivered_at_pattern`: a regular

@@ -58,7 +58,7 @@ def test_paths_are_relative_to_the_file_not_to_the_caller(
     config = load(tmp_path, text + "sources: [{name: a, connector: focus_files, path: bills}]")
     assert config.home == tmp_path.parent / "h"
     assert config.report.label_file == tmp_path / "people.csv"
-    assert config.sources[0].path == tmp_path / "bills"
+    assert Path(config.sources[0].path) == tmp_path / "bills"
     assert load(tmp_path, OFF + "home: /elsewhere").home == Path("/elsewhere")
 
 

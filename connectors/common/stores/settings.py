@@ -12,9 +12,17 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from connectors.common.settings import resolve_path
+from connectors.common.settings import SourceSettings, resolve_path
 
 _AZURE_HOST = re.compile(r"([a-z0-9]{3,24})\.(?:blob|dfs)\.([a-z0-9.-]+)")
 _SCHEMES = ("s3", "az", "gs", "https")
@@ -148,3 +156,25 @@ class StoreSettings(StoreOptions):
         if foreign:
             raise ValueError(f"{foreign[0]} says nothing about {self.location}; remove it")
         return self
+
+
+class StoredFileSettings(SourceSettings, StoreOptions):
+    """Base of the settings of a source that is a folder of files, on disk or in an object store, or one file."""
+
+    path: StoreLocation = Field(description=f"Where the files lie: {_EXPECTED}; or one file.")
+    pattern: str = Field(default="**/*", description="Which files below it.")
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _take_paths(cls, value: object) -> object:
+        return str(value) if isinstance(value, Path) else value
+
+    @model_validator(mode="after")
+    def _check_store(self) -> Self:
+        self.build_store_settings(self.path)
+        return self
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the files lie in an object store."""
+        return is_remote(self.path)
