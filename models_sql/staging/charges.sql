@@ -102,6 +102,8 @@ aws_cur_charges as (select * from staging.aws_cur_charges),
 
 azure_cost_charges as (select * from staging.azure_cost_charges),
 
+gcp_charges as (select * from staging.gcp_charges),
+
 charges as (
     select *
     from focus_charges
@@ -111,6 +113,9 @@ charges as (
     union all
     select *
     from azure_cost_charges
+    union all
+    select *
+    from gcp_charges
 )
 
 select
