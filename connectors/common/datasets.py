@@ -393,9 +393,12 @@ INVOICES = Dataset(
         invoice_total=MONEY,
         is_tax_included=FLAG,
         invoice_issued_at=INSTANT,
+        invoice_detail_id=TEXT,
+        invoice_status=TEXT,
+        invoice_last_updated_at=INSTANT,
     ),
 )
-"""One row an invoice as its issuer totals it."""
+"""One row an invoice as its issuer totals it, or a part of one: the parts of an invoice add up."""
 
 BILLING_PERIODS = Dataset(
     "billing_periods",

@@ -42,17 +42,21 @@ class Kind(StrEnum):
     COUNT = "a whole number"
     WEIGHT = "a whole number, not negative"
     MONEY = "a number"
+    MONTH = "a month (2026-11) or a time"
+    FLAG = "true or false"
 
 
 @dataclass(frozen=True)
 class PlainColumn:
-    """One column of a plain file; `choices`: the only values allowed, `default`: for an empty one."""
+    """One column of a plain file; `choices`: the only values allowed, `default`: for an empty one, `aliases`: other
+    names it is delivered under, of which the first one found counts."""
 
     name: str
     kind: Kind = Kind.TEXT
     is_required: bool = False
     choices: tuple[str, ...] = ()
     default: str | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,21 @@ class PlainFormat:
     suffixes: tuple[str, ...] = KNOWN_SUFFIXES
 
 
+def _parse_months(values: pa.Array) -> Parsed:
+    is_month = pc.match_substring_regex(values, r"^\d{4}-\d{2}$")
+    days = pc.binary_join_element_wise(values, "01", "-")
+    return parse_instants(build_array(pc.if_else(is_month, days, values)))
+
+
+def _parse_flags(values: pa.Array) -> Parsed:
+    text = pc.utf8_lower(values)
+    is_bad = pc.and_(pc.is_valid(text), pc.invert(pc.is_in(text, value_set=pa.array(["true", "false"]))))
+    return Parsed(pc.equal(text, "true"), tuple(_rows(is_bad).tolist()))
+
+
 _PARSERS: dict[Kind, Callable[[pa.Array], Parsed]] = {
+    Kind.MONTH: _parse_months,
+    Kind.FLAG: _parse_flags,
     Kind.INSTANT: parse_instants,
     Kind.DAY: parse_days,
     Kind.COUNT: parse_counts,
@@ -75,7 +93,9 @@ _PARSERS: dict[Kind, Callable[[pa.Array], Parsed]] = {
 }
 
 
-def land_plain_files(settings: FileSourceSettings, context: LandingContext, plain: PlainFormat) -> SourceReport:
+def land_plain_files(
+    settings: FileSourceSettings, context: LandingContext, plain: PlainFormat
+) -> SourceReport:
     """Land a folder of plain files; a bad row is refused alone, a missing column stops the file."""
 
     def read(file: SourceFile, delivery: FileDelivery) -> None:
@@ -86,7 +106,7 @@ def land_plain_files(settings: FileSourceSettings, context: LandingContext, plai
 
 
 def _read_file(file: SourceFile, delivery: FileDelivery, plain: PlainFormat, context: LandingContext) -> None:
-    text = read_text_table(file, on_bad_line=delivery.quarantine)
+    text = _rename(read_text_table(file, on_bad_line=delivery.quarantine), plain)
     known = {column.name for column in plain.columns}
     has_header = file.suffix.startswith(
         (".csv", ".parquet")
@@ -117,6 +137,16 @@ def _read_file(file: SourceFile, delivery: FileDelivery, plain: PlainFormat, con
         _refuse(delivery, plain.interval[1], _find_reversed(columns, plain.interval), refused, first_line)
     table = pa.table(columns)
     delivery.write(plain.dataset.name, table.filter(pa.array(~refused)) if refused.any() else table)
+
+
+def _rename(text: pa.Table, plain: PlainFormat) -> pa.Table:
+    """Give columns that come under another name their own."""
+    names = list(text.column_names)
+    for column in plain.columns:
+        found = next((alias for alias in column.aliases if alias in names), None)
+        if found is not None and column.name not in names:
+            names[names.index(found)] = column.name
+    return text.rename_columns(names)
 
 
 def _read_column(text: pa.Table, column: PlainColumn) -> pa.Array | None:

@@ -171,6 +171,11 @@ unread_models as (
     group by charges.provider, charges.billing_currency
 ),
 
+invoices as (
+    select * from core.reconciled_invoices
+    where cause in ('invoice_difference', 'invoice_without_lines')
+),
+
 overruled as (
     select
         count(distinct tagged.cell_id) as cells,
@@ -371,3 +376,23 @@ select
     || '": logs cannot be matched to them; add a classification rule with model_pattern, or a model alias,'
     || ' to the config.' as message
 from unread_models
+union all
+select
+    'finding' as row_kind,
+    'invoices' as source,
+    'invoices' as dataset,
+    cast(invoices.billing_period_start as date) as date,
+    cast(null as bigint) as rows,
+    cast(null as decimal(18, 12)) as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    invoices.cause as finding,
+    coalesce(invoices.lines, cast(0 as bigint)) as finding_count,
+    'warn' as severity,
+    'Invoice ' || invoices.invoice_id || ' of ' || invoices.invoice_issuer_name || ': the invoice says '
+    || cast(cast(invoices.invoice_total as decimal(38, 2)) as varchar) || ' ' || invoices.billing_currency
+    || ', its bill lines '
+    || coalesce(cast(cast(invoices.billed_cost as decimal(38, 2)) as varchar), 'are not there')
+    || '; look for lines that were not delivered, or deliver the invoice again; see marts.reconciliation.'
+        as message
+from invoices

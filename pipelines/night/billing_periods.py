@@ -71,4 +71,4 @@ def _take(
     rank = (str(row["billing_period_last_updated_at"] or ""), str(row["x_snapshot_id"] or ""))
     known = statuses.get(key)
     if known is None or rank > known[0]:
-        statuses[key] = (rank, str(row["billing_period_status"]))
+        statuses[key] = (rank, str(row["billing_period_status"]).lower())

@@ -58,6 +58,7 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
         "reference.gcp_services": _read_csv(folder / "gcp_services.csv"),
         "reference.focus_units": _read_csv(folder / "focus_units.csv"),
         "reference.units": _read_csv(folder / "units.csv", {"multiplier": int}),
+        "reference.currency_subunits": _read_csv(folder / "currency_subunits.csv", {"subunit_units": int}),
         "reference.bill_providers": _read_csv(folder / "bill_providers.csv", {"priority": int}),
         "reference.region_names": _read_csv(folder / "region_names.csv"),
         "reference.provider_names": _read_csv(folder / "provider_names.csv"),

@@ -39,7 +39,7 @@ COST = {
 def test_a_difference_between_bill_and_logs_is_explained_cause_by_cause() -> None:
     """3 million tokens billed, 2 logged: 4 of the 6 dollars at list price, 2 unlogged; a discount of 0.6 on top."""
     found = run(
-        "marts.reconciliation",
+        "core.reconciled_usage",
         "cause, billed_quantity, logged_quantity, priced_cost, difference_cost, difference_quantity",
         charges=[tokens("a", "5.4", 3 * MILLION, list_cost=Decimal(6))],
         requests=[call("ann", 2 * MILLION)],
@@ -55,7 +55,7 @@ def test_a_difference_between_bill_and_logs_is_explained_cause_by_cause() -> Non
 def test_billing_accounts_share_what_the_logs_hold_and_nothing_twice() -> None:
     """One has a quarter of the billed tokens: it gets a quarter of the 4 million logged and of their 8 dollars."""
     found = run(
-        "marts.reconciliation",
+        "core.reconciled_usage",
         "billing_account_id, billed_quantity, logged_quantity, priced_cost, difference_cost",
         charges=[
             tokens("a", "2", MILLION, billing_account_id="one"),
@@ -70,7 +70,7 @@ def test_billing_accounts_share_what_the_logs_hold_and_nothing_twice() -> None:
 
 def test_logged_usage_that_a_complete_bill_lacks_is_a_quantity_without_cost() -> None:
     found = run(
-        "marts.reconciliation",
+        "core.reconciled_usage",
         "cause, logged_quantity, difference_quantity, priced_cost, difference_cost, billed_cost",
         charges=[tokens("a", "1", 10, charge_period_start=datetime(2026, 11, 2))],
         requests=[call("ann", MILLION)],

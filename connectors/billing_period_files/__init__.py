@@ -1,0 +1,1 @@
+"""Billing periods that issuers call open or closed, from plain files or the FOCUS 1.4 dataset, to `billing_periods`."""
