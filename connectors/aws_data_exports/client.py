@@ -6,7 +6,7 @@ content of manifests (`manifests.py`), typing (`cur_format.py`, `connectors/comm
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from connectors.aws_data_exports import schema
@@ -44,6 +44,8 @@ from connectors.common.stores.contract import ChangedObject
 from connectors.common.stores.open import open_store
 from connectors.common.vendor_lines.aws_cur import AWS_CUR_LINES
 
+_TABLE_NOTE = "table "
+
 
 def land(settings: Settings, context: LandingContext) -> SourceReport:
     """Land the newest delivery of every billing month; a month that cannot be taken over keeps its last good one."""
@@ -53,7 +55,12 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
     if not landing.is_reading_only:
         _ExportLanding(landing, settings).run()
     report = landing.report()
-    return replace(report, deliveries=keep_newest_table(report.deliveries))
+    tables = {
+        key.removeprefix(_TABLE_NOTE): table
+        for key, table in landing.seen.notes.items()
+        if key.startswith(_TABLE_NOTE)
+    }
+    return replace(report, deliveries=keep_one_table(report.deliveries, tables))
 
 
 def check(settings: Settings) -> Iterator[CheckStep]:
@@ -61,24 +68,21 @@ def check(settings: Settings) -> Iterator[CheckStep]:
     yield from check_export(settings)
 
 
-def keep_newest_table(deliveries: Sequence[Delivery]) -> tuple[Delivery, ...]:
-    """Return deliveries of which, per account and month, only those of one table are current.
+def keep_one_table(deliveries: Sequence[Delivery], tables: Mapping[str, str]) -> tuple[Delivery, ...]:
+    """Return deliveries of which, per account and month, only those of one dataset are current.
 
-    A source that changed from CUR 2.0 to FOCUS, or to `carries_cost: false`, would else bill a month twice.
+    `tables` says which one each month was last landed in. A source that changed from CUR 2.0 to FOCUS, or to
+    `carries_cost: false`, would else bill a month twice.
     """
-    newest: dict[tuple[str | None, str | None], Delivery] = {}
-    for delivery in deliveries:
-        key = (delivery.billing_account_id, delivery.period)
-        if delivery.is_current:
-            newest[key] = max(
-                newest.get(key, delivery), delivery, key=lambda d: (d.fetched_at, d.delivered_at, d.dataset)
-            )
+    there = {(d.billing_account_id, d.period, d.dataset) for d in deliveries if d.is_current}
+
+    def is_left(delivery: Delivery) -> bool:
+        table = tables.get(delivery.period or "", delivery.dataset)
+        is_there = (delivery.billing_account_id, delivery.period, table) in there
+        return delivery.is_current and table != delivery.dataset and is_there
+
     return tuple(
-        replace(delivery, is_current=False)
-        if delivery.is_current
-        and delivery.dataset != newest[delivery.billing_account_id, delivery.period].dataset
-        else delivery
-        for delivery in deliveries
+        replace(delivery, is_current=False) if is_left(delivery) else delivery for delivery in deliveries
     )
 
 
@@ -132,6 +136,8 @@ class _ExportLanding:
         bill = BillDelivery(delivery.period, files, delivery.delivered_at, period=delivery.period)
         if self._open_bills(kind).deliver(bill):
             deliveries.remember(delivery)
+            dataset = self._build_format(kind).dataset.name
+            self._landing.seen.write_note(f"{_TABLE_NOTE}{delivery.period}", dataset)
 
     def _find_kind(self, delivery: ExportDelivery, files: tuple[SourceFile, ...]) -> TableKind | None:
         """Return what the files hold: as the config says, else by their columns, else as before."""

@@ -151,7 +151,8 @@ def describe_absence(location: str, export: str) -> str:
 
 
 def _note_key(stored: StoredObject) -> str:
-    return f"manifest {stored.key}\n{stored.version}"
+    """Name a manifest as last written: one that lists the same file names again has the same content."""
+    return f"manifest {stored.key}\n{stored.version}\n{stored.modified_at.isoformat()}"
 
 
 def _from_note(manifest: ManifestObject, note: dict[str, Any]) -> ExportDelivery:

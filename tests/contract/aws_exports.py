@@ -9,9 +9,10 @@ import csv
 import gzip
 import io
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -205,6 +206,7 @@ class ExportBucket:
         `run` (`<timestamp>-<execution id>`) makes it a delivery of a create-new export. `surplus` chunks beyond the
         list are overwritten with empty data, as AWS does when an overwritten export shrinks.
         """
+        self._wait_for_the_next_second(period)
         folder = f"{self.partition}={period}" + (f"/{run}" if run else "")
         keys = [self._key(folder, number) for number in range(1, len(chunks) + 1)]
         for key, lines in zip(keys, chunks, strict=True):
@@ -232,6 +234,14 @@ class ExportBucket:
     def put(self, key: str, body: bytes) -> None:
         """Write one object."""
         self.client.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def _wait_for_the_next_second(self, period: str) -> None:
+        """S3 tells times by the second: two deliveries of a month within one could not be told apart."""
+        key = f"{self.root}/metadata/{self.partition}={period}/{self.export}-Manifest.json"
+        there = self.client.list_objects_v2(Bucket=self.bucket, Prefix=key).get("Contents", ())
+        for entry in there:
+            passed = datetime.now(UTC) - entry["LastModified"].replace(microsecond=0)
+            time.sleep(max(0.0, 1.05 - passed.total_seconds()))
 
     def _key(self, folder: str, number: int) -> str:
         suffix = "snappy.parquet" if self.output_format == "parquet" else "csv.gz"
