@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,7 +11,6 @@ from typing import Any
 import grpc
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from connectors.common.contract import LandingContext, SourceReport
 from connectors.gcp_billing.client import check, land
@@ -27,20 +25,7 @@ from tests.contract.google_export import (
     moment,
     row,
 )
-from tests.servers.google_bigquery import BigQueryServer, run_bigquery
-from tests.servers.tls import LocalAuthority
-
-
-@pytest.fixture
-def google(
-    trusted_authority: LocalAuthority, no_credentials: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[BigQueryServer]:
-    """BigQuery with a service account whose key file is the application default."""
-    with run_bigquery(trusted_authority) as server:
-        key = no_credentials / "key.json"
-        server.write_credentials(key)
-        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
-        yield server
+from tests.servers.google_bigquery import BigQueryServer
 
 
 def settings(server: BigQueryServer, **values: Any) -> Settings:
@@ -77,14 +62,14 @@ ROWS = [
 
 
 def test_storage_api_lands_lines_by_account_and_invoice_month(
-    google: BigQueryServer, lake_context: LandingContext
+    google_server: BigQueryServer, lake_context: LandingContext
 ) -> None:
-    google.tables[TABLE] = build_table(ROWS)
-    report = land(settings(google), lake_context)
+    google_server.tables[TABLE] = build_table(ROWS)
+    report = land(settings(google_server), lake_context)
     assert not report.has_fault, report.findings
     lines = read_lines(report)
     assert len(lines) == 3
-    assert google.sessions and not google.queries
+    assert google_server.sessions and not google_server.queries
     first = next(line for line in lines if line["cost"] == Decimal("1.25"))
     assert (first["billed_cost"], first["free_tier_credit"]) == (Decimal(1), Decimal("-0.25"))
     assert (first["x_tag_team"], first["billing_account_id"]) == ("search", ACCOUNT)
@@ -97,16 +82,16 @@ def test_storage_api_lands_lines_by_account_and_invoice_month(
 
 
 def test_second_run_reads_only_what_is_new_and_a_late_row_rebuilds_only_its_month(
-    google: BigQueryServer, lake_context: LandingContext
+    google_server: BigQueryServer, lake_context: LandingContext
 ) -> None:
-    google.tables[TABLE] = build_table(ROWS)
-    before = land(settings(google), lake_context)
+    google_server.tables[TABLE] = build_table(ROWS)
+    before = land(settings(google_server), lake_context)
     late = row(9.0, invoice__month="202610", export_time=moment("2026-11-05T01:00:00"))
-    google.tables[TABLE] = build_table([*ROWS, late])
-    google.sessions.clear()
-    report = land(settings(google), at(lake_context, "2026-11-21T03:00:00"))
+    google_server.tables[TABLE] = build_table([*ROWS, late])
+    google_server.sessions.clear()
+    report = land(settings(google_server), at(lake_context, "2026-11-21T03:00:00"))
     assert not report.has_fault, report.findings
-    restrictions = [session.read_options.row_restriction for session in google.sessions]
+    restrictions = [session.read_options.row_restriction for session in google_server.sessions]
     assert "export_time >= CAST('2026-11-04 00:00:00+00:00' AS TIMESTAMP)" in restrictions[0]
     assert len(read_lines(report)) == 4
     old = {file.path for file in before.current_files}
@@ -114,149 +99,159 @@ def test_second_run_reads_only_what_is_new_and_a_late_row_rebuilds_only_its_mont
 
 
 def test_rows_at_the_edge_of_two_runs_count_once(
-    google: BigQueryServer, lake_context: LandingContext
+    google_server: BigQueryServer, lake_context: LandingContext
 ) -> None:
     """The newest time of export was half written when it was read first; two of its rows are the same."""
     twin = row(2.0, export_time=moment("2026-11-04T09:00:00"))
-    google.tables[TABLE] = build_table([*ROWS, twin])
-    assert len(read_lines(land(settings(google), lake_context))) == 4
-    google.tables[TABLE] = build_table([*ROWS, twin, twin])
-    report = land(settings(google), at(lake_context, "2026-11-21T03:00:00"))
+    google_server.tables[TABLE] = build_table([*ROWS, twin])
+    assert len(read_lines(land(settings(google_server), lake_context))) == 4
+    google_server.tables[TABLE] = build_table([*ROWS, twin, twin])
+    report = land(settings(google_server), at(lake_context, "2026-11-21T03:00:00"))
     lines = read_lines(report)
     assert len(lines) == len({line["charge_id"] for line in lines}) == 5
     assert sum(line["billed_cost"] for line in lines) == Decimal("8.1")
 
 
-def test_an_unchanged_table_adds_nothing(google: BigQueryServer, lake_context: LandingContext) -> None:
-    google.tables[TABLE] = build_table(ROWS)
-    before = land(settings(google), lake_context)
+def test_an_unchanged_table_adds_nothing(google_server: BigQueryServer, lake_context: LandingContext) -> None:
+    google_server.tables[TABLE] = build_table(ROWS)
+    before = land(settings(google_server), lake_context)
     raw = sorted(path.name for path in (lake_context.lake / "raw" / "gcp" / "artifacts").iterdir())
-    google.tables[TABLE] = build_table(list(reversed(ROWS)))
-    report = land(settings(google), at(lake_context, "2026-11-21T03:00:00"))
+    google_server.tables[TABLE] = build_table(list(reversed(ROWS)))
+    report = land(settings(google_server), at(lake_context, "2026-11-21T03:00:00"))
     assert report.current_files == before.current_files
     assert raw == sorted(path.name for path in (lake_context.lake / "raw" / "gcp" / "artifacts").iterdir())
 
 
-def test_what_was_known_at_a_time_comes_back(google: BigQueryServer, lake_context: LandingContext) -> None:
-    google.tables[TABLE] = build_table(ROWS)
-    land(settings(google), lake_context)
-    google.sessions.clear()
-    report = land(settings(google), replace(lake_context, as_of=datetime(2026, 11, 4)))
-    assert [line["cost"] for line in read_lines(report)] and not google.sessions
+def test_what_was_known_at_a_time_comes_back(
+    google_server: BigQueryServer, lake_context: LandingContext
+) -> None:
+    google_server.tables[TABLE] = build_table(ROWS)
+    land(settings(google_server), lake_context)
+    google_server.sessions.clear()
+    report = land(settings(google_server), replace(lake_context, as_of=datetime(2026, 11, 4)))
+    assert [line["cost"] for line in read_lines(report)] and not google_server.sessions
     assert sum(line["cost"] for line in read_lines(report)) == Decimal("4.25")
 
 
 def test_query_over_rest_gives_the_same_charge_ids(
-    google: BigQueryServer, lake_context: LandingContext
+    google_server: BigQueryServer, lake_context: LandingContext
 ) -> None:
-    google.tables[TABLE] = build_table(ROWS * 4)
-    by_storage = read_lines(land(settings(google), lake_context))
-    assert not google.queries
+    google_server.tables[TABLE] = build_table(ROWS * 4)
+    by_storage = read_lines(land(settings(google_server), lake_context))
+    assert not google_server.queries
     other = replace(lake_context, lake=lake_context.lake / "other")
-    by_query = read_lines(land(settings(google, read_api="query"), other))
-    assert google.queries and [line["charge_id"] for line in by_query] == [
+    by_query = read_lines(land(settings(google_server, read_api="query"), other))
+    assert google_server.queries and [line["charge_id"] for line in by_query] == [
         line["charge_id"] for line in by_storage
     ]
     assert len(by_query) == 12
 
 
 def test_without_the_right_to_sessions_a_query_is_used_and_told(
-    google: BigQueryServer, lake_context: LandingContext
+    google_server: BigQueryServer, lake_context: LandingContext
 ) -> None:
-    google.tables[TABLE] = build_table(ROWS)
-    google.is_storage_denied = True
-    report = land(settings(google), lake_context)
+    google_server.tables[TABLE] = build_table(ROWS)
+    google_server.is_storage_denied = True
+    report = land(settings(google_server), lake_context)
     assert len(read_lines(report)) == 3
     assert "storage_api_denied" in kinds(report) and not report.has_fault
 
 
-def test_no_right_at_all_is_a_fault_in_words(google: BigQueryServer, lake_context: LandingContext) -> None:
-    google.tables[TABLE] = build_table(ROWS)
-    google.is_storage_denied = google.is_query_denied = True
-    report = land(settings(google), lake_context)
+def test_no_right_at_all_is_a_fault_in_words(
+    google_server: BigQueryServer, lake_context: LandingContext
+) -> None:
+    google_server.tables[TABLE] = build_table(ROWS)
+    google_server.is_storage_denied = google_server.is_query_denied = True
+    report = land(settings(google_server), lake_context)
     (fault,) = [finding for finding in report.findings if finding.severity == "fault"]
     assert "roles/bigquery.jobUser" in fault.message and "not allowed" in fault.message
     assert not report.deliveries
 
 
-def test_failing_services_are_asked_again(google: BigQueryServer, lake_context: LandingContext) -> None:
-    google.tables[TABLE] = build_table([row(float(number)) for number in range(1, 40)])
-    google.rest_failures = [503, 429]
-    google.session_failures = [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED]
-    google.broken_streams = [2, 1]
-    report = land(settings(google, streams=2), lake_context)
+def test_failing_services_are_asked_again(
+    google_server: BigQueryServer, lake_context: LandingContext
+) -> None:
+    google_server.tables[TABLE] = build_table([row(float(number)) for number in range(1, 40)])
+    google_server.rest_failures = [503, 429]
+    google_server.session_failures = [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED]
+    google_server.broken_streams = [2, 1]
+    report = land(settings(google_server, streams=2), lake_context)
     assert not report.has_fault, report.findings
     assert sum(line["cost"] for line in read_lines(report)) == sum(range(1, 40))
-    assert max(google.offsets) > 0, "a broken stream is gone on with, not read from its beginning"
+    assert max(google_server.offsets) > 0, "a broken stream is gone on with, not read from its beginning"
 
 
-def test_months_of_history_land_step_by_step(google: BigQueryServer, lake_context: LandingContext) -> None:
+def test_months_of_history_land_step_by_step(
+    google_server: BigQueryServer, lake_context: LandingContext
+) -> None:
     rows = [row(1.0, export_time=moment(f"2026-{month:02}-05T00:00:00")) for month in range(1, 12)]
     rows.append(row(1.0, export_time=moment("2019-05-05T00:00:00")))
-    google.tables[TABLE] = build_table(rows)
-    report = land(settings(google), lake_context)
+    google_server.tables[TABLE] = build_table(rows)
+    report = land(settings(google_server), lake_context)
     assert len(read_lines(report)) == 12
     assert len({delivery.delivered_at for delivery in report.deliveries}) == 12
 
 
-def test_full_reading_replaces_what_is_gone(google: BigQueryServer, lake_context: LandingContext) -> None:
-    google.tables[TABLE] = build_table(ROWS)
-    land(settings(google), lake_context)
-    google.tables[TABLE] = build_table(ROWS[:1])
-    kept = land(settings(google), at(lake_context, "2026-11-21T03:00:00"))
+def test_full_reading_replaces_what_is_gone(
+    google_server: BigQueryServer, lake_context: LandingContext
+) -> None:
+    google_server.tables[TABLE] = build_table(ROWS)
+    land(settings(google_server), lake_context)
+    google_server.tables[TABLE] = build_table(ROWS[:1])
+    kept = land(settings(google_server), at(lake_context, "2026-11-21T03:00:00"))
     assert len(read_lines(kept)) == 3, "an export only ever grows: an expired partition is no correction"
-    report = land(settings(google, read="full"), at(lake_context, "2026-11-22T03:00:00"))
+    report = land(settings(google_server, read="full"), at(lake_context, "2026-11-22T03:00:00"))
     assert sum(line["cost"] for line in read_lines(report)) == Decimal("1.25")
     assert "rows_gone" in kinds(report)
 
 
 def test_standard_export_lands_and_says_what_it_lacks(
-    google: BigQueryServer, lake_context: LandingContext
+    google_server: BigQueryServer, lake_context: LandingContext
 ) -> None:
-    google.tables[TABLE] = build_table(ROWS, STANDARD_SCHEMA)
-    report = land(settings(google), lake_context)
+    google_server.tables[TABLE] = build_table(ROWS, STANDARD_SCHEMA)
+    report = land(settings(google_server), lake_context)
     assert len(read_lines(report)) == 3 and "standard_export" in kinds(report)
-    assert "standard_export" not in kinds(land(settings(google, table_kind="standard"), lake_context))
+    assert "standard_export" not in kinds(land(settings(google_server, table_kind="standard"), lake_context))
 
 
 def test_a_table_that_is_no_export_is_refused_and_bills_stay(
-    google: BigQueryServer, lake_context: LandingContext
+    google_server: BigQueryServer, lake_context: LandingContext
 ) -> None:
-    google.tables[TABLE] = build_table(ROWS)
-    before = land(settings(google), lake_context)
-    google.tables[TABLE] = pa.table({"a": ["1"]})
-    report = land(settings(google), at(lake_context, "2026-11-21T03:00:00"))
+    google_server.tables[TABLE] = build_table(ROWS)
+    before = land(settings(google_server), lake_context)
+    google_server.tables[TABLE] = pa.table({"a": ["1"]})
+    report = land(settings(google_server), at(lake_context, "2026-11-21T03:00:00"))
     assert report.has_fault and "missing_column" in kinds(report)
     assert report.current_files == before.current_files
 
 
 def test_a_stop_half_way_leaves_whole_days_and_the_next_run_goes_on(
-    google: BigQueryServer, lake_context: LandingContext
+    google_server: BigQueryServer, lake_context: LandingContext
 ) -> None:
     rows = [row(1.0, export_time=moment(f"2026-{month:02}-05T00:00:00")) for month in (9, 10, 11)]
     bad = row(1.0, export_time=moment("2026-10-06T00:00:00"), currency=None)
-    google.tables[TABLE] = build_table([*rows, bad])
-    report = land(settings(google), lake_context)
+    google_server.tables[TABLE] = build_table([*rows, bad])
+    report = land(settings(google_server), lake_context)
     assert report.has_fault
     assert {d.delivered_at.month for d in report.deliveries} == {9, 10}, "what follows a bad day waits for it"
-    google.tables[TABLE] = build_table(rows)
-    healed = land(settings(google), at(lake_context, "2026-11-21T03:00:00"))
+    google_server.tables[TABLE] = build_table(rows)
+    healed = land(settings(google_server), at(lake_context, "2026-11-21T03:00:00"))
     assert len(read_lines(healed)) == 3 and not healed.has_fault
 
 
-def test_check_tells_what_works_and_what_is_missing(google: BigQueryServer) -> None:
-    google.tables[TABLE] = build_table(ROWS)
-    google.modified_at = datetime.now().astimezone() - timedelta(hours=2)
-    steps = {step.name: step for step in check(settings(google))}
+def test_check_tells_what_works_and_what_is_missing(google_server: BigQueryServer) -> None:
+    google_server.tables[TABLE] = build_table(ROWS)
+    google_server.modified_at = datetime.now().astimezone() - timedelta(hours=2)
+    steps = {step.name: step for step in check(settings(google_server))}
     assert all(step.is_ok for step in steps.values()), steps
     assert "detailed" in steps["table"].message and "Storage Read" in steps["read rows"].message
-    google.tables[TABLE] = build_table(ROWS, STANDARD_SCHEMA)
-    google.is_storage_denied = True
-    steps = {step.name: step for step in check(settings(google))}
+    google_server.tables[TABLE] = build_table(ROWS, STANDARD_SCHEMA)
+    google_server.is_storage_denied = True
+    steps = {step.name: step for step in check(settings(google_server))}
     assert "no line names its resource" in steps["table"].message
     assert "roles/bigquery.readSessionUser" in steps["read rows"].message
-    google.is_table_denied = True
-    steps = {step.name: step for step in check(settings(google))}
+    google_server.is_table_denied = True
+    steps = {step.name: step for step in check(settings(google_server))}
     assert steps["table"].is_ok is False and "roles/bigquery.dataViewer" in steps["table"].message
     assert steps["read rows"].is_ok is None
 

@@ -16,6 +16,7 @@ import pytest
 from tests.servers.azurite import AzuriteServer, run_azurite
 from tests.servers.backends import AzureBackend, Backend, GcsBackend, LocalBackend, S3Backend
 from tests.servers.gcs import GcsServer, run_gcs
+from tests.servers.google_bigquery import BigQueryServer, run_bigquery
 from tests.servers.rest import RestServer, Route, run_rest
 from tests.servers.s3 import S3Server, run_s3
 from tests.servers.tls import LocalAuthority
@@ -86,6 +87,21 @@ def gcs_server(_gcs_process: GcsServer, no_credentials: Path) -> Iterator[GcsSer
     yield _gcs_process
     for bucket in _gcs_process.client().list_buckets():
         bucket.delete(force=True)
+
+
+@pytest.fixture
+def google_server(
+    trusted_authority: LocalAuthority, no_credentials: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[BigQueryServer]:
+    """BigQuery without tables; its service account's key is the application default credential."""
+    with run_bigquery(trusted_authority) as server:
+        key = no_credentials / "key.json"
+        server.write_credentials(key)
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+        # google-auth asks Google by itself, beside the work, where a service account may be used from
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        yield server
 
 
 @pytest.fixture(scope="session")
