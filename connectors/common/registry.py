@@ -19,6 +19,7 @@ CONNECTORS: dict[str, str] = {
     for name in (
         "focus_files",
         "aws_data_exports",
+        "oci_cost_reports",
         "otlp_files",
         "request_files",
         "transfer_files",

@@ -33,6 +33,7 @@ CONNECTOR_GROUP = "connectors"
 CONNECTOR_DATASETS: dict[str, tuple[str, ...]] = {
     "focus_files": ("charges",),
     "aws_data_exports": ("charges", "aws_cur_lines", "aws_cur_enrichment_lines"),
+    "oci_cost_reports": ("charges",),
     "otlp_files": ("requests", "spans"),
     "request_files": ("requests",),
     "transfer_files": ("transfers",),

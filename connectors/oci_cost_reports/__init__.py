@@ -1,0 +1,1 @@
+"""Oracle Cloud's FOCUS cost reports to `charges`."""
