@@ -140,7 +140,11 @@ def report(
     ] = None,
     as_of: AsOfOption = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the report. Default: <home>/reports/weekly.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the report. Default: <home>/reports/weekly; with --as-of, inside the side release.",
+        ),
     ] = None,
 ) -> None:
     """Write the weekly report from the current release, or as it was known at a time."""
@@ -152,7 +156,8 @@ def report(
     with terminal_progress() as progress:
         release = choose_release_as_of(settings, store_home, as_of, progress)
         progress.step("Write the weekly report")
-        path = write_weekly_report(release, week, out, settings.report)
+        folder = out or (release.path / "reports" if release.is_side else None)
+        path = write_weekly_report(release, week, folder, settings.report)
     typer.echo(path)
 
 
