@@ -7,11 +7,19 @@ What must not: rich or any other terminal library at import; the bar is in `pipe
 from __future__ import annotations
 
 import sys
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from connectors.common.contract import LandingProgress
 
 
 class Progress(Protocol):
     """A step has a name and perhaps a total; within it work advances, and notes may be made."""
+
+    @property
+    def transfers(self) -> LandingProgress | None:
+        """Who is told of bytes that are fetched; None where nobody watches."""
+        ...
 
     def step(self, name: str, total: int | None = None) -> None:
         """Begin a step, which ends the one before. `total` counts what `advance` will add up to."""
@@ -29,6 +37,8 @@ class Progress(Protocol):
 class SilentProgress:
     """Says nothing: for tests, schedulers and callers that do not watch."""
 
+    transfers: LandingProgress | None = None
+
     def step(self, name: str, total: int | None = None) -> None:
         """Ignore the step."""
 
@@ -41,6 +51,8 @@ class SilentProgress:
 
 class PlainProgress:
     """One line a step: for logs and pipes, where a moving bar would be noise."""
+
+    transfers: LandingProgress | None = None
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr

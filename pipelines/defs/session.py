@@ -39,6 +39,7 @@ class NightSession:
     def __init__(self, night: Night, progress: Progress | None = None) -> None:
         self.night = night
         self.progress = progress or SilentProgress()
+        night.transfers = self.progress.transfers
         self.error: Exception | None = None
         self.outlook: str | None = None
         self._landed: dict[str, SourceReport] = {}

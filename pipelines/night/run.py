@@ -19,7 +19,14 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.common.bill_of_record import resolve_bill_of_record
-from connectors.common.contract import ConnectorError, Finding, LandingContext, Severity, SourceReport
+from connectors.common.contract import (
+    ConnectorError,
+    Finding,
+    LandingContext,
+    LandingProgress,
+    Severity,
+    SourceReport,
+)
 from connectors.common.identity import Identity
 from connectors.common.registry import land
 from connectors.common.settings import SourceSettings
@@ -103,6 +110,7 @@ class Night:
     is_published: bool = False
     report_path: Path | None = None
     report_problem: str | None = None
+    transfers: LandingProgress | None = None
 
     def __post_init__(self) -> None:
         self._started = time.monotonic()
@@ -152,6 +160,7 @@ class Night:
             identity=self._identity,
             tag_keys=config.tags.by_attribution_key(),
             as_of=self.request.as_of,
+            progress=self.transfers,
         )
         try:
             report = land(source, context)

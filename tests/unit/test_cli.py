@@ -24,6 +24,7 @@ from pipelines.progress import PlainProgress
 from pipelines.results import ConservationLine, ExitCode, NightlyResult
 from pipelines.terminal.console import exact_text, money_text, safe_text, sentence_text
 from pipelines.terminal.nightly_summary import print_nightly
+from pipelines.terminal.progress_bar import BarProgress, make_bar
 from tests.conftest import ROOT
 from tests.unit.release_fixture import DAY, FIRST, HOSTILE_FEATURE, SECOND, THIRD, build_home
 
@@ -559,3 +560,18 @@ def test_plain_progress_is_one_line_a_step() -> None:
     progress.advance()
     progress.note("aws-bill is new")
     assert stream.getvalue() == "Land sources (3)\n  aws-bill is new\n"
+
+
+def test_transfers_are_shown_in_bytes_on_a_terminal() -> None:
+    console = Console(width=100, file=io.StringIO(), force_terminal=True, color_system=None)
+    with make_bar(console) as bar:
+        progress = BarProgress(bar, console)
+        progress.step("Land sources", 2)
+        progress.transfers.start("aws-bill", 3_000_000)
+        progress.transfers.advance("aws-bill", 1_000_000)
+        progress.transfers.start("aws-bill", 1_000_000)
+        progress.transfers.advance("aws-bill", 1_000_000)
+        progress.advance()
+    shown = console.file.getvalue()
+    assert re.search(r"Land sources .* 1/2 ", shown)
+    assert re.search(r"  Fetch aws-bill .* 2\.0/4\.0 MB ", shown)
