@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
 
     file, version, criteria, *rules = arguments
     path, rule_set = str(Path(file).resolve()), str(Path(rules[0]).resolve()) if rules else None
-    os.chdir(Path(focus_validator.__file__).parents[1])
+    os.chdir(Path(str(focus_validator.__file__)).parents[1])
     logging.disable(logging.CRITICAL)
     validator = Validator(
         data_filename=path,
