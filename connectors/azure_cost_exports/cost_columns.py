@@ -9,9 +9,9 @@ actual file only purchases and refunds of reservations and savings plans, which 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.azure_cost_exports.units import parse_unit
-from connectors.common.bills.contract import DerivedColumns
+from connectors.common.bills.contract import BatchColumns, DerivedColumns
 from connectors.common.contract import Severity
 from connectors.common.dataset_types import FLAG, INSTANT, MONEY, QUANTITY, TEXT
 from connectors.common.parsing import parse_instant
@@ -55,13 +55,13 @@ _US_DATE = ("%m/%d/%Y", "%m/%d/%Y %H:%M:%S")
 class Batch:
     """One batch of lines: text columns as delivered, and what is typed so far; absent columns are null."""
 
-    delivered: Mapping[str, pa.Array]
-    typed: Mapping[str, pa.Array]
+    delivered: BatchColumns
+    typed: BatchColumns
 
     @property
     def rows(self) -> int:
         """How many lines it has."""
-        return len(next(iter(self.delivered.values())))
+        return len(self.delivered[next(iter(self.delivered))])
 
     def text(self, name: str) -> pa.Array:
         """Return a delivered column; blanks and placeholders are null."""
@@ -76,9 +76,7 @@ class Batch:
         return self.typed[name] if name in self.typed else pa.nulls(self.rows, MONEY)
 
 
-def derive_cost_columns(
-    view: CostView, delivered: Mapping[str, pa.Array], typed: Mapping[str, pa.Array]
-) -> DerivedColumns:
+def derive_cost_columns(view: CostView, delivered: BatchColumns, typed: BatchColumns) -> DerivedColumns:
     """Return the derived columns of a batch of lines of one view.
 
     Raises FileFault when a date cannot be read.
@@ -135,7 +133,7 @@ def _derive_accounts(batch: Batch) -> dict[str, pa.Array]:
 
 def _is_mca(batch: Batch, account: pa.Array) -> pa.Array:
     """MCA files state an exchange rate or a pricing currency; their account ids hold two GUIDs and a date."""
-    if {"ExchangeRatePricingToBilling", "PricingCurrency"} & batch.delivered.keys():
+    if "ExchangeRatePricingToBilling" in batch.delivered or "PricingCurrency" in batch.delivered:
         return pa.array([True] * batch.rows, FLAG)
     return pc.fill_null(pc.match_substring_regex(account, r"[0-9a-fA-F-]{36}:[0-9a-fA-F-]{36}"), False)
 
@@ -143,12 +141,12 @@ def _is_mca(batch: Batch, account: pa.Array) -> pa.Array:
 def _derive_periods(batch: Batch) -> dict[str, pa.Array]:
     days = _parse_dates(batch, "Date")
     stated = _parse_dates(batch, "BillingPeriodStartDate")
-    starts = _by_distinct(pc.coalesce(stated, days), _first_of_month, INSTANT)
+    starts = _by_distinct(pc.coalesce(stated, days), first_of_month, INSTANT)
     return {
         "charge_period_start": days,
         "charge_period_end": _by_distinct(days, lambda day: day + timedelta(days=1), INSTANT),
         "billing_period_start": starts,
-        "billing_period_end": _by_distinct(starts, _first_of_next_month, INSTANT),
+        "billing_period_end": _by_distinct(starts, first_of_next_month, INSTANT),
     }
 
 
@@ -163,12 +161,19 @@ def _parse_dates(batch: Batch, name: str) -> pa.Array:
     return _by_distinct(batch.text(name), parse, INSTANT)
 
 
-def _first_of_month(moment: datetime) -> datetime:
+def first_of_month(moment: datetime) -> datetime:
+    """Return the month's first midnight."""
     return datetime(moment.year, moment.month, 1)
 
 
-def _first_of_next_month(moment: datetime) -> datetime:
-    return _first_of_month(date(moment.year, moment.month, 28) + timedelta(days=4))  # type: ignore[arg-type]
+def first_of_next_month(moment: datetime) -> datetime:
+    """Return the first midnight of the month after."""
+    return first_of_month(first_of_month(moment) + timedelta(days=32))
+
+
+def map_instants(values: pa.Array, convert: Callable[[datetime], datetime]) -> pa.Array:
+    """Return times converted, each distinct one once."""
+    return _by_distinct(values, convert, INSTANT)
 
 
 def _derive_commitments(batch: Batch) -> dict[str, pa.Array]:

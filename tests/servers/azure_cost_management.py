@@ -23,7 +23,7 @@ SUBSCRIPTION = "/subscriptions/11111111-2222-3333-4444-555555555555"
 BILLING_ACCOUNT = "/providers/Microsoft.Billing/billingAccounts/8611537"
 TENANT, CLIENT, SECRET = "tenant-of-tests", "client-of-tests", "secret-of-tests"  # noqa: S105 (opens nothing)
 TOKEN = "token-of-tests"  # noqa: S105
-_STORAGE = "providers/Microsoft.Storage/storageAccounts"
+STORAGE = "providers/Microsoft.Storage/storageAccounts"
 _PATH = re.compile(r"(?P<scope>/.+)/providers/Microsoft\.CostManagement/(?P<rest>.+)", re.IGNORECASE)
 
 
@@ -57,7 +57,7 @@ def build_export(name: str, export_type: str = "FocusCost", **changes: Any) -> d
         "deliveryInfo": {
             "destination": {
                 "type": "AzureBlob",
-                "resourceId": f"{SUBSCRIPTION}/resourceGroups/bills/{_STORAGE}/devstoreaccount1",
+                "resourceId": f"{SUBSCRIPTION}/resourceGroups/bills/{STORAGE}/devstoreaccount1",
                 "container": "exports",
                 "rootFolderPath": "bills",
             }

@@ -1,0 +1,165 @@
+"""Azure's exports for tests: files and manifests as Cost Management writes them into a container.
+
+What belongs here: writing runs. What must not: assertions, or code of the connector.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.servers.azure_cost_management import STORAGE, SUBSCRIPTION
+
+Line = Mapping[str, str]
+FileFormat = Literal["csv", "csv.gz", "parquet"]
+CONTAINER = "exports"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of an export; what a test does not say is as Azure does it by default."""
+
+    lines: Sequence[Line]
+    export: str = "bill"
+    export_type: str = "FocusCost"
+    month: str = "2026-10"
+    submitted: str = "2026-11-03T02:11:45.1681265Z"
+    run_id: str = "11111111-0000-0000-0000-000000000001"
+    scope: str = SUBSCRIPTION
+    root: str = "bills"
+    files: int = 1
+    file_format: FileFormat = "csv"
+    is_range_first: bool = False
+    """Microsoft's pages show both <export>/<date range>/… and <date range>/<export>/…."""
+    overwrite: bool = True
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Parts of the manifest that are otherwise."""
+    left_out: frozenset[int] = frozenset()
+    """Numbers of files that the manifest names and that are not there."""
+    columns: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """The run's folder below the container."""
+        year, month = map(int, self.month.split("-"))
+        last = {1: 31, 3: 31, 5: 31, 7: 31, 8: 31, 10: 31, 12: 31, 2: 28}.get(month, 30)
+        days = f"{year}{month:02}01-{year}{month:02}{last}"
+        names = [days, self.export] if self.is_range_first else [self.export, days]
+        if not self.overwrite:
+            names.append("".join(c for c in self.submitted[:16] if c.isdigit()))
+        return "/".join([self.root, *names, self.run_id])
+
+
+def write_run(client: Any, run: Run) -> str:
+    """Put a run's files and then its manifest into the container; return the manifest's name."""
+    container = client.get_container_client(CONTAINER)
+    if not container.exists():
+        container.create_container()
+    columns = run.columns or tuple(dict.fromkeys(name for line in run.lines for name in line))
+    parts = [list(run.lines)[number :: run.files] for number in range(run.files)]
+    blobs = []
+    for number, part in enumerate(parts):
+        name = f"{run.folder}/part_{number}_0001.{run.file_format}"
+        content = write_lines(part, columns, run.file_format)
+        blobs.append({"blobName": name, "byteCount": len(content), "dataRowCount": len(part)})
+        if number not in run.left_out:
+            container.upload_blob(name, content, overwrite=True)
+    name = f"{run.folder}/manifest.json"
+    container.upload_blob(name, json.dumps(_build_manifest(run, blobs)).encode(), overwrite=True)
+    return name
+
+
+def _build_manifest(run: Run, blobs: list[dict[str, Any]]) -> dict[str, Any]:
+    year, month = map(int, run.month.split("-"))
+    return {
+        "manifestVersion": "2024-04-01",
+        "byteCount": sum(blob["byteCount"] for blob in blobs),
+        "blobCount": len(blobs),
+        "dataRowCount": len(run.lines),
+        "exportConfig": {
+            "exportName": run.export,
+            "resourceId": f"{run.scope}/providers/Microsoft.CostManagement/exports/{run.export}",
+            "dataVersion": "1.0",
+            "apiVersion": "2023-07-01-preview",
+            "type": run.export_type,
+            "timeFrame": "MonthToDate",
+            "granularity": "Daily",
+        },
+        "deliveryConfig": {
+            "partitionData": True,
+            "dataOverwriteBehavior": "OverwritePreviousReport" if run.overwrite else "CreateNewReport",
+            "fileFormat": "Parquet" if run.file_format == "parquet" else "Csv",
+            "compressionMode": {"csv": "None", "csv.gz": "Gzip", "parquet": "Snappy"}[run.file_format],
+            "containerUri": f"{SUBSCRIPTION}/resourceGroups/bills/{STORAGE}/devstoreaccount1",
+            "rootFolderPath": run.root,
+        },
+        "runInfo": {
+            "executionType": "Scheduled",
+            "submittedTime": run.submitted,
+            "runId": run.run_id,
+            "startDate": f"{year}-{month:02}-01T00:00:00",
+            "endDate": f"{year}-{month:02}-28T00:00:00",
+        },
+        "blobs": blobs,
+        **run.changes,
+    }
+
+
+def write_lines(lines: Sequence[Line], columns: Sequence[str], file_format: FileFormat) -> bytes:
+    """Return a file of these lines as Azure writes it."""
+    if file_format == "parquet":
+        sink = io.BytesIO()
+        pq.write_table(
+            pa.table({c: [line.get(c, "") for line in lines] for c in columns}, _schema(columns)), sink
+        )
+        return sink.getvalue()
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, restval="", lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    content = ("\ufeff" + stream.getvalue()).encode()  # Azure begins its CSV files with a byte order mark
+    return gzip.compress(content, mtime=0) if file_format == "csv.gz" else content
+
+
+def _schema(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in columns])
+
+
+def parse_submitted(text: str) -> datetime:
+    """Return a run's submitted time as the lake has it: UTC without zone, microseconds."""
+    return datetime.fromisoformat(text).replace(tzinfo=None)
+
+
+FOCUS_LINE = {
+    "BilledCost": "1.25",
+    "EffectiveCost": "1.20",
+    "ListCost": "1.50",
+    "ContractedCost": "1.25",
+    "BillingAccountId": "/providers/Microsoft.Billing/billingAccounts/8611537",
+    "BillingCurrency": "USD",
+    "BillingPeriodStart": "2026-10-01T00:00:00Z",
+    "BillingPeriodEnd": "2026-11-01T00:00:00Z",
+    "ChargePeriodStart": "2026-10-05T00:00:00Z",
+    "ChargePeriodEnd": "2026-10-06T00:00:00Z",
+    "ChargeCategory": "Usage",
+    "ServiceName": "Virtual Machines",
+    "ProviderName": "Microsoft",
+    "InvoiceIssuerName": "Microsoft",
+    "ResourceId": "/subscriptions/S/resourceGroups/RG/providers/Microsoft.Compute/virtualMachines/VM1",
+    "Tags": '{"feature": "search"}',
+}
+"""A line of a FocusCost export."""
+
+
+def focus_line(**changes: str) -> dict[str, str]:
+    """Return a line that differs in the given columns."""
+    return FOCUS_LINE | changes
