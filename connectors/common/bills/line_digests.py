@@ -43,7 +43,7 @@ Words = npt.NDArray[np.uint64]
 
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)
-_CACHED_VALUES = 100_000
+_CACHED_VALUES = 20_000
 _HEX_OF_TWO_BYTES = np.frombuffer(
     b"".join(b"%02x%02x" % (pair & 255, pair >> 8) for pair in range(1 << 16)), dtype="S4"
 ).view(np.uint32)

@@ -1,9 +1,12 @@
-"""Numbers of identical lines, in the memory of eight bytes a line.
+"""Numbers of identical lines, in little memory: eight bytes a line, on disk where there are many.
 
 What belongs here: which line is the first, second, … of its digest. What must not: what a digest is.
 """
 
 from __future__ import annotations
+
+import mmap
+import tempfile
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +14,25 @@ import numpy.typing as npt
 from connectors.common.bills.line_digests import Words
 
 _LARGEST_RUN = 4_000_000
+_SMALLEST_ON_DISK = 1_500_000
+
+
+class _RunOnDisk:
+    """A sorted run in a file without a name; its pages leave the memory after each look."""
+
+    def __init__(self, run: Words) -> None:
+        with tempfile.TemporaryFile() as file:
+            run.tofile(file)
+            file.flush()
+            self._pages = mmap.mmap(file.fileno(), run.nbytes, access=mmap.ACCESS_READ)
+        self._words = np.frombuffer(self._pages, np.uint64)
+
+    def contains(self, ordered: Words) -> npt.NDArray[np.bool_]:
+        """Tell which of some sorted words are in the run."""
+        found = _is_in(self._words, ordered)
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._pages.madvise(mmap.MADV_DONTNEED)
+        return found
 
 
 class OccurrenceCounter:
@@ -24,6 +46,7 @@ class OccurrenceCounter:
 
     def __init__(self) -> None:
         self._runs: list[Words] = []
+        self._on_disk: list[_RunOnDisk] = []
         self._counts: dict[bytes, int] = {}
 
     def number(self, digests: Words) -> npt.NDArray[np.int64] | None:
@@ -34,9 +57,9 @@ class OccurrenceCounter:
         is_repeated = np.zeros(len(words), bool)
         is_repeated[1:] = ordered[1:] == ordered[:-1]
         for run in self._runs:
-            places = np.searchsorted(run, ordered)
-            places[places == len(run)] = 0
-            is_repeated |= run[places] == ordered
+            is_repeated |= _is_in(run, ordered)
+        for stored in self._on_disk:
+            is_repeated |= stored.contains(ordered)
         self._add(ordered)
         if not is_repeated.any():
             return None
@@ -54,4 +77,13 @@ class OccurrenceCounter:
         run = ordered
         while self._runs and len(self._runs[-1]) <= 2 * len(run) and len(self._runs[-1]) + len(run) <= _LARGEST_RUN:
             run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
-        self._runs.append(run)
+        if len(run) < _SMALLEST_ON_DISK:
+            self._runs.append(run)
+        else:
+            self._on_disk.append(_RunOnDisk(run))
+
+
+def _is_in(run: Words, ordered: Words) -> npt.NDArray[np.bool_]:
+    places = np.searchsorted(run, ordered)
+    places[places == len(run)] = 0
+    return run[places] == ordered

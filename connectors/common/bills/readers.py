@@ -20,12 +20,15 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from connectors.common.bills.columns import DICTIONARY, encode_text
+from connectors.common.bills.columns import encode_text
 from connectors.common.bills.nested import build_json_texts
+from connectors.common.parsing import build_array
 from connectors.common.source_files import FileFault, SourceFile
 
 BILL_SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
-_CSV_BLOCK_BYTES = 8 << 20
+_CSV_BLOCK_BYTES = 1 << 20
+_CSV_ROWS = 16_384
+_CSV_BATCH_BYTES = 16 << 20
 _PARQUET_ROWS = 131_072
 _JSON_ROWS = 20_000
 
@@ -71,7 +74,7 @@ def read_batches(
 
 def _read_csv(file: SourceFile, numbers: frozenset[str], wanted: frozenset[str] | None) -> Iterator[RowBatch]:
     header = _read_header(file)
-    types = {name: pa.string() if name in numbers else DICTIONARY for name in header}
+    types = {name: pa.string() for name in header}
     included = [name for name in header if wanted is None or name in wanted]
     bad: list[tuple[int | None, int, int]] = []
 
@@ -85,21 +88,17 @@ def _read_csv(file: SourceFile, numbers: frozenset[str], wanted: frozenset[str] 
         try:
             reader = pa_csv.open_csv(
                 stream,
-                read_options=pa_csv.ReadOptions(use_threads=False, block_size=_block_size(file)),
+                read_options=pa_csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK_BYTES),
                 parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse),
                 convert_options=pa_csv.ConvertOptions(
                     column_types=types, include_columns=included, null_values=[], strings_can_be_null=False
                 ),
             )
-            has_rows = False
-            for batch in reader:
-                if batch.num_rows == 0 and has_rows:
-                    continue
-                has_rows = True
-                yield _text_batch(batch, first_line)
-                first_line += batch.num_rows
-            if not has_rows:
-                yield _text_batch(pa.RecordBatch.from_pylist([], schema=reader.schema), first_line)
+            for table in _gather(reader):
+                yield _text_batch(table, first_line, numbers)
+                first_line += table.num_rows
+            if first_line == 2:
+                yield _text_batch(reader.schema.empty_table(), first_line, numbers)
         except pa.ArrowInvalid:
             if not bad:
                 raise
@@ -108,18 +107,27 @@ def _read_csv(file: SourceFile, numbers: frozenset[str], wanted: frozenset[str] 
             raise FileFault("malformed_row", message, line=line) from None
 
 
-def _text_batch(batch: pa.RecordBatch, first_line: int) -> RowBatch:
+def _gather(reader: pa_csv.CSVStreamingReader) -> Iterator[pa.Table]:
+    """Put the small blocks of a CSV together: the reader holds many ahead, so these must be small."""
+    gathered: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in reader:
+        gathered.append(batch)
+        rows += batch.num_rows
+        size += batch.nbytes
+        if rows >= _CSV_ROWS or size >= _CSV_BATCH_BYTES:
+            yield pa.Table.from_batches(gathered)
+            gathered, rows, size = [], 0, 0
+    if rows:
+        yield pa.Table.from_batches(gathered)
+
+
+def _text_batch(table: pa.Table, first_line: int, numbers: frozenset[str]) -> RowBatch:
     columns = {
-        name: encode_text(column) if pa.types.is_dictionary(column.type) else column
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        name: build_array(column) if name in numbers else encode_text(column)
+        for name, column in zip(table.column_names, table.columns, strict=True)
     }
-    return RowBatch(columns, batch.num_rows, first_line)
-
-
-def _block_size(file: SourceFile) -> int:
-    if file.suffix.endswith(".gz"):
-        return _CSV_BLOCK_BYTES
-    return max(1 << 20, min(_CSV_BLOCK_BYTES, file.size + 1))
+    return RowBatch(columns, table.num_rows, first_line)
 
 
 def _open(file: SourceFile) -> gzip.GzipFile | io.BufferedReader:

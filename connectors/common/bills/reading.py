@@ -27,7 +27,7 @@ from connectors.common.bills.sketches import LineSketch
 from connectors.common.parsing import EXACT
 from connectors.common.source_files import FileFault, SourceFile
 
-_BATCHES_AHEAD = 2
+_BATCHES_AHEAD = 1
 
 
 class BadFileError(Exception):

@@ -23,8 +23,8 @@ from connectors.common.digests import build_digest
 from connectors.common.source_files import FileFault
 from connectors.common.typed_files import sync_file
 
-_ROW_GROUP = 131_072
-_BUFFERED_ROWS = 400_000
+_ROW_GROUP = 32_768
+_BUFFERED_ROWS = 150_000
 _MOST_SCOPES = 20_000
 _HEX_COLUMNS = ("charge_id", "x_line_key")
 
@@ -170,6 +170,7 @@ class ScopeFiles:
         if len(tables) > 1:
             table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
         entry.writer.write_table(table, row_group_size=max(1, table.num_rows))
+        pa.default_memory_pool().release_unused()
 
 
 def split_by_scope(table: pa.Table, places: pa.Array) -> pa.Table:

@@ -18,7 +18,7 @@ from connectors.common.datasets import TAGGED_KEYS
 from connectors.common.identity import Identity
 
 _TAG_COLUMNS = ("tags", *(f"x_tag_{key}" for key in TAGGED_KEYS))
-_KNOWN_TEXTS = 50_000
+_KNOWN_TEXTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def read_tags(text: str) -> dict[str, str | bool] | None:
     return {key: _tag_value(value) for key, value in content.items() if value is not None}
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=10_000)
 def write_canonical_json(text: str) -> str:
     """Return JSON text (also tags as `read_tags` understands them) with sorted keys; other text as it is."""
     content = read_tags(text)
