@@ -53,6 +53,8 @@ region_names as (select * from reference.region_names),
 
 units as (select * from reference.units),
 
+tiers as (select * from reference.service_tiers),
+
 aliases as (select * from staging.model_aliases),
 
 patterns as (select * from reference.model_patterns),
@@ -234,6 +236,23 @@ meter_matches as (
     where regexp_matches(pairs.meter_text, pairs.meter_test)
 ),
 
+meters as (
+    select texts.meter_text
+    from texts
+    group by texts.meter_text
+),
+
+named_tiers as (
+    select
+        meters.meter_text,
+        tiers.service_tier,
+        row_number() over (
+            partition by meters.meter_text order by tiers.priority, tiers.service_tier
+        ) as candidate_rank
+    from meters
+    inner join tiers on regexp_matches(meters.meter_text, tiers.meter_pattern)
+),
+
 rule_candidates as (
     select
         classes.billing_period_start,
@@ -276,18 +295,19 @@ decided as (
         rules.cost_driver,
         rules.traffic_kind,
         rules.token_class,
-        coalesce(
-            rules.service_tier, case when rules.cost_driver = 'inference' then 'standard' end
-        ) as service_tier,
-        coalesce(
-            nullif(regexp_extract(classes.meter_text, rules.model_pattern, 1), ''),
-            case
-                when rules.token_class is not null
-                    then nullif(
-                        lower(regexp_extract(classes.sku_price_details, '"ModelId" *: *"([^"]+)"', 1)), ''
-                    )
-            end
-        ) as model_text,
+        case
+            when rules.cost_driver = 'inference'
+                then coalesce(rules.service_tier, named_tiers.service_tier, 'standard')
+        end as service_tier,
+        case
+            when rules.token_class is not null
+                then nullif(
+                    lower(regexp_extract(classes.sku_price_details, '"ModelId" *: *"([^"]+)"', 1)), ''
+                )
+        end as stated_model,
+        nullif(
+            regexp_extract(classes.meter_text || ' | ' || classes.service_text, rules.model_pattern, 1), ''
+        ) as read_model,
         nullif(regexp_extract(classes.meter_text, rules.from_pattern, 1), '') as from_text,
         nullif(regexp_extract(classes.meter_text, rules.to_pattern, 1), '') as to_text
     from classes
@@ -299,6 +319,7 @@ decided as (
         and classes.tag_text = rule_candidates.tag_text
         and rule_candidates.candidate_rank = 1
     left join rules on rule_candidates.rule_id = rules.rule_id
+    left join named_tiers on classes.meter_text = named_tiers.meter_text and named_tiers.candidate_rank = 1
 ),
 
 provider_candidates as (
@@ -326,7 +347,10 @@ named as (
     select
         decided.*,
         coalesce(provider_candidates.provider, decided.provider_text) as provider,
-        regexp_replace(trim(decided.model_text), '[-_ .]+', '-', 'g') as model_alias
+        coalesce(decided.stated_model, decided.read_model) as model_text,
+        regexp_replace(
+            trim(coalesce(decided.stated_model, decided.read_model)), '[-_ .]+', '-', 'g'
+        ) as model_alias
     from decided
     left join provider_candidates
         on decided.provider_text = provider_candidates.provider_text
@@ -363,8 +387,13 @@ pattern_candidates as (
 joined as (
     select
         named.*,
-        coalesce(own_aliases.model, shared_aliases.model, pattern_candidates.model, named.model_alias)
-            as model,
+        coalesce(
+            own_aliases.model,
+            shared_aliases.model,
+            pattern_candidates.model,
+            named.stated_model,
+            named.model_alias
+        ) as model,
         case when named.cost_driver = 'egress' then coalesce(named.x_from_region_id, from_names.region_id) end
             as stated_from_region_id,
         case when named.cost_driver = 'egress' then coalesce(named.x_to_region_id, to_names.region_id) end

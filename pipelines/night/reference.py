@@ -54,12 +54,14 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
     """All reference.* inputs by name; `folder` is models_sql/reference."""
     return {
         "reference.classification_rules": _build_rules(config, folder),
+        "reference.aws_services": _read_csv(folder / "aws_services.csv"),
         "reference.azure_services": _read_csv(folder / "azure_services.csv"),
         "reference.gcp_services": _read_csv(folder / "gcp_services.csv"),
         "reference.focus_units": _read_csv(folder / "focus_units.csv"),
         "reference.units": _read_csv(folder / "units.csv", {"multiplier": int}),
         "reference.currency_subunits": _read_csv(folder / "currency_subunits.csv", {"subunit_units": int}),
         "reference.bill_providers": _read_csv(folder / "bill_providers.csv", {"priority": int}),
+        "reference.service_tiers": _read_csv(folder / "service_tiers.csv", {"priority": int}),
         "reference.region_names": _read_csv(folder / "region_names.csv"),
         "reference.provider_names": _read_csv(folder / "provider_names.csv"),
         "reference.model_patterns": _read_csv(folder / "model_patterns.csv", {"priority": int}),

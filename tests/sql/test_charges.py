@@ -35,10 +35,10 @@ RATES = [
             "USE1-Claude4.5Sonnet-input-tokens-batch",
             "inference",
             "uncached_input_tokens",
-            "aws_bedrock_input_batch",
+            "aws_bedrock_input",
         ),
         ("USE1-NovaPro-customization-training", "training", None, "aws_bedrock_training"),
-        ("USE1-Guardrail", "inference", None, "aws_bedrock_other"),
+        ("USE1-Guardrail", "inference", None, "aws_bedrock_guardrail"),
     ],
 )
 def test_the_narrower_rule_comes_before_the_wider(
@@ -56,7 +56,7 @@ def test_a_rule_of_the_user_comes_first() -> None:
     config = Config(classification=(rule,))
     charges = [line("a", **SONNET_INPUT), line("b")]
     found = run("core.charges", "charge_id, cost_driver, rule_id", charges=charges, config=config)
-    assert found == [("a", "retrieval", "ours"), ("b", "compute", "compute_category")]
+    assert found == [("a", "retrieval", "ours"), ("b", "compute", "compute_services")]
 
 
 def test_a_line_that_no_rule_knows_is_other_not_lost() -> None:
