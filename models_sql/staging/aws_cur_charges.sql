@@ -105,6 +105,8 @@ lines as (
     where not is_split_allocation
 ),
 
+services as (select * from reference.aws_services),
+
 negations as (
     select
         min(lines.charge_id) as charge_id,
@@ -134,6 +136,15 @@ roles as (
 typed as (
     select
         lines.*,
+        services.service_name as known_service_name,
+        case
+            when lines.product_name like '%Bedrock%' then 'AI and Machine Learning'
+            else coalesce(services.service_category, 'Other')
+        end as service_category,
+        case
+            when lines.product_name like '%Bedrock%' then 'Generative AI'
+            else coalesce(services.service_subcategory, 'Other (Other)')
+        end as service_subcategory,
         roles.row_role,
         negations.difference,
         case
@@ -169,6 +180,7 @@ typed as (
     from lines
     cross join roles
     left join negations on lines.charge_id = negations.charge_id
+    left join services on lines.line_item_product_code = services.x_service_code
     where (roles.row_role = 'line' and lines.line_item_line_item_type <> 'SavingsPlanNegation')
         or (
             roles.row_role = 'unused'
@@ -429,15 +441,16 @@ select
     end as resource_id,
     cast(null as varchar) as resource_name,
     cast(null as varchar) as resource_type,
-    cast(null as varchar) as service_category,
+    priced.service_category,
     coalesce(
         nullif(priced.product_name, ''),
+        priced.known_service_name,
         nullif(priced.product_service_name, ''),
         nullif(priced.product_servicecode, ''),
         nullif(priced.line_item_product_code, '')
     ) as service_name,
     'AWS' as service_provider_name,
-    cast(null as varchar) as service_subcategory,
+    priced.service_subcategory,
     case when priced.row_role = 'line' then nullif(priced.product_sku, '') end as sku_id,
     case when priced.row_role <> 'negation' then nullif(priced.line_item_usage_type, '') end as sku_meter,
     cast(null as varchar) as sku_price_details,

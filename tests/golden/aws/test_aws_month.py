@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -25,7 +26,7 @@ from tests.golden.aws.month import (
     RESERVATION,
 )
 from tests.servers.s3 import S3Server
-from tests.sql.harness import run_checks, run_model
+from tests.sql.harness import MODELS_ROOT, run_checks, run_model
 
 Row = dict[str, Any]
 
@@ -38,7 +39,9 @@ def read_lines(report: SourceReport, dataset: str = "aws_cur_lines") -> list[Row
 
 def build_charges(lines: Sequence[Row]) -> list[Row]:
     """Return the rows of staging.charges that these lines become."""
-    made = run_model("staging.aws_cur_charges", {"lake.aws_cur_lines": lines})
+    services = csv.DictReader((MODELS_ROOT / "reference" / "aws_services.csv").read_text().splitlines())
+    given = {"lake.aws_cur_lines": lines, "reference.aws_services": list(services)}
+    made = run_model("staging.aws_cur_charges", given)
     return run_model("staging.charges", {"staging.aws_cur_charges": made})
 
 
@@ -167,6 +170,13 @@ def test_who_sold_who_called_and_where_traffic_went(month: list[Row]) -> None:
     assert model["service_name"] == "Claude Sonnet 4.5 (Amazon Bedrock Edition)"
     assert (model["x_publisher_name"], model["service_provider_name"]) == ("Anthropic, PBC", "AWS")
     assert model["invoice_issuer_name"] == "Amazon Web Services, Inc."
+    categories = {
+        (row["service_name"], row["service_category"], row["service_subcategory"]) for row in charges
+    }
+    assert ("Amazon Bedrock", "AI and Machine Learning", "Generative AI") in categories
+    assert (model["service_name"], "AI and Machine Learning", "Generative AI") in categories
+    assert ("Example Observability", "Other", "Other (Other)") in categories
+    assert len({name for name, _, _ in categories}) == len(categories)
     own = named(charges, "own model")
     assert own["x_principal_id"] == model["x_principal_id"]
     assert str(own["x_principal_id"]).startswith("u_") and CALLER not in str(month)
@@ -289,3 +299,10 @@ def test_a_negation_that_does_not_cancel_stays_on_the_bill(
     assert [row["x_correction_cause"] for row in charges if row["charge_class"]] == ["usage"]
     assert sum(row["billed_cost"] for row in charges) == Decimal("1.0000000001")
     assert len({row["charge_id"] for row in charges}) == len(charges) == 5
+
+
+def test_every_service_has_one_category() -> None:
+    rows = list(csv.DictReader((MODELS_ROOT / "reference" / "aws_services.csv").read_text().splitlines()))
+    assert len({row["x_service_code"] for row in rows}) == len(rows) > 100
+    categories = {(row["service_name"], row["service_category"], row["service_subcategory"]) for row in rows}
+    assert len({name for name, _, _ in categories}) == len(categories)
