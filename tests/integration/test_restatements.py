@@ -9,74 +9,60 @@ from pathlib import Path
 from tests.integration.restating_company import NOW, Restating, changes, charge, write_restating
 
 FIRST, SECOND, THIRD = datetime(2026, 11, 10, 6), datetime(2026, 11, 12, 6), datetime(2026, 12, 6, 6)
-TAX = {"ChargeCategory": "Tax", "SkuMeter": "", "SkuId": "tax"}
-CREDIT = {"ChargeCategory": "Credit", "SkuId": "credit"}
+PAGE = Path(__file__).parents[2] / "docs/restatements.md"
+MORE = {
+    "tax": {"ChargeCategory": "Tax"},
+    "credit": {"ChargeCategory": "Credit"},
+    "a correction of the vendor": {"ChargeClass": "Correction"},
+    "the same, of sub account two": {"SubAccountId": "sub-2"},
+}
+"""What the page says of a line in words."""
 
 
-def write_causes(company: Restating) -> None:
-    """The worked example of docs/restatements.md: one line a cause."""
-    company.deliver(
-        "aws",
-        FIRST,
-        [
-            charge("10.00", "100", 1, ResourceId="kept"),
-            charge("8.00", "40", 2, ResourceId="repriced"),
-            charge("5.00", "50", 3, ResourceId="grown"),
-            charge("6.00", "60", 4, ResourceId="left", SkuId="moved"),
-            charge("3.00", "30", 5, ResourceId="dropped"),
-            charge("1.00", "1", 1, **TAX),
-        ],
-    )
-    company.deliver(
-        "aws",
-        SECOND,
-        [
-            charge("10.00", "100", 1, ResourceId="kept"),
-            charge("7.20", "40", 2, ResourceId="repriced"),
-            charge("5.50", "55", 3, ResourceId="grown"),
-            charge("4.00", "40", 4, ResourceId="left", SkuId="moved"),
-            charge("2.00", "20", 4, ResourceId="joined", SkuId="moved", SubAccountId="sub-2"),
-            charge("1.10", "1", 1, **TAX),
-            charge("-2.00", "0", 1, **CREDIT),
-            charge("4.00", "40", 6, ResourceId="forgotten"),
-            charge("9.00", "90", 11, ResourceId="kept"),
-            charge("0.50", "5", 7, ResourceId="kept", ChargeClass="Correction"),
-        ],
-    )
+def read_table(header: str) -> list[list[str]]:
+    """The rows of the table of the page whose header begins so."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    start = next(number for number, text in enumerate(lines) if text.startswith(header))
+    rows = []
+    for text in lines[start + 2 :]:
+        if not text.startswith("|"):
+            break
+        rows.append([cell.strip().strip("`") for cell in text.strip("|").split("|")])
+    assert rows
+    return rows
 
 
-def test_every_change_stands_under_its_cause(tmp_path: Path) -> None:
+def write_page(company: Restating) -> None:
+    """The worked case of the page: a line is a resource; lines that move share their SKU."""
+    snapshots: dict[datetime, list[dict[str, str]]] = {FIRST: [], SECOND: []}
+    for name, day_number, cost, quantity, next_cost, next_quantity, cause in read_table("| line | day"):
+        sku = "moved" if cause == "reallocation" else name
+        more = {"SkuId": sku, "ResourceId": name, **MORE.get(cause, {}), **MORE.get(name, {})}
+        for moment, amount, used in ((FIRST, cost, quantity), (SECOND, next_cost, next_quantity)):
+            if amount:
+                snapshots[moment].append(charge(amount, used, int(day_number), **more))
+    for moment, lines in snapshots.items():
+        company.deliver("aws", moment, lines)
+
+
+def test_the_worked_case_of_the_page(tmp_path: Path) -> None:
     company = write_restating(tmp_path)
-    write_causes(company)
+    write_page(company)
     night = company.night()
-    found = {
-        row["cause"]: (row["change"], row["increase"])
-        for row in changes(night)
-        if row["delivered"] == "11-12"
-    }
-    assert found == {
-        "price": (Decimal("-0.80"), Decimal(0)),
-        "late_usage": (Decimal("4.50"), Decimal("4.50")),
-        "new_usage": (Decimal("9.00"), Decimal("9.00")),
-        "reallocation": (Decimal("0.00"), Decimal("2.00")),
-        "correction": (Decimal("-2.50"), Decimal("0.50")),
-        "tax": (Decimal("0.10"), Decimal("0.10")),
-        "credit": (Decimal("-2.00"), Decimal(0)),
-    }
+    found = night.query(
+        "select cause, sum(previous_billed_cost), sum(billed_cost), sum(change_billed_cost), "
+        "sum(increase_billed_cost) from marts.restatements where previous_snapshot_id is not null group by all"
+    )
+    expected = {row[0]: [Decimal(cell) for cell in row[1:]] for row in read_table("| cause | before")}
+    assert len(expected) == 8
+    assert {row.pop("cause"): list(row.values()) for row in found} == expected
     totals = night.query(
-        "select strftime(delivered_at, '%m-%d') as delivered, sum(previous_billed_cost) as before, "
-        "sum(billed_cost) as said, sum(change_billed_cost) as change, sum(lines) as lines "
-        "from marts.restatements group by all order by all"
+        "select sum(previous_billed_cost) as before, sum(billed_cost) as said, sum(change_billed_cost) as change, "
+        "sum(lines) as lines from marts.restatements group by delivered_at order by delivered_at"
     )
     assert totals == [
-        {"delivered": "11-10", "before": Decimal(0), "said": Decimal(33), "change": Decimal(33), "lines": 6},
-        {
-            "delivered": "11-12",
-            "before": Decimal(33),
-            "said": Decimal("41.30"),
-            "change": Decimal("8.30"),
-            "lines": 10,
-        },
+        {"before": Decimal(0), "said": Decimal(33), "change": Decimal(33), "lines": 6},
+        {"before": Decimal(33), "said": Decimal("41.30"), "change": Decimal("8.30"), "lines": 10},
     ]
     assert night.billed() == {"aws": Decimal("41.30")}
 

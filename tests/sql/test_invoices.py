@@ -52,6 +52,23 @@ def test_the_tolerance_is_exact(currency: str, lines: int, billed: str, total: s
     assert [row["cause"] for row in rows] == [cause]
 
 
+def test_the_examples_of_the_page_hold() -> None:
+    lines = (MODELS_ROOT.parent / "docs/restatements.md").read_text(encoding="utf-8").splitlines()
+    start = next(number for number, text in enumerate(lines) if text.startswith("| currency | lines"))
+    cases = [
+        [cell.strip().strip("`") for cell in text.strip("|").split("|")]
+        for text in lines[start + 2 :]
+        if text.startswith("|")
+    ]
+    assert len(cases) == 6
+    for currency, count, billed, total, cause in cases:
+        rows = reconcile(
+            [{"billing_currency": currency, "lines": count, "billed_cost": billed}],
+            [{"billing_currency": currency, "invoice_total": total}],
+        )
+        assert [row["cause"] for row in rows] == [cause], (currency, count, billed, total)
+
+
 def test_parts_of_a_bill_add_up_and_partners_that_miss_are_shown() -> None:
     rows = reconcile(
         [
