@@ -55,7 +55,6 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
     return {
         "reference.classification_rules": _build_rules(config, folder),
         "reference.aws_services": _read_csv(folder / "aws_services.csv"),
-        "reference.aws_services": _read_csv(folder / "aws_services.csv"),
         "reference.azure_services": _read_csv(folder / "azure_services.csv"),
         "reference.gcp_services": _read_csv(folder / "gcp_services.csv"),
         "reference.focus_units": _read_csv(folder / "focus_units.csv"),
