@@ -130,7 +130,10 @@ class GcsStore(RangedStore):
             raise self._explain(error.response.status_code, action, key) from error
         except RetryError as error:
             raise TransientError(f"{self._where(key)}: the store is too busy; try again later") from error
-        except (RequestException, ConnectionError, AuthTransportError) as error:
+        except AuthTransportError as error:
+            message = f"{self.location}: Google's sign-in cannot be reached ({type(error).__name__})"
+            raise TransientError(f"{message}; check the network") from error
+        except (RequestException, ConnectionError) as error:
             endpoint = self._settings.endpoint or "Google Cloud Storage"
             message = f"{self.location}: {endpoint} cannot be reached ({type(error).__name__})"
             raise TransientError(f"{message}; check `endpoint` and the network") from error
