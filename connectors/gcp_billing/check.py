@@ -11,7 +11,6 @@ from typing import Any
 
 from connectors.common.contract import CheckStep, ConnectorError
 from connectors.common.stores.open import open_store
-from connectors.common.stores.settings import StoreSettings
 from connectors.gcp_billing import prices_and_accounts, schema
 from connectors.gcp_billing.extracted_files import build_groups
 from connectors.gcp_billing.google_clients import RETRY, AccessDeniedError, GoogleClients, in_words
@@ -24,10 +23,11 @@ _NOT_TRIED = "not tried: an earlier step failed"
 def check_source(settings: Settings) -> Iterator[CheckStep]:
     """Yield the steps in the order in which they depend on each other."""
     clients = GoogleClients(settings)
-    signed_in = _try("credentials", lambda: _describe_credentials(clients))
-    yield signed_in
-    if settings.table:
-        yield from _check_table(clients, settings, is_possible=bool(signed_in.is_ok))
+    if settings.table or settings.accounts or settings.budgets or settings.catalog:
+        signed_in = _try("credentials", lambda: _describe_credentials(clients))
+        yield signed_in
+        if settings.table:
+            yield from _check_table(clients, settings, is_possible=bool(signed_in.is_ok))
     if settings.location:
         yield _try("location", lambda: _describe_location(settings))
     if settings.accounts or settings.budgets:
@@ -139,12 +139,13 @@ def _describe_newest(clients: GoogleClients, settings: Settings) -> str:
 
 
 def _describe_location(settings: Settings) -> str:
-    store = open_store(StoreSettings(location=settings.location or "", endpoint=settings.endpoints.storage))
+    store = open_store(settings.build_store_settings())
     groups, _ = build_groups(store.list_objects(), settings)
     if not groups:
         raise ConnectorError(f"no extracted shard lies under {settings.location}; extract the table there")
     shards = sum(len(group.objects) for group in groups)
-    return f"{shards} shards in {len(groups)} deliveries, the newest of {groups[-1].delivered_at:%Y-%m-%d %H:%M} UTC"
+    newest = f"{groups[-1].delivered_at:%Y-%m-%d %H:%M} UTC"
+    return f"{shards} shards in {len(groups)} deliveries, the newest of {newest}; with {store.find_credentials()}"
 
 
 def _describe_accounts(clients: GoogleClients, settings: Settings) -> str:

@@ -34,7 +34,6 @@ from connectors.common.datasets import (
 from connectors.common.digests import build_digest
 from connectors.common.source_landing import DeliveryFacts, SourceLanding
 from connectors.common.stores.open import open_store
-from connectors.common.stores.settings import StoreSettings
 from connectors.gcp_billing import prices_and_accounts, schema
 from connectors.gcp_billing.bill_format import build_format
 from connectors.gcp_billing.check import check_source
@@ -116,8 +115,7 @@ class _GoogleLanding:
 
     def _land_location(self) -> None:
         context = self._landing.context
-        endpoint = self._settings.endpoints.storage
-        store = open_store(StoreSettings(location=self._settings.location or "", endpoint=endpoint))
+        store = open_store(self._settings.build_store_settings())
         bill_format = build_format(context.tag_keys, context.identity)
         ExtractedFiles(self._landing, self._settings, store, bill_format).run()
 

@@ -12,6 +12,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from connectors.common.settings import SourceSettings
+from connectors.common.stores.settings import StoreSettings
 
 TableKind = Literal["detailed", "standard", "focus"]
 
@@ -83,6 +84,9 @@ class Settings(SourceSettings):
             "Extracted files: regular expression on an object's path; files that agree on its groups are one "
             "delivery; the group `key` says what a newer one replaces. Default: a folder is a delivery and a key."
         ),
+    )
+    anonymous: bool = Field(
+        default=False, description="Extracted files: read without credentials; public buckets only."
     )
     success_marker: bool = Field(
         default=False, description="Extracted files: a delivery counts once `_SUCCESS` lies in its folder."
@@ -159,3 +163,8 @@ class Settings(SourceSettings):
     def reading_project(self) -> str:
         """The project that reads and queries run in."""
         return self.quota_project or self.table_parts[0]
+
+    def build_store_settings(self) -> StoreSettings:
+        """Return how the location of extracted files is reached."""
+        endpoint = self.endpoints.storage
+        return StoreSettings(location=self.location or "", endpoint=endpoint, anonymous=self.anonymous)

@@ -105,16 +105,16 @@ azure_cost_charges as (select * from staging.azure_cost_charges),
 gcp_charges as (select * from staging.gcp_charges),
 
 charges as (
-    select *
+    select focus_charges.*
     from focus_charges
     union all
-    select *
+    select aws_cur_charges.*
     from aws_cur_charges
     union all
-    select *
+    select azure_cost_charges.*
     from azure_cost_charges
     union all
-    select *
+    select gcp_charges.*
     from gcp_charges
 )
 

@@ -152,189 +152,229 @@ marked as (
     from source
 ),
 
-/* In which pool a fee and the usage it covers meet: commitments of spend, or of one kind of resource. */
-pooled as (
+/* Only fees and what they cover meet in pools; everything else passes by. */
+commitments as (
     select
-        marked.*,
-        max(case when marked.fee_utilization_offset_credit <> 0 then 1 else 0 end) over (
-            partition by
-                marked.x_source,
-                marked.billing_account_id,
-                marked.billing_currency,
-                marked.billing_period_start,
-                marked.sku_id,
-                marked.is_fee
-        ) as offset_count,
-        case
-            when marked.is_fee and lower(marked.sku_description) like '%dollar based%' then 'spend'
-            when not marked.is_fee and marked.committed_usage_discount_dollar_base_credit <> 0 then 'spend'
-            when not marked.is_fee and marked.commitment_credit = 0 then null
-            when regexp_matches(lower(marked.sku_description), '(^|[^a-z])(ram|memory)([^a-z]|$)') then 'ram'
-            when
-                regexp_matches(lower(marked.sku_description), '(^|[^a-z])(cpu|core|vcpu)([^a-z]|$)')
-                then 'cpu'
-            when regexp_matches(lower(marked.sku_description), '(^|[^a-z])(gpu|nvidia)([^a-z]|$)') then 'gpu'
-            when regexp_matches(lower(marked.sku_description), '(^|[^a-z])ssd([^a-z]|$)') then 'ssd'
-            else 'other'
-        end as commitment_kind
+        marked.x_source || chr(31) || marked.billing_account_id || chr(31) || marked.billing_currency
+        || chr(31) || cast(marked.billing_period_start as varchar) as bill_key,
+        marked.charge_id,
+        marked.sku_id,
+        marked.is_fee,
+        marked.fee_utilization_offset_credit,
+        lower(coalesce(marked.sku_description, '')) as sku_text,
+        marked.committed_usage_discount_dollar_base_credit,
+        marked.commitment_credit,
+        marked.cost,
+        marked.net_cost,
+        coalesce(marked.usage_amount_in_pricing_units, 0) as quantity
     from marked
+    where marked.is_fee or marked.commitment_credit <> 0
 ),
 
-kinded as (
+offsets as (
+    select
+        commitments.bill_key,
+        commitments.sku_id,
+        count(*) as offset_count
+    from commitments
+    where commitments.fee_utilization_offset_credit <> 0
+    group by commitments.bill_key, commitments.sku_id
+),
+
+/* A pool is the commitments of spend of a bill, or those of one kind of resource; in the newer model a fee is
+alone: its usage is billed at the commitment's price already. */
+pooled as (
+    select
+        commitments.*,
+        case
+            when commitments.is_fee and offsets.offset_count is not null then 'offset'
+            when commitments.is_fee and commitments.sku_text like '%dollar based%' then 'spend'
+            when not commitments.is_fee and commitments.committed_usage_discount_dollar_base_credit <> 0
+                then 'spend'
+            when regexp_matches(commitments.sku_text, '(^|[^a-z])(ram|memory)([^a-z]|$)') then 'ram'
+            when regexp_matches(commitments.sku_text, '(^|[^a-z])(cpu|core|vcpu)([^a-z]|$)') then 'cpu'
+            when regexp_matches(commitments.sku_text, '(^|[^a-z])(gpu|nvidia)([^a-z]|$)') then 'gpu'
+            when regexp_matches(commitments.sku_text, '(^|[^a-z])ssd([^a-z]|$)') then 'ssd'
+            else 'other'
+        end as pool_kind
+    from commitments
+    left join offsets
+        on commitments.bill_key = offsets.bill_key
+        and commitments.sku_id = offsets.sku_id
+),
+
+/* Units of 1e-12 of the currency, and of 1e-3 of an hour. */
+measured as (
     select
         pooled.*,
-        case
-            when pooled.is_fee and pooled.offset_count > 0 then 'offset'
-            else pooled.commitment_kind
-        end as pool_kind,
         cast(
             cast(pooled.net_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
             as decimal(22, 0)
         ) as net_units,
         cast(
-            cast(abs(pooled.cost) as decimal(20, 6)) * cast(1000000 as decimal(7, 0)) as decimal(15, 0)
-        ) as cost_micros,
+            cast(abs(pooled.cost) as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as cost_units,
         cast(
-            cast(abs(pooled.commitment_credit) as decimal(20, 6)) * cast(1000000 as decimal(7, 0))
-            as decimal(15, 0)
-        ) as credit_micros,
-        cast(
-            cast(abs(coalesce(pooled.usage_amount_in_pricing_units, 0)) as decimal(20, 6))
-            * cast(1000000 as decimal(7, 0)) as decimal(15, 0)
-        ) as quantity_micros
+            cast(abs(pooled.commitment_credit) as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(22, 0)
+        ) as credit_units,
+        case
+            when pooled.pool_kind in ('cpu', 'ram', 'gpu')
+                then cast(
+                    cast(abs(pooled.quantity) as decimal(16, 3)) * cast(1000 as decimal(4, 0))
+                    as decimal(15, 0)
+                )
+            else cast(0 as decimal(15, 0))
+        end as quantity_units
     from pooled
 ),
 
-/* Fees weigh by their amount, covered usage by what the commitment took off it; both are at least 1. */
+/* Fees weigh by their amount, covered usage by what the commitment took off it. */
 weighted as (
     select
-        kinded.*,
-        case when kinded.is_fee then kinded.net_units else cast(0 as decimal(22, 0)) end as fee_units,
+        measured.*,
         case
-            when kinded.is_fee and kinded.net_cost > 0
-                then cast(greatest(kinded.cost_micros, 1) as decimal(15, 0))
-            else cast(0 as decimal(15, 0))
-        end as fee_weight,
+            when measured.is_fee then measured.net_units else cast(0 as decimal(22, 0))
+        end as fee_units,
         case
-            when not kinded.is_fee and kinded.commitment_credit < 0
-                then cast(greatest(kinded.credit_micros, 1) as decimal(15, 0))
-            else cast(0 as decimal(15, 0))
-        end as covered_weight,
+            when measured.is_fee and measured.net_units > 0 then measured.net_units
+            when not measured.is_fee and measured.commitment_credit < 0 then measured.credit_units
+            else cast(0 as decimal(22, 0))
+        end as raw_weight,
         case
-            when kinded.is_fee then kinded.quantity_micros
-            else cast(0 as decimal(15, 0))
-        end as committed_micros,
+            when measured.is_fee then measured.quantity_units else cast(0 as decimal(15, 0))
+        end as committed_units,
         case
-            when kinded.is_fee or kinded.commitment_credit >= 0 or kinded.cost <= 0
+            when measured.is_fee or measured.commitment_credit >= 0 or measured.cost <= 0
                 then cast(0 as decimal(15, 0))
-            when kinded.credit_micros >= kinded.cost_micros then kinded.quantity_micros
+            when measured.credit_units >= measured.cost_units then measured.quantity_units
             else cast(
-                    idiv(kinded.quantity_micros * kinded.credit_micros, kinded.cost_micros) as decimal(15, 0)
+                    idiv(measured.quantity_units * measured.credit_units, measured.cost_units)
+                    as decimal(15, 0)
                 )
-        end as covered_micros
-    from kinded
+        end as covered_units
+    from measured
 ),
 
-totalled as (
+pools as (
     select
-        weighted.*,
-        cast(sum(weighted.fee_units) over (
-            partition by
-                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
-                weighted.billing_period_start, weighted.pool_kind
-        ) as decimal(22, 0)) as pool_fee_units,
-        cast(sum(weighted.fee_weight) over (
-            partition by
-                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
-                weighted.billing_period_start, weighted.pool_kind
-        ) as decimal(15, 0)) as pool_fee_weight,
-        cast(sum(weighted.covered_weight) over (
-            partition by
-                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
-                weighted.billing_period_start, weighted.pool_kind
-        ) as decimal(15, 0)) as pool_covered_weight,
-        cast(sum(weighted.committed_micros) over (
-            partition by
-                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
-                weighted.billing_period_start, weighted.pool_kind
-        ) as decimal(15, 0)) as pool_committed_micros,
-        cast(sum(weighted.covered_micros) over (
-            partition by
-                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
-                weighted.billing_period_start, weighted.pool_kind
-        ) as decimal(15, 0)) as pool_covered_micros,
-        cast(sum(weighted.fee_weight) over (
-            partition by
-                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
-                weighted.billing_period_start, weighted.pool_kind
-            order by weighted.charge_id
-            rows between unbounded preceding and current row
-        ) as decimal(15, 0)) as fee_weight_until,
-        cast(sum(weighted.covered_weight) over (
-            partition by
-                weighted.x_source, weighted.billing_account_id, weighted.billing_currency,
-                weighted.billing_period_start, weighted.pool_kind
-            order by weighted.charge_id
-            rows between unbounded preceding and current row
-        ) as decimal(15, 0)) as covered_weight_until
+        weighted.bill_key,
+        weighted.pool_kind,
+        cast(sum(weighted.fee_units) as decimal(25, 0)) as fee_units,
+        cast(sum(weighted.committed_units) as decimal(13, 0)) as committed_units,
+        cast(sum(weighted.covered_units) as decimal(13, 0)) as covered_units,
+        cast(sum(case when weighted.is_fee then 0 else weighted.raw_weight end) as decimal(38, 0))
+            as covered_weight,
+        cast(sum(case when weighted.is_fee then weighted.raw_weight else 0 end) as decimal(38, 0))
+            as fee_weight,
+        cast(count(*) as decimal(12, 0)) as members_count
     from weighted
+    group by weighted.bill_key, weighted.pool_kind
 ),
 
 /* Commitments of cores or memory state how much was committed; of spend, only that something was covered. */
-used as (
+used_pools as (
     select
-        totalled.*,
+        pools.*,
         case
-            when totalled.pool_kind is null or totalled.pool_kind = 'offset'
-                or totalled.pool_covered_weight = 0 or totalled.pool_fee_units <= 0
-                then cast(0 as decimal(22, 0))
-            when totalled.pool_kind in ('cpu', 'ram', 'gpu')
-                and totalled.pool_covered_micros > 0
-                and totalled.pool_committed_micros > totalled.pool_covered_micros
+            when pools.pool_kind = 'offset' or pools.covered_weight = 0 or pools.fee_units <= 0
+                then cast(0 as decimal(25, 0))
+            when pools.pool_kind in ('cpu', 'ram', 'gpu')
+                and pools.covered_units > 0
+                and pools.committed_units > pools.covered_units
                 then cast(
-                    idiv(
-                        totalled.pool_fee_units * totalled.pool_covered_micros, totalled.pool_committed_micros
-                    )
-                    as decimal(22, 0)
+                    idiv(pools.fee_units * pools.covered_units, pools.committed_units) as decimal(25, 0)
                 )
-            else totalled.pool_fee_units
-        end as pool_used_units
-    from totalled
+            else pools.fee_units
+        end as used_units
+    from pools
+),
+
+/* Weights of a side of a pool are brought below 1e13, so that products fit 38 digits. */
+scaled as (
+    select
+        weighted.bill_key,
+        weighted.pool_kind,
+        weighted.charge_id,
+        weighted.is_fee,
+        weighted.net_units,
+        weighted.raw_weight > 0 as has_weight,
+        used_pools.used_units,
+        used_pools.fee_units as pool_fee_units,
+        case
+            when weighted.raw_weight = 0 then cast(0 as decimal(13, 0))
+            when case when weighted.is_fee then used_pools.fee_weight else used_pools.covered_weight end
+                < 10000000000000
+                then cast(weighted.raw_weight as decimal(13, 0))
+            else cast(
+                    greatest(
+                        1,
+                        idiv(
+                            weighted.raw_weight
+                            * cast(9999999999999 - used_pools.members_count as decimal(13, 0)),
+                            case
+                                when weighted.is_fee then used_pools.fee_weight
+                                else used_pools.covered_weight
+                            end
+                        )
+                    ) as decimal(13, 0)
+                )
+        end as weight
+    from weighted
+    inner join used_pools
+        on weighted.bill_key = used_pools.bill_key
+        and weighted.pool_kind = used_pools.pool_kind
+),
+
+cumulated as (
+    select
+        scaled.*,
+        cast(sum(scaled.weight) over (
+            partition by scaled.bill_key, scaled.pool_kind, scaled.is_fee
+        ) as decimal(13, 0)) as total_weight,
+        cast(sum(scaled.weight) over (
+            partition by scaled.bill_key, scaled.pool_kind, scaled.is_fee
+            order by scaled.charge_id
+            rows between unbounded preceding and current row
+        ) as decimal(13, 0)) as weight_until,
+        case
+            when scaled.is_fee then cast(scaled.pool_fee_units - scaled.used_units as decimal(25, 0))
+            else scaled.used_units
+        end as split_units
+    from scaled
+),
+
+/* Of a fee nothing of which is used, all is unused, refunds of fees included. */
+shared as (
+    select
+        cumulated.charge_id,
+        cumulated.pool_kind,
+        case
+            when
+                cumulated.is_fee and cumulated.used_units = 0
+                then cast(cumulated.net_units as decimal(25, 0))
+            when not cumulated.has_weight then cast(0 as decimal(25, 0))
+            else cast(
+                    idiv(cumulated.split_units * cumulated.weight_until, cumulated.total_weight)
+                    - idiv(
+                        cumulated.split_units
+                        * cast(cumulated.weight_until - cumulated.weight as decimal(13, 0)),
+                        cumulated.total_weight
+                    ) as decimal(25, 0)
+                )
+        end as share_units
+    from cumulated
 ),
 
 split as (
     select
-        used.*,
-        case
-            when used.covered_weight = 0 then cast(0 as decimal(22, 0))
-            else cast(
-                    idiv(used.pool_used_units * used.covered_weight_until, used.pool_covered_weight)
-                    - idiv(
-                        used.pool_used_units * cast(
-                            used.covered_weight_until - used.covered_weight as decimal(15, 0)
-                        ),
-                        used.pool_covered_weight
-                    ) as decimal(22, 0)
-                )
-        end as share_units,
-        case
-            when not used.is_fee then cast(0 as decimal(22, 0))
-            when used.pool_used_units = 0 then used.net_units
-            else cast(
-                    idiv(
-                        cast(used.pool_fee_units - used.pool_used_units as decimal(22, 0))
-                        * used.fee_weight_until,
-                        used.pool_fee_weight
-                    )
-                    - idiv(
-                        cast(used.pool_fee_units - used.pool_used_units as decimal(22, 0)) * cast(
-                            used.fee_weight_until - used.fee_weight as decimal(15, 0)
-                        ),
-                        used.pool_fee_weight
-                    ) as decimal(22, 0)
-                )
-        end as unused_units
-    from used
+        marked.*,
+        shared.pool_kind,
+        case when marked.is_fee then 0 else coalesce(shared.share_units, 0) end as share_units,
+        case when marked.is_fee then coalesce(shared.share_units, 0) else 0 end as unused_units
+    from marked
+    left join shared on marked.charge_id = shared.charge_id
 ),
 
 parts as (
@@ -408,11 +448,11 @@ described as (
                 )
         end as stated_contracted_unit_price,
         cast(
-            cast(parts.share_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+            cast(parts.share_units as decimal(25, 0)) * cast(0.000000000001 as decimal(13, 12))
             as decimal(38, 12)
         ) as share_cost,
         cast(
-            cast(parts.unused_units as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+            cast(parts.unused_units as decimal(25, 0)) * cast(0.000000000001 as decimal(13, 12))
             as decimal(38, 12)
         ) as unused_cost
     from parts
@@ -506,8 +546,8 @@ rows_made as (
             when committed.cost_at_list is not null then committed.cost_at_list
             when committed.charge_category <> 'Usage' then committed.cost
             else cast(
-                    cast(committed.known_list_unit_price as decimal(18, 12))
-                    * cast(committed.usage_amount_in_pricing_units as decimal(20, 8)) as decimal(38, 12)
+                    try_cast(committed.known_list_unit_price as decimal(20, 12))
+                    * try_cast(committed.usage_amount_in_pricing_units as decimal(18, 6)) as decimal(38, 12)
                 )
         end as list_cost,
         case

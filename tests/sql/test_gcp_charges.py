@@ -157,9 +157,7 @@ def test_older_commitment_of_cores_leaves_what_was_not_used() -> None:
 
 
 def test_thirds_of_a_fee_sum_to_the_fee_to_the_last_digit() -> None:
-    covered = [
-        line(name, "1", committed_usage_discount_dollar_base_credit="-1") for name in ("a", "b", "c")
-    ]
+    covered = [line(name, "1", committed_usage_discount_dollar_base_credit="-1") for name in ("a", "b", "c")]
     rows = charges(line("fee", "0.1", **FEE), *covered)
     assert sorted(row["effective_cost"] for row in rows) == [
         Decimal(0),
@@ -167,6 +165,37 @@ def test_thirds_of_a_fee_sum_to_the_fee_to_the_last_digit() -> None:
         Decimal("0.033333333333"),
         Decimal("0.033333333334"),
     ]
+
+
+def test_amounts_of_currencies_with_many_digits_and_token_counts_fit() -> None:
+    """9 billion rupiah a line, thirty lines of covered usage; and 20 trillion tokens, which are in no pool."""
+    covered = [
+        line(
+            f"u{number:02}",
+            "9000000000",
+            committed_usage_discount_credit="-9000000000",
+            usage_amount_in_pricing_units="800000",
+        )
+        for number in range(30)
+    ]
+    fees = [
+        line(
+            f"f{number:02}",
+            "7000000000.000000000001",
+            sku_description="Commitment v1: Cpu in Jakarta for 3 Years",
+            usage_amount_in_pricing_units="900000",
+        )
+        for number in range(30)
+    ]
+    tokens = line(
+        "t", "5", usage_amount_in_pricing_units="20000000000000", price_list="0.25", cost_at_list=None
+    )
+    rows = charges(*covered, *fees, tokens)
+    assert sum(row["effective_cost"] for row in rows) == sum(row["billed_cost"] for row in rows)
+    used = sum(row["effective_cost"] for row in rows if row["commitment_discount_status"] == "Used")
+    assert used == Decimal("186666666666.666666666693")
+    (counted,) = [row for row in rows if row["charge_id"] == "t"]
+    assert (counted["list_cost"], counted["list_unit_price"]) == (None, Decimal("0.25"))
 
 
 def test_a_promotion_is_a_credit_of_its_own_other_credits_lower_their_line() -> None:
@@ -236,7 +265,9 @@ def test_list_price_of_the_catalogue_fills_what_the_export_lacks_without_doublin
         {**tier, "sku_price_id": "A1/100", "list_unit_price": "7", "currency": "EUR"},
     ]
     rows = charges(
-        line("a", "0.8", **usage), line("b", "0.8", **usage, price_list="0.3", cost_at_list="1.2"), prices=prices
+        line("a", "0.8", **usage),
+        line("b", "0.8", **usage, price_list="0.3", cost_at_list="1.2"),
+        prices=prices,
     )
     expected = [
         {"charge_id": "a", "sku_price_id": "A1/100", "list_unit_price": "0.25", "list_cost": "1"},
@@ -248,7 +279,13 @@ def test_list_price_of_the_catalogue_fills_what_the_export_lacks_without_doublin
 def test_price_of_a_block_is_a_price_of_one() -> None:
     """0.40 for a million requests is 0.0000004 each: the block size is no quantity."""
     (row,) = charges(
-        line("a", "2", price_list="0.40", price_unit_quantity="1000000", usage_amount_in_pricing_units="5000000")
+        line(
+            "a",
+            "2",
+            price_list="0.40",
+            price_unit_quantity="1000000",
+            usage_amount_in_pricing_units="5000000",
+        )
     )
     assert (row["list_unit_price"], row["pricing_quantity"]) == (Decimal("0.0000004"), Decimal(5000000))
 

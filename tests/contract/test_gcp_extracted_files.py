@@ -1,0 +1,274 @@
+"""Shards of Google's export extracted to Cloud Storage, and Google's FOCUS table."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from connectors.common.contract import LandingContext, SourceReport
+from connectors.gcp_billing.client import check, land
+from connectors.gcp_billing.settings import Settings
+from tests.contract.google_export import (
+    SCHEMA,
+    TABLE,
+    build_table,
+    credit,
+    labels,
+    moment,
+    row,
+    write_json_lines,
+)
+from tests.servers.gcs import GcsServer
+from tests.servers.google_bigquery import BigQueryServer
+
+ROWS = [
+    row(
+        0.1 + 0.2,
+        labels=labels(team="search", app="ä\\"),
+        project__labels=labels(cost_center="7"),
+        project__ancestors=[{"resource_name": "organizations/1", "display_name": "Org"}],
+        system_labels=labels(**{"compute.googleapis.com/machine_spec": "n2-standard-4"}),
+        tags=[{"key": "env", "value": "prod", "inherited": True, "namespace": "42"}],
+        credits=[credit("PROMOTION", -1e-7, "Trial"), credit("FREE_TIER", -0.05)],
+        usage={"amount": 1e7, "unit": "seconds", "amount_in_pricing_units": 1e-7, "pricing_unit": "hour"},
+        price__list_price=Decimal("0.033174"),
+        price__tier_start_amount=Decimal(100),
+    ),
+    row(
+        -2.5,
+        adjustment_info={
+            "id": "a",
+            "description": "d",
+            "mode": "COMPLETE_NEGATION",
+            "type": "USAGE_CORRECTION",
+        },
+    ),
+    row(
+        -2.5,
+        adjustment_info={
+            "id": "a",
+            "description": "d",
+            "mode": "COMPLETE_NEGATION",
+            "type": "USAGE_CORRECTION",
+        },
+    ),
+    row(7.0, invoice__month="202610", project=None, export_time=moment("2026-11-04T09:00:00")),
+]
+
+
+@pytest.fixture
+def bucket(gcs_server: GcsServer) -> Any:
+    """An empty bucket."""
+    return gcs_server.client().create_bucket("exports")
+
+
+def settings(server: GcsServer, **values: Any) -> Settings:
+    """A source of extracted files in the bucket; it is public, as the server asks for no credentials."""
+    made = {"name": "gcp", "connector": "gcp_billing", "location": "gs://exports/billing", "anonymous": True}
+    return Settings(**{**made, "endpoints": {"storage": server.url}, **values})
+
+
+def put(bucket: Any, name: str, content: bytes) -> None:
+    """Write an object."""
+    bucket.blob(f"billing/{name}").upload_from_string(content)
+
+
+def parquet(rows: list[dict[str, Any]]) -> bytes:
+    """Rows as an extracted Parquet shard."""
+    stream = io.BytesIO()
+    pq.write_table(build_table(rows), stream)
+    return stream.getvalue()
+
+
+def read_lines(report: SourceReport, dataset: str = "gcp_cost_lines") -> list[dict[str, Any]]:
+    """The current lines by charge id."""
+    found = [pq.read_table(file.path).to_pylist() for file in report.current_files if file.dataset == dataset]
+    return sorted((line for lines in found for line in lines), key=lambda line: line["charge_id"])
+
+
+def costs(report: SourceReport) -> list[Decimal]:
+    """The current costs, sorted."""
+    return sorted(line["cost"] for line in read_lines(report))
+
+
+def kinds(report: SourceReport) -> set[str]:
+    """The kinds of the findings."""
+    return {finding.kind for finding in report.findings}
+
+
+def test_parquet_json_and_bigquery_give_the_same_lines(
+    gcs_server: GcsServer, bucket: Any, google_server: BigQueryServer, lake_context: LandingContext
+) -> None:
+    put(bucket, "parquet/a.parquet", parquet(ROWS[:2]))
+    put(bucket, "parquet/b.parquet", parquet(ROWS[2:]))
+    put(bucket, "json/a.json", write_json_lines(ROWS[:3]))
+    put(bucket, "json/b.json.gz", gzip.compress(write_json_lines(ROWS[3:])))
+    google_server.tables[TABLE] = build_table(ROWS)
+    endpoints = {"bigquery": google_server.rest.url, "bigquery_storage": google_server.storage_address}
+    table = Settings(name="gcp", connector="gcp_billing", table=TABLE, endpoints=endpoints)  # type: ignore[arg-type]
+    found = []
+    for number, wanted in enumerate(
+        [
+            settings(gcs_server, location="gs://exports/billing/parquet"),
+            settings(gcs_server, location="gs://exports/billing/json"),
+            table,
+            table.model_copy(update={"read_api": "query"}),
+        ]
+    ):
+        report = land(wanted, replace(lake_context, lake=lake_context.lake / str(number)))
+        assert not report.has_fault, report.findings
+        lines = read_lines(report)
+        for line in lines:
+            del line["x_source_file"], line["x_snapshot_id"]
+        found.append(lines)
+    assert len(found[0]) == 4
+    assert found[0] == found[1] == found[2] == found[3]
+    first = next(line for line in found[0] if line["x_tag_team"] == "search")
+    assert (first["cost"], first["promotion_credit"]) == (Decimal("0.3"), Decimal("-0.0000001"))
+    assert first["billed_cost"] == Decimal("0.2499999")
+    assert first["instance_type"] == "n2-standard-4"
+
+
+def test_empty_shards_are_skipped(gcs_server: GcsServer, bucket: Any, lake_context: LandingContext) -> None:
+    put(bucket, "run/000.parquet", parquet(ROWS))
+    put(bucket, "run/001.parquet", parquet([]))
+    put(bucket, "run/002.json", b"")
+    report = land(settings(gcs_server), lake_context)
+    assert len(read_lines(report)) == 4 and not report.has_fault
+    (empty,) = [finding for finding in report.findings if finding.kind == "empty_shard"]
+    assert empty.count == 2
+
+
+def test_a_folder_replaces_itself_and_folders_add_up(
+    gcs_server: GcsServer, bucket: Any, lake_context: LandingContext
+) -> None:
+    put(bucket, "day=1/000.json", write_json_lines(ROWS[:1]))
+    put(bucket, "day=2/000.json", write_json_lines(ROWS[3:]))
+    assert costs(land(settings(gcs_server), lake_context)) == [Decimal("0.3"), Decimal(7)]
+    put(bucket, "day=1/000.json", write_json_lines([row(1.0)]))
+    assert costs(land(settings(gcs_server), lake_context)) == [Decimal(1), Decimal(7)]
+    before = land(settings(gcs_server), lake_context)
+    assert land(settings(gcs_server), lake_context).deliveries == before.deliveries
+
+
+def test_runs_of_a_month_replace_each_other_by_the_pattern(
+    gcs_server: GcsServer, bucket: Any, lake_context: LandingContext
+) -> None:
+    wanted = settings(gcs_server, delivery_pattern=r"(?P<key>\d{6})/run-(\d+)/")
+    put(bucket, "202611/run-1/0.json", write_json_lines([row(1.0), row(5.0)]))
+    put(bucket, "202610/run-1/0.json", write_json_lines([row(2.0, invoice__month="202610")]))
+    assert costs(land(wanted, lake_context)) == [Decimal(1), Decimal(2), Decimal(5)]
+    put(bucket, "202611/run-2/0.json", write_json_lines([row(3.0)]))
+    assert costs(land(wanted, lake_context)) == [Decimal(2), Decimal(3)]
+
+
+def test_appended_deliveries_add_up(gcs_server: GcsServer, bucket: Any, lake_context: LandingContext) -> None:
+    wanted = settings(gcs_server, delivery="append", delivery_pattern=r"run-(\d+)")
+    put(bucket, "run-1.json", write_json_lines([row(1.0)]))
+    put(bucket, "run-2.json", write_json_lines([row(2.0)]))
+    assert costs(land(wanted, lake_context)) == [Decimal(1), Decimal(2)]
+
+
+def test_a_folder_without_its_marker_waits(
+    gcs_server: GcsServer, bucket: Any, lake_context: LandingContext
+) -> None:
+    wanted = settings(gcs_server, success_marker=True)
+    put(bucket, "run/0.json", write_json_lines([row(1.0)]))
+    assert costs(land(wanted, lake_context)) == []
+    put(bucket, "run/_SUCCESS", b"")
+    assert costs(land(wanted, lake_context)) == [Decimal(1)]
+
+
+def test_a_bad_shard_refuses_its_folder_and_what_was_good_stays(
+    gcs_server: GcsServer, bucket: Any, lake_context: LandingContext
+) -> None:
+    put(bucket, "a/0.json", write_json_lines([row(1.0)]))
+    put(bucket, "b/0.json", write_json_lines([row(2.0)]))
+    land(settings(gcs_server), lake_context)
+    put(bucket, "a/1.json", b'{"cost": "much", "secret": "prompt text"}\n')
+    put(bucket, "b/0.json", write_json_lines([row(3.0)]))
+    report = land(settings(gcs_server), lake_context)
+    assert costs(report) == [Decimal(1), Decimal(3)]
+    (fault,) = [finding for finding in report.findings if finding.severity == "fault"]
+    assert "a/1.json" in fault.message and "column cost" in fault.message and "much" not in fault.message
+
+
+def test_check_of_a_location(gcs_server: GcsServer, bucket: Any) -> None:
+    wanted = settings(gcs_server)
+    (step,) = [step for step in check(wanted) if step.name == "location"]
+    assert step.is_ok is False and "no extracted shard" in step.message
+    put(bucket, "a/0.json", write_json_lines([row(1.0)]))
+    (step,) = [step for step in check(wanted) if step.name == "location"]
+    assert step.is_ok and "1 shards in 1 deliveries" in step.message
+
+
+def test_focus_table_lands_as_charges_and_months_replace_themselves(
+    google_server: BigQueryServer, lake_context: LandingContext
+) -> None:
+    name = "finops.gcp_billing_immutable_x_eu.gcp_billing_export_focus_x"
+    endpoints = {"bigquery": google_server.rest.url, "bigquery_storage": google_server.storage_address}
+    wanted = Settings(name="focus", connector="gcp_billing", table=name, endpoints=endpoints, focus_months=1)  # type: ignore[arg-type]
+    assert wanted.kind == "focus"
+    google_server.tables[name] = _focus_table({8: "1.5", 9: "2", 10: "4"})
+    report = land(wanted, lake_context)
+    assert not report.has_fault, report.findings
+    assert [line["billed_cost"] for line in _by_month(report)] == [Decimal("1.5"), Decimal(2), Decimal(4)]
+    assert {delivery.delivered_at for delivery in report.deliveries} == {datetime(2026, 11, 20)}
+    google_server.tables[name] = _focus_table({8: "1.5", 9: "2", 10: "5", 11: "6"})
+    google_server.modified_at = datetime(2026, 11, 21, tzinfo=UTC)
+    again = land(wanted, replace(lake_context, now=datetime(2026, 11, 22)))
+    assert [line["billed_cost"] for line in _by_month(again)] == [
+        Decimal("1.5"),
+        Decimal(2),
+        Decimal(5),
+        Decimal(6),
+    ]
+    assert "2026-10-01" in google_server.sessions[-1].read_options.row_restriction
+
+
+def _by_month(report: SourceReport) -> list[dict[str, Any]]:
+    return sorted(read_lines(report, "charges"), key=lambda line: line["billing_period_start"])
+
+
+def _focus_table(costs_by_month: dict[int, str]) -> pa.Table:
+    amount = pa.decimal128(38, 9)
+    rows = []
+    for month, cost in costs_by_month.items():
+        start, end = moment(f"2026-{month:02}-01T00:00:00"), moment(f"2026-{month + 1:02}-01T00:00:00")
+        period = {"BillingPeriodStart": start, "BillingPeriodEnd": end}
+        charged = dict.fromkeys(("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"), Decimal(cost))
+        rows.append(
+            {
+                **period,
+                "ChargePeriodStart": start,
+                "ChargePeriodEnd": end,
+                **charged,
+                "BillingAccountId": "01",
+                "BillingCurrency": "USD",
+                "ChargeCategory": "Usage",
+                "ServiceName": "Compute Engine",
+                "ProviderName": "Google Cloud",
+                "Tags": [{"key": "team", "value": "search"}],
+            }
+        )
+    kinds_of = {
+        **{
+            name: SCHEMA.field("export_time").type
+            for name in (*period, "ChargePeriodStart", "ChargePeriodEnd")
+        },
+        **dict.fromkeys(charged, amount),
+        **dict.fromkeys(
+            ("BillingAccountId", "BillingCurrency", "ChargeCategory", "ServiceName", "ProviderName"),
+            pa.string(),
+        ),
+        "Tags": SCHEMA.field("labels").type,
+    }
+    return pa.Table.from_pylist(rows, schema=pa.schema(list(kinds_of.items())))
