@@ -272,7 +272,7 @@ def test_the_page_has_every_key_and_its_example_loads(tmp_path: Path) -> None:
     assert config.prices.overrides[0].price_per_mtok == Decimal("8.50")
     written = yaml.safe_load(example[1])
     assert set(written) == set(Config.model_fields)
-    for section in ("identity", "tags", "prices", "report", "engine"):
+    for section in ("identity", "tags", "prices", "report", "retention", "engine"):
         assert set(written[section]) == set(type(getattr(config, section)).model_fields)
     for table in ("budgets", "fx_rates", "model_aliases", "classification"):
         assert set(written[table][0]) == set(type(getattr(config, table)[0]).model_fields)
