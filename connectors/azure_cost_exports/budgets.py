@@ -11,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from connectors.azure_cost_exports.management import read_word
 from connectors.common.contract import Severity
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def build_budget_rows(
             problems.append(found)
             continue
         rows += found
-        if str(budget.time_grain).startswith("Billing"):
+        if read_word(budget.time_grain).startswith("Billing"):
             message = f"budget {budget.name!r} counts billing months; it is read as calendar months"
             problems.append(BudgetProblem("budget_period", message, Severity.INFO))
     return rows, problems
@@ -62,9 +63,9 @@ def _read_budget(
     budget: Budget, tag_keys: Mapping[str, tuple[str, ...]], today: date
 ) -> list[dict[str, Any]] | BudgetProblem:
     name = f"budget {budget.name!r}"
-    months = _MONTHS.get(str(budget.time_grain))
-    if str(budget.category) != "Cost" or months is None:
-        message = f"{name} limits no cost ({budget.category}, {budget.time_grain}): it is left out"
+    months = _MONTHS.get(read_word(budget.time_grain))
+    if read_word(budget.category) != "Cost" or months is None:
+        message = f"{name} limits no cost ({read_word(budget.category)}): it is left out"
         return BudgetProblem("budget_not_of_cost", message, Severity.INFO)
     currency = _find_currency(budget)
     if budget.amount is None or currency is None:

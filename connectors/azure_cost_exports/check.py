@@ -19,6 +19,7 @@ from connectors.azure_cost_exports.management import (
     fetch_budgets,
     fetch_exports,
     fetch_runs,
+    read_word,
 )
 from connectors.azure_cost_exports.manifests import is_manifest, read_manifest
 from connectors.azure_cost_exports.settings import Settings
@@ -84,8 +85,8 @@ def _check_exports(client: CostManagementClient, settings: Settings, steps: list
 
 
 def _describe_choice(settings: Settings, bills: list[Export]) -> CheckStep:
-    kinds = {str(export.definition.type) for export in bills}
-    names = ", ".join(f"{export.name} ({export.definition.type})" for export in bills)
+    kinds = {read_word(export.definition.type) for export in bills}
+    names = ", ".join(f"{export.name} ({read_word(export.definition.type)})" for export in bills)
     if not bills:
         message = f"{settings.scope} has no export of a bill; create a FocusCost export, or set `path: cost_details`"
         return CheckStep("exports", False, message)
@@ -102,8 +103,9 @@ def _check_definition(export: Export) -> CheckStep:
     configuration = definition.data_set.configuration if definition.data_set else None
     version = (configuration.data_version if configuration else None) or "latest"
     told = (
-        f"{definition.type} {version}, {definition.timeframe}, {export.format}, compressed {export.compression_mode}, "
-        f"{export.data_overwrite_behavior}, to {read_destination(export)}"
+        f"{read_word(definition.type)} {version}, {read_word(definition.timeframe)}, {read_word(export.format)}, "
+        f"compressed {read_word(export.compression_mode)}, {read_word(export.data_overwrite_behavior)}, "
+        f"to {read_destination(export)}"
     )
     name = f"export {export.name}"
     if export.partition_data is False:
@@ -125,8 +127,8 @@ def _check_last_run(client: CostManagementClient, settings: Settings, export: Ex
         return CheckStep(name, False, "it never ran; run it, the first one takes up to 24 hours")
     run = runs[0]
     code = f" ({run.error.code})" if run.error is not None and run.error.code else ""
-    told = f"{run.status}{code}, submitted {run.submitted_time}"
-    if str(run.status) in FAILED:
+    told = f"{read_word(run.status)}{code}, submitted {run.submitted_time}"
+    if read_word(run.status) in FAILED:
         return CheckStep(
             name, False, f"{told}; look at the export in the portal: often the storage account refuses it"
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from azure.mgmt.costmanagement.models import Export
 
 from connectors.azure_cost_exports.bill_runs import BillRun
+from connectors.azure_cost_exports.management import read_word
 from connectors.azure_cost_exports.manifests import (
     ExportRun,
     RunBlob,
@@ -59,7 +60,7 @@ def find_locations(settings: Settings, exports: Sequence[Export]) -> list[str]:
 
 def is_bill(export: Export) -> bool:
     """Tell whether an export holds a bill, not prices or reservations."""
-    return export.definition is not None and str(export.definition.type).lower() in BILL_TYPES
+    return export.definition is not None and read_word(export.definition.type).lower() in BILL_TYPES
 
 
 def read_destination(export: Export) -> str:

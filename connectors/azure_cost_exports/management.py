@@ -58,6 +58,11 @@ class ThrottleHeaders(SansIOHTTPPolicy):
             answer.headers["Retry-After"] = max(waits, key=int)
 
 
+def read_word(value: object) -> str:
+    """Return what the service wrote where the SDK gives a member of an enumeration, or text it does not know."""
+    return str(getattr(value, "value", value) or "")
+
+
 def build_credential(settings: Settings) -> TokenCredential:
     """Return how to sign in: the named service principal, else Azure's own chain.
 
@@ -135,7 +140,7 @@ def run_export(
     deadline = clock() + settings.wait_seconds
     while clock() < deadline:
         run = next((r for r in fetch_runs(client, settings, export_name) if r.name not in before), None)
-        state = str(run.status) if run is not None else ""
+        state = read_word(run.status) if run is not None else ""
         if state in DONE:
             return state
         if state in FAILED:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from azure.core.exceptions import AzureError
 
-from connectors.azure_cost_exports.management import READER, describe_error
+from connectors.azure_cost_exports.management import READER, describe_error, read_word
 from connectors.azure_cost_exports.settings import Settings
 from connectors.common.contract import TerminalError, TransientError
 from connectors.common.digests import read_file_sha256
@@ -83,7 +83,7 @@ def fetch_report(
 
 
 def _read_result(settings: Settings, metric: Metric, month: str, result: object) -> Report:
-    status = str(getattr(result, "status", None) or "")
+    status = read_word(getattr(result, "status", None))
     if status == _NO_DATA:
         return Report(metric, month, ())
     manifest = getattr(result, "manifest", None)

@@ -172,7 +172,7 @@ class AzureCostManagement:
     def _request_report(self, request: Request, parts: list[str]) -> Reply:
         wanted = check_model(models.GenerateCostDetailsReportRequestDefinition, request.json())
         self.state.asked.append(wanted)
-        links = self.state.reports.get((str(wanted.metric), wanted.time_period.start), None)
+        links = self.state.reports.get((wanted.metric.value, wanted.time_period.start), None)
         operation = f"op-{len(self._reports)}"
         self._reports[operation] = links
         scope = request.path.removesuffix("/" + parts[0])

@@ -74,7 +74,7 @@ def _check_object(kind: type, content: object, where: str) -> None:
         else:
             is_optional = type(None) in typing.get_args(hint)
             _require(
-                is_optional or attribute in ("id", "name", "type"),
+                is_optional,
                 where,
                 f"lacks {field._rest_name}",
                 content,
