@@ -72,6 +72,14 @@ checks:
       severity: fail
       description: The last rule matches everything, so a line without a rule is a broken rule table.
       sql: select charge_id from core.charges where rule_id is null
+    - name: few_charges_are_other
+      severity: warn
+      description: At most 5 % of a provider's month, credits counted by their size, is cost that no rule knows.
+      sql: >
+        select provider, billing_period_start, billing_currency
+        from core.charges
+        group by provider, billing_period_start, billing_currency
+        having 20 * sum(case when cost_driver = 'other' then abs(billed_cost) else 0 end) > sum(abs(billed_cost))
     - name: charges_keep_the_delivered_total
       severity: fail
       description: Classification must not lose or repeat a line or a cent.

@@ -184,14 +184,83 @@ overruled as (
     where tagged.is_tag_overruled
 ),
 
+unmatched_meters as (
+    select
+        charges.provider,
+        charges.billing_period_start,
+        charges.billing_currency,
+        coalesce(charges.sku_meter, charges.charge_description, charges.service_name, 'no name') as meter,
+        count(*) as charges,
+        sum(abs(coalesce(charges.billed_cost, 0))) as billed_cost
+    from core.charges as charges
+    where charges.cost_driver = 'other'
+    group by
+        charges.provider,
+        charges.billing_period_start,
+        charges.billing_currency,
+        coalesce(charges.sku_meter, charges.charge_description, charges.service_name, 'no name')
+),
+
+ranked_meters as (
+    select
+        unmatched_meters.*,
+        row_number() over (
+            partition by
+                unmatched_meters.provider,
+                unmatched_meters.billing_period_start,
+                unmatched_meters.billing_currency
+            order by unmatched_meters.billed_cost desc, unmatched_meters.meter asc
+        ) as meter_rank
+    from unmatched_meters
+),
+
+unmatched as (
+    select
+        ranked_meters.provider,
+        ranked_meters.billing_period_start,
+        ranked_meters.billing_currency,
+        cast(sum(ranked_meters.charges) as bigint) as charges,
+        sum(ranked_meters.billed_cost) as billed_cost,
+        '"' || max(case when ranked_meters.meter_rank = 1 then ranked_meters.meter end) || '"'
+        || coalesce(
+            ', "' || max(case when ranked_meters.meter_rank = 2 then ranked_meters.meter end) || '"', ''
+        )
+        || coalesce(
+            ', "' || max(case when ranked_meters.meter_rank = 3 then ranked_meters.meter end) || '"', ''
+        )
+            as meters
+    from ranked_meters
+    group by
+        ranked_meters.provider, ranked_meters.billing_period_start, ranked_meters.billing_currency
+),
+
+billed_months as (
+    select
+        charges.provider,
+        charges.billing_period_start,
+        charges.billing_currency,
+        sum(abs(coalesce(charges.billed_cost, 0))) as billed_cost
+    from core.charges as charges
+    group by charges.provider, charges.billing_period_start, charges.billing_currency
+),
+
 unclassified as (
     select
-        billing_currency,
-        count(*) as charges,
-        sum(billed_cost) as billed_cost
-    from core.charges
-    where rule_id = 'other'
-    group by billing_currency
+        unmatched.*,
+        coalesce(
+            idiv(
+                cast(round(cast(unmatched.billed_cost as decimal(38, 12)), 6) as decimal(24, 6))
+                * cast(1000000000 as decimal(10, 0)),
+                cast(round(cast(billed_months.billed_cost as decimal(38, 12)), 6) as decimal(24, 6))
+                * cast(1000000 as decimal(7, 0))
+            ),
+            0
+        ) as per_mille
+    from unmatched
+    inner join billed_months
+        on unmatched.provider = billed_months.provider
+        and unmatched.billing_period_start = billed_months.billing_period_start
+        and unmatched.billing_currency = billed_months.billing_currency
 ),
 
 unknown_rate as (
@@ -291,18 +360,20 @@ select
     'finding' as row_kind,
     'classification' as source,
     'charges' as dataset,
-    cast(null as date) as date,
+    cast(unclassified.billing_period_start as date) as date,
     cast(null as bigint) as rows,
     cast(null as decimal(18, 12)) as expected_share,
     cast(null as bigint) as age_hours,
     'ok' as state,
     'unclassified_charges' as finding,
-    cast(unclassified.charges as bigint) as finding_count,
-    'info' as severity,
-    'Charges that no rule knows stand under the driver other: '
-    || cast(cast(unclassified.billed_cost as decimal(38, 2)) as varchar)
-    || ' ' || unclassified.billing_currency
-    || '; add a classification rule to the config.' as message
+    unclassified.charges as finding_count,
+    case when unclassified.per_mille >= 50 then 'warn' else 'info' end as severity,
+    'Charges of ' || unclassified.provider || ' that no rule knows, by cost: ' || unclassified.meters
+    || '. They stand under the driver other: '
+    || cast(cast(unclassified.billed_cost as decimal(38, 2)) as varchar) || ' '
+    || unclassified.billing_currency || ', '
+    || cast(cast(unclassified.per_mille as decimal(9, 0)) * cast(0.1 as decimal(2, 1)) as varchar)
+    || ' % of the month; add a classification rule to the config.' as message
 from unclassified
 union all
 select

@@ -71,9 +71,18 @@ def _print_cell(number: int, count: int, explained: CellExplanation, console: Co
         billed = count_text(cell["billed_quantity"])
         console.print(Text(f"coverage the logs show {share} of what was billed ({billed} on this cell)"))
     _print_part("Bill lines", explained.charges, _CHARGE_COLUMNS, console)
+    _print_rules(explained.charges, console)
     _print_part("Attributed to", explained.attributions, _ATTRIBUTION_COLUMNS, console)
     _print_part("The logs say", explained.usage, _usage_columns(explained), console)
     _print_closing(explained, console)
+
+
+def _print_rules(charges: Part, console: Console) -> None:
+    """Say why each rule above decided as it did."""
+    reasons = {row["rule_id"]: row.get("rule_reason") for row in charges.rows if row.get("rule_id")}
+    for rule_id, reason in reasons.items():
+        why = safe_text(reason) if reason else "see reference.classification_rules"
+        console.print(Text(f"rule     {safe_text(rule_id)}: {why}"))
 
 
 def _print_closing(explained: CellExplanation, console: Console) -> None:

@@ -279,11 +279,13 @@ _SUM_OF = """
 """
 
 _CELL_CHARGES = """
-    select parts.charge_id, charges.rule_id, charges.charge_category, charges.charge_description,
+    select parts.charge_id, charges.rule_id, rules.reason as rule_reason, charges.charge_category,
+        charges.charge_description,
         charges.sku_meter, charges.resource_id, charges.billed_cost as line_billed_cost, parts.billed_cost,
         parts.effective_cost, charges.x_source_file, count(*) over () as total_count
     from core.charge_cells as parts
     inner join core.charges as charges on parts.charge_id = charges.charge_id
+    left join reference.classification_rules as rules on charges.rule_id = rules.rule_id
     where parts.charge_date = $day and parts.cell_id = $cell_id
     order by coalesce(parts.charge_id = $charge_id, false) desc, abs(parts.effective_cost) desc nulls last,
         parts.charge_id

@@ -191,3 +191,29 @@ def _landing(quantiles: tuple[str, str, str]) -> dict[str, Any]:
         "forecast_made_at": "2026-11-09 00:00:00",
         **dict(zip(names, quantiles, strict=True)),
     }
+
+
+@pytest.mark.parametrize(
+    ("known", "severity", "share"), [("94", "warn", "6.0"), ("-94", "warn", "6.0"), ("994", "info", "0.6")]
+)
+def test_cost_that_no_rule_knows_is_a_finding_with_its_largest_meters(
+    known: str, severity: str, share: str
+) -> None:
+    """Per provider and month; a credit counts by its size, so that it hides nothing."""
+    costs = {"small": "0.5", "large": "-3", "middle": "1.5", "tiny": "0.25", "least": "0.75"}
+    month = {"provider": "acme", "billing_period_start": "2026-11-01", "billing_currency": "USD"}
+    charges = [
+        {**month, "cost_driver": "other", "sku_meter": meter, "billed_cost": cost}
+        for meter, cost in costs.items()
+    ]
+    charges.append({**month, "cost_driver": "compute", "sku_meter": "known", "billed_cost": known})
+    charges.append({**month, "provider": "zenith", "cost_driver": "compute", "billed_cost": "7"})
+    parameters = {"today": "2026-11-20", "reporting_currency": "USD"}
+    types = {"reference.calendar": {"calendar_date": "DATE"}}
+    rows = run_model("marts.data_completeness", {"core.charges": charges}, parameters, types)
+    (found,) = [row for row in rows if row["finding"] == "unclassified_charges"]
+    assert (found["severity"], found["finding_count"], found["date"]) == (severity, 5, date(2026, 11, 1))
+    assert found["message"].startswith(
+        'Charges of acme that no rule knows, by cost: "large", "middle", "least". '
+        f"They stand under the driver other: 6.00 USD, {share} % of the month;"
+    )

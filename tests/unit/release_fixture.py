@@ -41,6 +41,11 @@ TABLES = {
             ('line-2', 'openai_output', 'Usage', 'gpt-x output', 'output', 3),
             ('line-3', 'any_credit', 'Credit', chr(27) || '[31mred', 'credit', -2.5)
         ) as v(charge_id, rule_id, charge_category, charge_description, sku_meter, cost)""",
+    "reference.classification_rules": """
+        select rule_id, reason
+        from (values
+            ('openai_output', 'Output of OpenAI.'), ('ours', chr(27) || '[31mmine')
+        ) as v(rule_id, reason)""",
     "core.charge_cells": f"""
         select date '{DAY}' as charge_date, charge_id, cell_id, cast(cost as {_MONEY}) as billed_cost,
             cast(cost as {_MONEY}) as effective_cost, 'USD' as billing_currency

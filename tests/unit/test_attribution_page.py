@@ -25,22 +25,6 @@ MONTH = {"start": "2026-11-01", "end": "2026-12-01", "reporting_currency": "USD"
 POOL = "usage\x1fopenai\x1fgpt-4o\x1foutput_tokens\x1fstandard"
 UNIT = Decimal("0.000000000001")
 RULE_TYPES = {
-    "reference.classification_rules": {
-        "priority": "BIGINT",
-        "provider_pattern": "VARCHAR",
-        "service_pattern": "VARCHAR",
-        "category_pattern": "VARCHAR",
-        "meter_pattern": "VARCHAR",
-        "model_pattern": "VARCHAR",
-    },
-    "reference.bill_providers": {"priority": "BIGINT", "name_pattern": "VARCHAR"},
-    "reference.model_patterns": {
-        "priority": "BIGINT",
-        "pattern_1": "VARCHAR",
-        "pattern_2": "VARCHAR",
-        "pattern_3": "VARCHAR",
-    },
-    "reference.units": {"base_unit": "VARCHAR", "multiplier": "BIGINT"},
     "reference.settings": {"coverage_epsilon_ppm": "BIGINT", "loop_min_calls": "BIGINT"},
     "reference.calendar": {"calendar_date": "DATE"},
 }
@@ -124,11 +108,22 @@ def _charges(line: dict[str, str | None], watermark: str | None = None, **given:
         "delivered_at": watermark,
         "watermark_at": watermark,
     }
+    classified = {
+        "billing_period_start": "2026-11-01",
+        "signature_id": "signature",
+        "account_text": "",
+        "resource_text": "",
+        "tag_text": "",
+        "rule_id": "any",
+        "provider": "openai",
+        "cost_driver": "other",
+        "class_key": "class",
+    }
+    signed = {key: value for key, value in line.items() if key != "service_provider_name"}
     tables = {
-        "staging.charges": [line],
+        "core.signed_charges": [signed | {"signature_id": "signature"}],
+        "core.charge_classes": [classified],
         "staging.bill_deliveries": [delivery] if watermark else [],
-        "reference.classification_rules": [{"priority": "1", "rule_id": "any", "cost_driver": "other"}],
-        "reference.bill_providers": [{"priority": "1", "name_pattern": "openai", "provider": "openai"}],
         **given,
     }
     return run_model("core.charges", tables, MONTH, RULE_TYPES)

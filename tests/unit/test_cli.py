@@ -339,6 +339,15 @@ def test_explain_closes_at_the_cell(home: Path, capsys: pytest.CaptureFixture[st
     assert "✗" not in shown
 
 
+def test_explain_says_which_rule_decided_and_why(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["explain", "--home", str(home), "--cell-id", "cell-1"]) == 0
+    shown = capsys.readouterr().out
+    assert "rule     openai_output: Output of OpenAI." in shown
+    assert shown.count("Output of OpenAI.") == 1
+    assert cli.run(["explain", "--home", str(home), "--cell-id", "cell-2"]) == 0
+    assert "rule     any_credit: see reference.classification_rules" in capsys.readouterr().out
+
+
 def test_explain_starts_from_a_bill_line_a_cell_or_a_trace(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
