@@ -57,6 +57,8 @@ def _flatten(rows: pa.Table | pa.RecordBatch, name: str, kind: Kind) -> pa.Array
         return _list_texts(column, name)
     if kind is Kind.TEXT:
         return column.cast(pa.string())
+    if kind is Kind.NUMBER and (pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)):
+        return _number_texts(column, name)
     return _by_distinct(column, name, number_text if kind is Kind.NUMBER else instant_text)
 
 
@@ -70,6 +72,19 @@ def _find_field(rows: pa.Table | pa.RecordBatch, name: str) -> pa.Array | None:
             return None
         column = pc.struct_field(column, part)
     return column
+
+
+def _number_texts(column: pa.Array, name: str) -> pa.Array:
+    """Write numbers as `number_text` does; only exponents and the like go through it one by one."""
+    texts = column.cast(pa.string())
+    if pa.types.is_decimal(column.type):
+        has_point = pc.match_substring(texts, ".")
+        texts = pc.if_else(has_point, pc.replace_substring_regex(texts, r"\.?0+$", ""), texts)
+    is_odd = pc.fill_null(pc.match_substring_regex(texts, r"[A-Za-z]|^-0$"), False)
+    if not is_odd.true_count:
+        return texts
+    rest = _by_distinct(column.filter(is_odd), name, number_text)
+    return pc.replace_with_mask(texts, is_odd, rest)
 
 
 def _by_distinct(column: pa.Array, name: str, write: Callable[[Any], str]) -> pa.Array:
