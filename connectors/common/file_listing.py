@@ -14,7 +14,7 @@ from connectors.common.contract import CheckStep, Severity
 from connectors.common.fetching import ArtifactFetcher
 from connectors.common.source_files import KNOWN_SUFFIXES, SourceFile, is_matching
 from connectors.common.source_landing import SourceLanding
-from connectors.common.stores.contract import StoredObject
+from connectors.common.stores.contract import ChangedObject, ObjectStore, StoredObject
 from connectors.common.stores.open import open_store
 from connectors.common.stores.settings import StoredFileSettings, StoreSettings
 
@@ -32,26 +32,42 @@ def list_stored_files(
         return landing.list_folder(Path(settings.path), settings.pattern, dataset, suffixes)
     folder, pattern = _split_location(settings)
     store = open_store(folder)
-    found, passed_over = [], 0
-    for stored in store.list_objects(_literal_folder(pattern)):
-        if not _is_visible(stored, pattern):
-            continue
-        if stored.key.lower().endswith(suffixes):
-            found.append(stored)
-        else:
-            passed_over += 1
-    if passed_over:
+    found = _list_objects(landing, store, settings, pattern, dataset, suffixes)
+    try:
+        return ArtifactFetcher(landing, store).fetch(found)
+    except ChangedObject:  # the vendor was writing: what is there now is wanted
+        again = [stored for stored in _list_visible(store, pattern) if stored.key.lower().endswith(suffixes)]
+        return ArtifactFetcher(landing, store).fetch(again)
+
+
+def _list_objects(
+    landing: SourceLanding,
+    store: ObjectStore,
+    settings: StoredFileSettings,
+    pattern: str,
+    dataset: str,
+    suffixes: tuple[str, ...],
+) -> list[StoredObject]:
+    """Return the objects that are wanted; findings tell of others, and of none."""
+    visible = list(_list_visible(store, pattern))
+    found = [stored for stored in visible if stored.key.lower().endswith(suffixes)]
+    if len(visible) > len(found):
         wanted = ", ".join(suffixes)
         message = (
             f"{landing.source}: objects of other kinds in {settings.path} are passed over; wanted: {wanted}"
         )
-        landing.add(dataset, "ignored_file", message, Severity.INFO, count=passed_over)
+        landing.add(dataset, "ignored_file", message, Severity.INFO, count=len(visible) - len(found))
     if not found:
         message = (
             f"{landing.source}: no object matches {pattern!r} in {settings.path}; deliver one or correct it"
         )
         landing.add(dataset, "empty_folder", message, Severity.FAULT)
-    return ArtifactFetcher(landing, store).fetch(found)
+    return found
+
+
+def _list_visible(store: ObjectStore, pattern: str) -> Iterator[StoredObject]:
+    objects = store.list_objects(_literal_folder(pattern))
+    return (stored for stored in objects if _is_visible(stored, pattern))
 
 
 def check_stored_files(settings: StoredFileSettings, suffixes: tuple[str, ...]) -> Iterator[CheckStep]:

@@ -19,7 +19,7 @@ from connectors.focus_files.client import land
 from connectors.focus_files.settings import Settings
 from tests.contract.focus_bills import line, write_bill
 from tests.servers.backends import Backend
-from tests.servers.rest import RestServer, Route, pass_on
+from tests.servers.rest import Reply, Request, RestServer, Route, pass_on
 
 StartRest = Callable[[Route], RestServer]
 
@@ -120,6 +120,26 @@ def test_one_object_and_a_pattern_narrow_what_is_read(
             "2026-10" if name == "one" else "2026-11"
         }
         assert all(step.is_ok for step in check(build_settings(remote_store, **narrowed)))
+
+
+def test_an_object_that_is_replaced_while_it_is_fetched_is_taken_as_it_is_now(
+    remote_store: Backend, rest: StartRest, tmp_path: Path, lake_context: LandingContext
+) -> None:
+    remote_store.put("bill.csv.gz", write_months(tmp_path / "first")["2026-10/bill.csv.gz"])
+    newer = write_months(tmp_path / "second", cost="2.00")["2026-10/bill.csv.gz"]
+    behind = pass_on(remote_store.url)
+    listed: list[Request] = []
+
+    def replace_after_listing(request: Request) -> Reply:
+        reply = behind(request)
+        if request.method == "GET" and not listed:
+            listed.append(request)
+            remote_store.put("bill.csv.gz", newer)
+        return reply
+
+    report = land(build_settings(remote_store, rest(replace_after_listing).url), lake_context)
+    assert total(report) == Decimal("4.00")
+    assert report.findings == ()
 
 
 def test_a_store_that_fails_leaves_what_landed_before(

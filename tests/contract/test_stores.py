@@ -24,6 +24,7 @@ from connectors.common.stores.open import open_store
 from connectors.common.stores.settings import StoreSettings
 from tests.servers.backends import Backend
 from tests.servers.rest import Reply, Request, RestServer, Route, answer_in_turn, cut_off, pass_on
+from tests.servers.s3 import S3Server
 
 LARGE = Random(7).randbytes(21_000_003)
 """Several pieces, the last one odd."""
@@ -287,6 +288,14 @@ def test_without_credentials_it_says_how_to_sign_in(
 ) -> None:
     with pytest.raises(TerminalError, match=advice):
         open_store(StoreSettings(**values)).find_credentials()
+
+
+@pytest.mark.parametrize(("bucket", "region"), [("company exports", None), ("exports", "no region")])
+def test_a_bucket_or_region_that_cannot_be_is_told(
+    s3_server: S3Server, bucket: str, region: str | None
+) -> None:
+    with pytest.raises(TerminalError, match="correct the (bucket's name|location)"):
+        list(open_store(StoreSettings(location=f"s3://{bucket}", region=region)).list_objects())
 
 
 @pytest.mark.parametrize(

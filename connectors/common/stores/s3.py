@@ -20,7 +20,10 @@ from botocore.exceptions import (
     ClientError,
     HTTPClientError,
     IncompleteReadError,
+    InvalidRegionError,
     NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
     ProfileNotFound,
     ReadTimeoutError,
     ResponseStreamingError,
@@ -143,6 +146,9 @@ class S3Store(RangedStore):
             raise TerminalError(message) from error
         except (BotoConnectionError, HTTPClientError) as error:
             raise TransientError(self._unreachable(error)) from error
+        except (ParamValidationError, InvalidRegionError, NoRegionError) as error:
+            message = f"{self.location}: is no bucket that could be asked ({type(error).__name__})"
+            raise TerminalError(f"{message}; correct the bucket's name or `region`") from error
         except BotoCoreError as error:
             what = f"{self.location}: no AWS credentials that could be used ({type(error).__name__})"
             raise TerminalError(f"{what}. {_SIGN_IN}") from error
