@@ -45,58 +45,94 @@ columns:
 */
 with
 
-carrying_lines as (select * from lake.aws_cur_lines),
-
-enriching_lines as (select * from lake.aws_cur_enrichment_lines),
-
-lines as (
+carrying as (
     select *
-    from carrying_lines
-    union all
-    select *
-    from enriching_lines
+    from lake.aws_cur_lines
+    where is_split_allocation or split_line_item_split_usage is not null
 ),
 
-splits as (
+enriching as (
     select *
-    from lines
+    from lake.aws_cur_enrichment_lines
     where is_split_allocation or split_line_item_split_usage is not null
 )
 
 select
-    splits.charge_id as allocation_id,
-    splits.x_source,
-    splits.x_snapshot_id,
-    splits.billing_account_id,
-    splits.line_item_usage_account_id as sub_account_id,
-    splits.billing_period_start,
-    splits.billing_currency,
-    splits.line_item_usage_start_date as charge_period_start,
-    splits.line_item_usage_end_date as charge_period_end,
-    nullif(splits.split_line_item_parent_resource_id, '') as resource_id,
-    nullif(splits.line_item_resource_id, '') as allocated_resource_id,
-    nullif(splits.product_region_code, '') as region_id,
-    nullif(splits.line_item_usage_type, '') as sku_meter,
-    nullif(splits.line_item_operation, '') as x_operation,
-    splits.split_cluster as cluster_name,
-    splits.split_namespace as namespace,
-    splits.split_workload as workload_name,
-    splits.split_workload_kind as workload_kind,
-    splits.split_line_item_reserved_usage as reserved_quantity,
-    splits.split_line_item_actual_usage as used_quantity,
-    splits.split_line_item_split_usage as split_quantity,
-    splits.split_line_item_split_usage_ratio as split_share,
-    coalesce(splits.split_line_item_net_split_cost, splits.split_line_item_split_cost) as split_cost,
-    coalesce(splits.split_line_item_net_unused_cost, splits.split_line_item_unused_cost) as unused_split_cost,
-    splits.split_line_item_public_on_demand_split_cost as list_split_cost,
-    splits.split_line_item_public_on_demand_unused_cost as list_unused_split_cost,
-    splits.tags,
-    splits.x_tag_user_id,
-    splits.x_tag_tenant,
-    splits.x_tag_customer,
-    splits.x_tag_team,
-    splits.x_tag_feature,
-    splits.x_tag_endpoint,
-    splits.x_tag_workflow,
-    splits.x_tag_environment
-from splits
+    carrying.charge_id as allocation_id,
+    carrying.x_source,
+    carrying.x_snapshot_id,
+    carrying.billing_account_id,
+    carrying.line_item_usage_account_id as sub_account_id,
+    carrying.billing_period_start,
+    carrying.billing_currency,
+    carrying.line_item_usage_start_date as charge_period_start,
+    carrying.line_item_usage_end_date as charge_period_end,
+    nullif(carrying.split_line_item_parent_resource_id, '') as resource_id,
+    nullif(carrying.line_item_resource_id, '') as allocated_resource_id,
+    nullif(carrying.product_region_code, '') as region_id,
+    nullif(carrying.line_item_usage_type, '') as sku_meter,
+    nullif(carrying.line_item_operation, '') as x_operation,
+    carrying.split_cluster as cluster_name,
+    carrying.split_namespace as namespace,
+    carrying.split_workload as workload_name,
+    carrying.split_workload_kind as workload_kind,
+    carrying.split_line_item_reserved_usage as reserved_quantity,
+    carrying.split_line_item_actual_usage as used_quantity,
+    carrying.split_line_item_split_usage as split_quantity,
+    carrying.split_line_item_split_usage_ratio as split_share,
+    coalesce(carrying.split_line_item_net_split_cost, carrying.split_line_item_split_cost) as split_cost,
+    coalesce(
+        carrying.split_line_item_net_unused_cost, carrying.split_line_item_unused_cost
+    ) as unused_split_cost,
+    carrying.split_line_item_public_on_demand_split_cost as list_split_cost,
+    carrying.split_line_item_public_on_demand_unused_cost as list_unused_split_cost,
+    carrying.tags,
+    carrying.x_tag_user_id,
+    carrying.x_tag_tenant,
+    carrying.x_tag_customer,
+    carrying.x_tag_team,
+    carrying.x_tag_feature,
+    carrying.x_tag_endpoint,
+    carrying.x_tag_workflow,
+    carrying.x_tag_environment
+from carrying
+union all
+select
+    enriching.charge_id as allocation_id,
+    enriching.x_source,
+    enriching.x_snapshot_id,
+    enriching.billing_account_id,
+    enriching.line_item_usage_account_id as sub_account_id,
+    enriching.billing_period_start,
+    enriching.billing_currency,
+    enriching.line_item_usage_start_date as charge_period_start,
+    enriching.line_item_usage_end_date as charge_period_end,
+    nullif(enriching.split_line_item_parent_resource_id, '') as resource_id,
+    nullif(enriching.line_item_resource_id, '') as allocated_resource_id,
+    nullif(enriching.product_region_code, '') as region_id,
+    nullif(enriching.line_item_usage_type, '') as sku_meter,
+    nullif(enriching.line_item_operation, '') as x_operation,
+    enriching.split_cluster as cluster_name,
+    enriching.split_namespace as namespace,
+    enriching.split_workload as workload_name,
+    enriching.split_workload_kind as workload_kind,
+    enriching.split_line_item_reserved_usage as reserved_quantity,
+    enriching.split_line_item_actual_usage as used_quantity,
+    enriching.split_line_item_split_usage as split_quantity,
+    enriching.split_line_item_split_usage_ratio as split_share,
+    coalesce(enriching.split_line_item_net_split_cost, enriching.split_line_item_split_cost) as split_cost,
+    coalesce(
+        enriching.split_line_item_net_unused_cost, enriching.split_line_item_unused_cost
+    ) as unused_split_cost,
+    enriching.split_line_item_public_on_demand_split_cost as list_split_cost,
+    enriching.split_line_item_public_on_demand_unused_cost as list_unused_split_cost,
+    enriching.tags,
+    enriching.x_tag_user_id,
+    enriching.x_tag_tenant,
+    enriching.x_tag_customer,
+    enriching.x_tag_team,
+    enriching.x_tag_feature,
+    enriching.x_tag_endpoint,
+    enriching.x_tag_workflow,
+    enriching.x_tag_environment
+from enriching
