@@ -26,7 +26,9 @@ def encode_text(column: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
     if not pa.types.is_dictionary(array.type):
         array = array.cast(pa.string()).dictionary_encode()
     elif array.dictionary.type != pa.string() or array.indices.type != pa.int32():
-        array = pa.DictionaryArray.from_arrays(array.indices.cast(pa.int32()), array.dictionary.cast(pa.string()))
+        array = pa.DictionaryArray.from_arrays(
+            array.indices.cast(pa.int32()), array.dictionary.cast(pa.string())
+        )
     if len(array.dictionary) > 2 * len(array):
         array = array.dictionary_decode().dictionary_encode()
     return _drop_null_texts(array)

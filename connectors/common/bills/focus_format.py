@@ -150,15 +150,17 @@ class _FocusDerivation:
         if "Tags" in delivered:
             tags = self._tags.build_columns(delivered.encoded("Tags"))
             columns |= tags.columns
-            message = (
-                "Tags are not a JSON object: these lines count as untagged; ask the vendor to correct the export"
-            )
+            message = "Tags are not a JSON object: these lines count as untagged; ask the vendor to correct the export"
             oddities["unreadable_tags", Severity.WARN.value, message] = tags.unreadable_count
         return DerivedColumns(columns, oddities)
 
 
 def _copy_native(delivered: BatchColumns) -> dict[str, pa.Array]:
-    names = {"PublisherName": "x_publisher_name", "x_ServiceCode": "x_service_code", "x_Operation": "x_operation"}
+    names = {
+        "PublisherName": "x_publisher_name",
+        "x_ServiceCode": "x_service_code",
+        "x_Operation": "x_operation",
+    }
     return {target: delivered.encoded(name) for name, target in names.items() if name in delivered}
 
 
@@ -230,8 +232,12 @@ def _clear_zone_numbers(
     is_number = [_NUMBER.fullmatch(value) is not None for value in values]
     if not any(is_number):
         return
-    cleared = pa.array([None if bad else value for value, bad in zip(values, is_number, strict=True)], pa.string())
+    cleared = pa.array(
+        [None if bad else value for value, bad in zip(values, is_number, strict=True)], pa.string()
+    )
     columns["availability_zone"] = spread_distinct(cleared, zones.indices)
-    message = "AvailabilityZone holds a number, not a zone: taken as unknown; ask the vendor to correct the export"
+    message = (
+        "AvailabilityZone holds a number, not a zone: taken as unknown; ask the vendor to correct the export"
+    )
     count = columns["availability_zone"].null_count - zones.null_count
     oddities["zone_is_number", Severity.WARN.value, message] = count

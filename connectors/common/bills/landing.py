@@ -170,7 +170,9 @@ class BillLanding:
             records.append(replace(self._build_empty(delivery, scope), artifacts=artifacts))
         records += self._emptied_later(delivery, reading)
         landing.write_records(records)
-        repeated = [odd for scope, totals in reading.scopes.items() for odd in self._describe_scope(scope, totals)]
+        repeated = [
+            odd for scope, totals in reading.scopes.items() for odd in self._describe_scope(scope, totals)
+        ]
         return [*findings, *repeated, *self._describe_empty(delivery, reading)]
 
     def _record_scope(
@@ -188,8 +190,10 @@ class BillLanding:
         content = self._content(delivery, scope, totals.content)
         delivered_at = self._delivered_at(delivery, record_scope)
         own_id = reading.files.snapshot_id(scope)
-        known = [r for r in landing.records if (r.delivery.dataset, r.delivery.scope) == (self._dataset.name, record_scope)]
-        same = [record for record in known if record.delivery.content == content]
+        wanted = (self._dataset.name, record_scope, content)
+        same = [
+            r for r in landing.records if (r.delivery.dataset, r.delivery.scope, r.delivery.content) == wanted
+        ]
         there = next((r for r in same if r.delivery.delivered_at == delivered_at), None)
         if there is None and not delivery.is_stated:
             current = landing.current_record(self._dataset.name, record_scope)
@@ -255,8 +259,10 @@ class BillLanding:
         for scope in sorted(scopes - reading.scopes.keys()):
             at = delivery.delivered_at if delivery.is_stated else None
             current = self._landing.current_record(self._dataset.name, _record_scope(delivery, scope), at)
-            if current is not None and current.delivery.rows and (
-                scope in delivery.covers or current.delivery.delivery_key == delivery.key
+            if (
+                current is not None
+                and current.delivery.rows
+                and (scope in delivery.covers or current.delivery.delivery_key == delivery.key)
             ):
                 vanished.append(scope)
         return vanished
@@ -347,7 +353,9 @@ class BillLanding:
     def _describe_scope(self, scope: str, totals: ScopeTotals) -> list[Finding]:
         if not totals.repeated:
             return []
-        message = "lines identical to another line are kept: a vendor may bill one thing twice; look if in doubt"
+        message = (
+            "lines identical to another line are kept: a vendor may bill one thing twice; look if in doubt"
+        )
         odd = Oddity("identical_lines", message, Severity.INFO, totals.repeated)
         return [self._oddity_finding(odd, f"{self._landing.source}: {scope}", None)]
 
@@ -357,7 +365,9 @@ class BillLanding:
             return []
         emptied = self._emptied_scopes(delivery)
         where = f"{self._landing.source}: {delivery.files[0].relative}"
-        message = "has a header and no lines, and never had any: nothing is known about its account and period"
+        message = (
+            "has a header and no lines, and never had any: nothing is known about its account and period"
+        )
         odd = Oddity("header_only", message, Severity.WARN)
         if emptied:
             message = f"has a header and no lines: {', '.join(emptied)} is now delivered as empty"
@@ -370,7 +380,9 @@ class BillLanding:
 
     def _gone_columns(self, reading: DeliveryReading) -> list[Finding]:
         """Report known columns that the source's newest bill had and this delivery has not."""
-        records = [r for r in self._landing.records if r.delivery.dataset == self._dataset.name and r.schema_seen]
+        records = [
+            r for r in self._landing.records if r.delivery.dataset == self._dataset.name and r.schema_seen
+        ]
         if not records or not reading.oddities:
             return []
         newest = max(records, key=lambda record: record.delivery.delivered_at)

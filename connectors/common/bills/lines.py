@@ -122,7 +122,9 @@ class LineBuilder:
         sums, key_sums = self._sum_digests(delivered, parsed, texts, batch.rows)
         known = self._format.columns.keys() | self._format.known_not_kept
         oddities.new_columns |= delivered.keys() - known
-        scopes, scope_of_line = build_scopes(columns[self._format.account], columns[self._format.period_start])
+        scopes, scope_of_line = build_scopes(
+            columns[self._format.account], columns[self._format.period_start]
+        )
         return LineBatch(
             columns,
             batch.rows,
@@ -191,7 +193,9 @@ class LineBuilder:
         oddities.counts.update({key: count for key, count in derived.oddities.items() if count})
         for name, values in derived.columns.items():
             if len(values) != rows:
-                raise TerminalError(f"{name}: {len(values)} derived values for {rows} lines; correct the format")
+                raise TerminalError(
+                    f"{name}: {len(values)} derived values for {rows} lines; correct the format"
+                )
         return derived.columns
 
     def _check_whole(self, columns: Mapping[str, pa.Array], batch: RowBatch) -> None:

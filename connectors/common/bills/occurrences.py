@@ -75,7 +75,11 @@ class OccurrenceCounter:
 
     def _add(self, ordered: Words) -> None:
         run = ordered
-        while self._runs and len(self._runs[-1]) <= 2 * len(run) and len(self._runs[-1]) + len(run) <= _LARGEST_RUN:
+        while (
+            self._runs
+            and len(self._runs[-1]) <= 2 * len(run)
+            and len(self._runs[-1]) + len(run) <= _LARGEST_RUN
+        ):
             run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
         if len(run) < _SMALLEST_ON_DISK:
             self._runs.append(run)

@@ -68,7 +68,9 @@ def read_batches(
         message = f"is not readable {what} ({reason}); deliver it again"
         raise FileFault("unreadable_file", message) from error
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        message = f"is not readable {suffix.removeprefix('.')} in UTF-8 ({type(error).__name__}); deliver it again"
+        message = (
+            f"is not readable {suffix.removeprefix('.')} in UTF-8 ({type(error).__name__}); deliver it again"
+        )
         raise FileFault("unreadable_file", message) from error
 
 
@@ -103,7 +105,9 @@ def _read_csv(file: SourceFile, numbers: frozenset[str], wanted: frozenset[str] 
             if not bad:
                 raise
             line, expected, actual = bad[0]
-            message = f"line {line} has {actual} fields, the header has {expected}; correct it and deliver again"
+            message = (
+                f"line {line} has {actual} fields, the header has {expected}; correct it and deliver again"
+            )
             raise FileFault("malformed_row", message, line=line) from None
 
 
@@ -154,7 +158,11 @@ def _read_header(file: SourceFile) -> list[str]:
 def _read_parquet(file: SourceFile, wanted: frozenset[str] | None) -> Iterator[RowBatch]:
     schema = pq.read_schema(file.path)
     _check_names(schema.names)
-    texts = [field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+    texts = [
+        field.name
+        for field in schema
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+    ]
     with pq.ParquetFile(file.path, read_dictionary=texts, memory_map=True) as parquet:
         columns = None if wanted is None else [name for name in schema.names if name in wanted]
         first_line = 1
@@ -178,7 +186,9 @@ def _typed_batch(batch: pa.RecordBatch, first_line: int) -> RowBatch:
         kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         if pa.types.is_nested(kind):
             columns[name] = encode_text(build_json_texts(column))
-        elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        elif (
+            pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+        ):
             raise FileFault("unknown_format", "has a binary column; write it as text", column=name)
         elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
             columns[name] = encode_text(column)

@@ -43,7 +43,12 @@ class ScopeFiles:
     """Writes the lines of each scope (`account|YYYY-MM`) into a file of its own, in one background thread."""
 
     def __init__(
-        self, lake: Path, source: str, dataset: Dataset, typing_digest: str, name_snapshot: Callable[[str], str]
+        self,
+        lake: Path,
+        source: str,
+        dataset: Dataset,
+        typing_digest: str,
+        name_snapshot: Callable[[str], str],
     ) -> None:
         self._folder = lake / dataset.name / source
         self._source = source
@@ -55,10 +60,7 @@ class ScopeFiles:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bill-writer")
         self._pending: Future[None] | None = None
         self._schema = pa.schema(
-            [
-                pa.field(f.name, DICTIONARY if _is_encoded(f) else f.type, f.nullable)
-                for f in dataset.schema
-            ]
+            [pa.field(f.name, DICTIONARY if _is_encoded(f) else f.type, f.nullable) for f in dataset.schema]
         )
 
     def add(self, scope: str, table: pa.Table) -> None:

@@ -28,7 +28,16 @@ from connectors.common.parsing import (
 
 _DOUBLE_SCALES = (12, 6, 2)
 _EXACT_INTEGERS = 1e15
-_FLAGS = {"true": True, "t": True, "1": True, "yes": True, "false": False, "f": False, "0": False, "no": False}
+_FLAGS = {
+    "true": True,
+    "t": True,
+    "1": True,
+    "yes": True,
+    "false": False,
+    "f": False,
+    "0": False,
+    "no": False,
+}
 
 
 def read_values(column: pa.Array, kind: pa.DataType) -> Parsed:
@@ -137,7 +146,11 @@ def _read_instants(column: pa.Array) -> Parsed:
 
 def _to_utc(column: pa.Array) -> pa.Array:
     kind = column.type
-    return column if kind.tz is None else column.cast(pa.timestamp(kind.unit, "UTC")).cast(pa.timestamp(kind.unit))
+    return (
+        column
+        if kind.tz is None
+        else column.cast(pa.timestamp(kind.unit, "UTC")).cast(pa.timestamp(kind.unit))
+    )
 
 
 def _read_flags(column: pa.Array) -> Parsed:
