@@ -1,4 +1,4 @@
-"""The tables of docs/focus_mapping.md, made from the bill schema and the column dictionary.
+"""The tables of docs/focus_mapping.md, made from the bill schema, the column dictionary and the export models.
 
 What belongs here: since which FOCUS version a column exists, and rendering it as Markdown. Run it to write
 them anew: `python -m pipelines.focus_mapping docs/focus_mapping.md`. What must not: reading bills (that is
@@ -7,12 +7,14 @@ them anew: `python -m pipelines.focus_mapping docs/focus_mapping.md`. What must 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from connectors.common.datasets import CHARGES
 from connectors.focus_files.schema import COLUMNS, KNOWN_NOT_KEPT, REQUIRED
+from pipelines.focus_given import NOTES, PASSED_THROUGH
 from pipelines.warehouse.models import ModelSet
 from pipelines.warehouse.relations import duckdb_columns
 from pipelines.warehouse.table_docs import read_models, replace_part
@@ -53,6 +55,9 @@ ADDED: Mapping[str, tuple[str, ...]] = {
 
 REMOVED: Mapping[str, str] = {"ProviderName": "1.4", "PublisherName": "1.4"}
 """FOCUS columns that a version took away; both are deprecated since 1.3."""
+
+EXPORTED = ("1.2", "1.3", "1.4")
+"""Versions that are given back, oldest first; each is a model `exports.focus_<version>`."""
 
 _INSTEAD = {
     "ProviderName": "`service_provider_name` where the bill has no ServiceProviderName",
@@ -101,8 +106,42 @@ def render_mapping(models: ModelSet) -> str:
             _table(("FOCUS column", "in versions", "instead"), kept_out),
             "## Our own columns",
             _table(("our column", "type", "meaning"), own),
+            "## Given back",
+            _table(("FOCUS column", "in", "from `core.charge_parts`", "how"), _render_given(models)),
+            "## Given back beside FOCUS",
+            _table(("column", "from `core.charge_parts`", "meaning"), _render_given_own(models)),
         ]
     )
+
+
+def exported_columns(models: ModelSet, version: str) -> dict[str, str]:
+    """Column of an export → the column of core.charge_parts that it is, as its SELECT says."""
+    sql = models[f"exports.focus_{version.replace('.', '_')}"].sql
+    return {column: source for source, column in re.findall(r'parts\.(\w+) as "(\w+)"', sql)}
+
+
+def _render_given(models: ModelSet) -> list[tuple[str, str, str, str]]:
+    by_version = {version: exported_columns(models, version) for version in EXPORTED}
+    sources = {column: source for columns in by_version.values() for column, source in columns.items()}
+    return [
+        (
+            f"`{column}`",
+            ", ".join(version for version in EXPORTED if column in by_version[version]),
+            f"`{source}`",
+            NOTES.get(column, PASSED_THROUGH),
+        )
+        for column, source in sorted(sources.items())
+        if not column.startswith("x_")
+    ]
+
+
+def _render_given_own(models: ModelSet) -> list[tuple[str, str, str]]:
+    own = exported_columns(models, EXPORTED[-1]).items()
+    return [
+        (f"`{column}`", f"`{source}`", models.dictionary[source].meaning)
+        for column, source in own
+        if column.startswith("x_")
+    ]
 
 
 def _without(column: str) -> str:

@@ -9,9 +9,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import sqlglot
+from sqlglot import exp
 
 from connectors.focus_files.schema import COLUMNS, KNOWN_NOT_KEPT
-from pipelines import focus_mapping
+from pipelines import focus_given, focus_mapping
 from pipelines.results import ExitCode
 from pipelines.warehouse import table_docs
 from pipelines.warehouse.models import ModelSet
@@ -98,6 +100,21 @@ def test_focus_1_4_lost_what_it_removed() -> None:
     lost = focus_mapping.columns_of("1.3") - focus_mapping.columns_of("1.4")
     assert lost == {"ProviderName", "PublisherName"}
     assert len(focus_mapping.columns_of("1.4")) == 65
+
+
+def test_the_mapping_tells_every_column_that_is_not_given_back_as_it_came(models: ModelSet) -> None:
+    tree = sqlglot.parse_one(models["core.charge_parts"].sql, read="duckdb")
+    conforming = next(cte.this for cte in tree.find_all(exp.CTE) if cte.alias == "conforming")
+    made = {
+        item.alias for select in (tree, conforming) for item in select.expressions if item.find(exp.Alias)
+    }
+    sources: dict[str, str] = {}
+    for version in focus_mapping.EXPORTED:
+        sources |= focus_mapping.exported_columns(models, version)
+        assert set(sources) >= set(focus_mapping.columns_of(version))
+    renamed = {"ProviderName", "Tags"}  # another name; configured keys only
+    focus = {column for column in sources if not column.startswith("x_")}
+    assert {column for column in focus if sources[column] in made} | renamed == set(focus_given.NOTES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
