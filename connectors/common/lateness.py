@@ -20,6 +20,9 @@ class Lateness:
 
     complete_after_hours: int
     closed_after_days: int
+    adds_up: bool = False
+    """Deliveries hold what was exported in a window, whatever month it is of: the newest one tells how far all
+    months of the source are known, not only those that it has rows of."""
 
 
 DEFAULT = Lateness(complete_after_hours=24, closed_after_days=4)
@@ -32,7 +35,7 @@ LATENESS: Mapping[str, Lateness] = {
     # Azure restates for 72 hours after the month's end, with corrections up to its fifth day.
     "azure_cost_exports": Lateness(24, 5),
     # Google guarantees nothing; what comes later is an adjustment. Invoices are issued within ten days.
-    "gcp_billing": Lateness(24, 10),
+    "gcp_billing": Lateness(24, 10, adds_up=True),
     # Oracle's reports are complete within a day; its month is rated within a week.
     "oci_cost_reports": Lateness(24, 7),
 }

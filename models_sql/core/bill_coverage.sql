@@ -50,7 +50,7 @@ left join deliveries
     on bills.bill_of_record = deliveries.source
     and bills.x_snapshot_id = deliveries.snapshot_id
     and bills.billing_account_id = deliveries.billing_account_id
-    and bills.billing_period_start = deliveries.billing_period_start
+    and cast(date_trunc('month', bills.billing_period_start) as timestamp) = deliveries.billing_period_start
 group by
     bills.billing_period_start,
     bills.bill_of_record,

@@ -166,7 +166,8 @@ joined as (
         on signed.x_source = deliveries.source
         and signed.x_snapshot_id = deliveries.snapshot_id
         and signed.billing_account_id = deliveries.billing_account_id
-        and signed.billing_period_start = deliveries.billing_period_start
+        and cast(date_trunc('month', signed.billing_period_start) as timestamp)
+        = deliveries.billing_period_start
     left join fx_ranges
         on signed.billing_currency = fx_ranges.from_currency
         and cast(signed.charge_period_start as date) >= fx_ranges.rate_date

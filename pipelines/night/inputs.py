@@ -117,13 +117,14 @@ def write_bill_deliveries(tables: Path, reports: Sequence[SourceReport]) -> Rela
     statements = read_period_statements(reports)
     months: dict[str, list[dict[str, object]]] = {}
     for report in reports:
-        for delivery in report.deliveries:
-            if delivery.is_current and delivery.dataset in BILL_DATASETS and delivery.period:
-                months.setdefault(delivery.period, []).append(
-                    _bill_delivery_row(
-                        delivery, find_lateness(report.connector), statements.find_status(delivery)
-                    )
-                )
+        lateness = find_lateness(report.connector)
+        bills = [d for d in report.deliveries if d.is_current and d.dataset in BILL_DATASETS and d.period]
+        newest = (
+            max((delivery.delivered_at for delivery in bills), default=None) if lateness.adds_up else None
+        )
+        for delivery in bills:
+            row = _bill_delivery_row(delivery, lateness, statements.find_status(delivery), newest)
+            months.setdefault(delivery.period or "", []).append(row)
     files = {}
     for month in sorted(months):
         rows = sorted(months[month], key=lambda row: tuple(str(value) for value in row.values()))
@@ -132,18 +133,28 @@ def write_bill_deliveries(tables: Path, reports: Sequence[SourceReport]) -> Rela
     return Relation("lake.bill_deliveries", duckdb_columns(BILL_DELIVERY_SCHEMA), "month", files)
 
 
-def _bill_delivery_row(delivery: Delivery, lateness: Lateness, status: str | None) -> dict[str, object]:
-    """Until when a bill is complete: so long before its delivery, or to its end once its issuer closed it."""
+def _bill_delivery_row(
+    delivery: Delivery, lateness: Lateness, status: str | None, newest: datetime | None
+) -> dict[str, object]:
+    """Until when a bill is complete: so long before its delivery, or to its end once its issuer closed it.
+
+    `newest` is the newest delivery of a source whose deliveries add up: it tells of every month, up to when the
+    month closes, so that a closed month is not built again each night.
+    """
     start = datetime.strptime(delivery.period or "", "%Y-%m")  # noqa: DTZ007 (naive UTC)
-    watermark = delivery.delivered_at - timedelta(hours=lateness.complete_after_hours)
+    end = (start + timedelta(days=32)).replace(day=1)
+    delivered_at = delivery.delivered_at
+    if newest is not None:
+        delivered_at = max(delivered_at, min(newest, end + timedelta(days=lateness.closed_after_days + 1)))
+    watermark = delivered_at - timedelta(hours=lateness.complete_after_hours)
     if status == "closed":
-        watermark = max(watermark, (start + timedelta(days=32)).replace(day=1))
+        watermark = max(watermark, end)
     return {
         "source": delivery.source,
         "billing_account_id": delivery.billing_account_id,
         "billing_period_start": start,
         "snapshot_id": delivery.snapshot_id,
-        "delivered_at": delivery.delivered_at,
+        "delivered_at": delivered_at,
         "watermark_at": watermark,
         "closed_after_days": lateness.closed_after_days,
         "period_status": status,
