@@ -6,6 +6,7 @@ What belongs here: the steps of `everycent sources check`. What must not: landin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError
@@ -23,6 +24,7 @@ from connectors.azure_cost_exports.management import (
 )
 from connectors.azure_cost_exports.manifests import is_manifest, read_manifest
 from connectors.azure_cost_exports.settings import Settings
+from connectors.azure_cost_exports.usage_query import fetch_usage
 from connectors.common.contract import CheckStep, ConnectorError
 from connectors.common.stores.open import open_store
 
@@ -51,6 +53,8 @@ def check_source(settings: Settings) -> Iterator[CheckStep]:
         yield from steps
     if settings.path == "exports":
         yield from _check_storage(settings, exports)
+    elif client is not None:
+        yield _check_query(client, settings)
     if client is not None and settings.budgets:
         yield _check_budgets(client, settings)
 
@@ -79,7 +83,7 @@ def _check_exports(client: CostManagementClient, settings: Settings, steps: list
     bills = [export for export in exports if is_bill(export)]
     steps.append(_describe_choice(settings, bills))
     for export in bills:
-        steps.append(_check_definition(export))
+        steps.append(_check_definition(export, settings))
         steps.append(_check_last_run(client, settings, export))
     return bills
 
@@ -98,14 +102,14 @@ def _describe_choice(settings: Settings, bills: list[Export]) -> CheckStep:
     return CheckStep("exports", True, names)
 
 
-def _check_definition(export: Export) -> CheckStep:
+def _check_definition(export: Export, settings: Settings) -> CheckStep:
     definition = export.definition
     configuration = definition.data_set.configuration if definition.data_set else None
     version = (configuration.data_version if configuration else None) or "latest"
     told = (
         f"{read_word(definition.type)} {version}, {read_word(definition.timeframe)}, {read_word(export.format)}, "
         f"compressed {read_word(export.compression_mode)}, {read_word(export.data_overwrite_behavior)}, "
-        f"to {read_destination(export)}"
+        f"to {read_destination(export, settings)}"
     )
     name = f"export {export.name}"
     if export.partition_data is False:
@@ -162,6 +166,18 @@ def _check_location(settings: Settings, location: str) -> CheckStep:
         f"{len(manifests)} runs; the newest is {run.export_name} of {run.month}, submitted {run.submitted_at}"
     )
     return CheckStep(name, True, f"{told}, {len(run.blobs)} files")
+
+
+def _check_query(client: CostManagementClient, settings: Settings) -> CheckStep:
+    """Ask for this month's totals: what a report needs of the scope too, in seconds instead of minutes."""
+    today = datetime.now(UTC).date()
+    try:
+        content = fetch_usage(client, settings, today.replace(day=1), today)
+    except ConnectorError as error:
+        return CheckStep("query", False, str(error))
+    count = len(content.splitlines()) - 1
+    told = f"{count} daily totals of this month by {' and '.join(settings.group_by) or 'nothing'}"
+    return CheckStep("query", True, told)
 
 
 def _check_budgets(client: CostManagementClient, settings: Settings) -> CheckStep:

@@ -29,6 +29,12 @@ from connectors.common.stores.open import open_store
 from connectors.common.stores.settings import parse_location
 from connectors.common.vendor_lines.azure_cost import AZURE_COST_LINES
 
+_STORAGE_OF_CLOUD = {
+    "management.usgovcloudapi.net": "blob.core.usgovcloudapi.net",
+    "management.chinacloudapi.cn": "blob.core.chinacloudapi.cn",
+}
+"""Resource Manager of a sovereign cloud → where its storage accounts are."""
+
 BILL_TYPES = frozenset({"focuscost", "actualcost", "amortizedcost", "usage"})
 
 
@@ -48,7 +54,7 @@ def find_locations(settings: Settings, exports: Sequence[Export]) -> list[str]:
     locations: dict[str, None] = {}
     for export in exports:
         if is_bill(export):
-            locations[read_destination(export)] = None
+            locations[read_destination(export, settings)] = None
     if not locations:
         message = (
             f"{settings.name}: {settings.scope} has no export of FocusCost, ActualCost or AmortizedCost; create one "
@@ -63,16 +69,19 @@ def is_bill(export: Export) -> bool:
     return export.definition is not None and read_word(export.definition.type).lower() in BILL_TYPES
 
 
-def read_destination(export: Export) -> str:
-    """Return the location that an export's definition names."""
+def read_destination(export: Export, settings: Settings) -> str:
+    """Return the location that an export's definition names, in the cloud of the management endpoint."""
     destination = export.delivery_info.destination
     account = destination.storage_account or (destination.resource_id or "").rstrip("/").rsplit("/", 1)[-1]
     folder = (destination.root_folder_path or "").strip("/")
-    return f"az://{account}/{destination.container}/{folder}".rstrip("/")
+    host = (settings.management_endpoint or "").removeprefix("https://").rstrip("/")
+    suffix = _STORAGE_OF_CLOUD.get(host)
+    start = f"https://{account}.{suffix}" if suffix else f"az://{account}"
+    return f"{start}/{destination.container}/{folder}".rstrip("/")
 
 
 def find_runs(landing: SourceLanding, settings: Settings, location: str) -> list[BillRun]:
-    """Return the runs that lie below a location, the older ones too if the settings want them.
+    """Return the runs that lie below a location, the newest of each month or, with `backfill`, all.
 
     Raises ConnectorError when the place cannot be listed; a manifest that cannot be read is a finding.
     """
@@ -90,7 +99,7 @@ def find_runs(landing: SourceLanding, settings: Settings, location: str) -> list
     _describe_found(landing, location, found, wanted)
     runs, doubled = choose_runs(wanted)
     _describe_doubled(landing, doubled)
-    if not settings.history:
+    if not settings.backfill:
         runs = list({run.delivery_key: run for run in runs}.values())
     return [_build_run(place, run) for run in runs]
 

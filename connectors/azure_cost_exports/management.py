@@ -41,13 +41,14 @@ _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
 _THROTTLED = re.compile(r"^x-ms-ratelimit-.*retry-after$", re.IGNORECASE)
 _RETRIES = 6
 _LONGEST_BACKOFF_SECONDS = 60
+_LONGEST_WAIT_SECONDS = 300
 
 
 class ThrottleHeaders(SansIOHTTPPolicy):
     """Cost Management says how long to wait in headers of its own; the retry policy reads `Retry-After` only."""
 
     def on_response(self, request: PipelineRequest, response: PipelineResponse) -> None:
-        """Copy the longest of its waits to `Retry-After` where that is absent."""
+        """Copy the longest of its waits, five minutes at most, to `Retry-After` where that is absent."""
         answer = response.http_response
         if answer.status_code != 429 or answer.headers.get("Retry-After"):
             return
@@ -55,7 +56,7 @@ class ThrottleHeaders(SansIOHTTPPolicy):
             value for name, value in answer.headers.items() if _THROTTLED.match(name) and value.isdecimal()
         ]
         if waits:
-            answer.headers["Retry-After"] = max(waits, key=int)
+            answer.headers["Retry-After"] = str(min(max(map(int, waits)), _LONGEST_WAIT_SECONDS))
 
 
 def read_word(value: object) -> str:

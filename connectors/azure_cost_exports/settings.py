@@ -73,8 +73,11 @@ class Settings(SourceSettings, StoreOptions):
     trigger: bool = Field(
         default=False, description="Run the named exports before reading; needs Cost Management Contributor."
     )
-    history: bool = Field(
-        default=True, description="Land older runs that still lie there too, with their own delivery time."
+    backfill: bool = Field(
+        default=False,
+        description=(
+            "Land older runs too, each as known when it was made. Only exports that create new files keep them."
+        ),
     )
     budgets: bool = Field(default=False, description="Also read the scope's budgets.")
     months: int = Field(

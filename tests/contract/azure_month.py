@@ -9,6 +9,7 @@ Cost = quantity / block × unit price: 24 hours in blocks of 10 at 0.96 are 2.4 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 VM = "/subscriptions/S-1/resourceGroups/Prod/providers/Microsoft.Compute/virtualMachines/Web-1"
@@ -75,8 +76,8 @@ class MonthLine:
     billed: str
     effective: str
     listed: str
-    columns: dict[str, str] = field(default_factory=dict)
-    charge: dict[str, object] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    charge: Mapping[str, object] = field(default_factory=dict)
 
 
 _COVERED = {
@@ -367,7 +368,7 @@ def ea_lines(view: str) -> list[dict[str, str]]:
     for line in MONTH:
         cost = line.actual if view == "actual" else line.amortized
         if cost is not None:
-            rows.append(EA_LINE | line.columns | {"CostInBillingCurrency": cost, "OfferId": line.name})
+            rows.append(EA_LINE | dict(line.columns) | {"CostInBillingCurrency": cost, "OfferId": line.name})
     return rows
 
 

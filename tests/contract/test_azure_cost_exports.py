@@ -139,23 +139,23 @@ def test_month_to_date_runs_supersede_each_other_and_keep_their_times(
         )
     ]
     put(azure, *runs[:2])
-    assert totals(land(settings(), lake_context)) == {"USD": Decimal(2)}
+    assert totals(land(settings(backfill=True), lake_context)) == {"USD": Decimal(2)}
     put(azure, runs[2])
-    report = land(settings(), lake_context)
+    report = land(settings(backfill=True), lake_context)
     assert totals(report) == {"USD": Decimal(4)}
     assert sorted(d.delivered_at for d in report.deliveries) == [
         parse_submitted(run.submitted) for run in runs
     ]
-    known = land(settings(), replace(lake_context, as_of=datetime(2026, 10, 2, 12)))
+    known = land(settings(backfill=True), replace(lake_context, as_of=datetime(2026, 10, 2, 12)))
     assert totals(known) == {"USD": Decimal(1)}
-    again = land(settings(), lake_context)
+    again = land(settings(backfill=True), lake_context)
     assert (again.deliveries, again.findings) == (report.deliveries, report.findings)
 
 
-def test_history_can_be_left_out(azure: AzuriteServer, lake_context: LandingContext) -> None:
+def test_older_runs_are_left_out_unless_asked_for(azure: AzuriteServer, lake_context: LandingContext) -> None:
     old = Run([focus_line(BilledCost="1")], submitted="2026-10-02T03:00:00Z", run_id="old", overwrite=False)
     put(azure, old, Run([focus_line(BilledCost="2")], run_id="new", overwrite=False))
-    report = land(settings(history=False), lake_context)
+    report = land(settings(), lake_context)
     assert [(d.rows, d.is_current) for d in report.deliveries] == [(1, True)]
     assert totals(report) == {"USD": Decimal(2)}
 
@@ -221,7 +221,7 @@ def test_a_missing_older_run_is_no_fault(azure: AzuriteServer, lake_context: Lan
     """Overwrite mode takes the files of a run away when the next one is there."""
     put(azure, Run([focus_line(BilledCost="5")], run_id="old", left_out=frozenset({0})))
     put(azure, Run([focus_line(BilledCost="6")], run_id="new", submitted=LATER))
-    report = land(settings(), lake_context)
+    report = land(settings(backfill=True), lake_context)
     assert totals(report) == {"USD": Decimal(6)}
     assert kinds(report, Severity.FAULT) == set()
     assert "missing_file" in kinds(report, Severity.INFO)

@@ -423,6 +423,16 @@ def test_check_says_what_is_wrong(cloud: Cloud) -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["query", "cost_details"])
+def test_check_asks_for_totals_where_there_are_no_exports(cloud: Cloud, path: str) -> None:
+    cloud.service.state.query_pages = [query_page([1, 20261101, "Storage", "Hot", "USD"])]
+    found = steps(cloud.settings(path=path))
+    assert {name: step.is_ok for name, step in found.items()} == {"sign in": True, "query": True}
+    assert found["query"].message.startswith("1 daily totals")
+    cloud.service.state.roles = set()
+    assert "'Cost Management Reader'" in steps(cloud.settings(path=path))["query"].message
+
+
 def test_check_stops_where_nothing_can_follow(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILL_SECRET", "wrong")
     found = steps(cloud.settings())

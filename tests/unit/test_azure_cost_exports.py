@@ -9,11 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from azure.mgmt.costmanagement.models import Export
 from pydantic import ValidationError
 
 from connectors.azure_cost_exports import schema
 from connectors.azure_cost_exports.cost_columns import parse_azure_date, read_resource_type
 from connectors.azure_cost_exports.details import read_details
+from connectors.azure_cost_exports.export_files import read_destination
 from connectors.azure_cost_exports.manifests import ExportRun, choose_runs, read_manifest
 from connectors.azure_cost_exports.reports import last_day, list_months
 from connectors.azure_cost_exports.settings import Settings
@@ -148,6 +150,22 @@ def test_what_is_no_manifest_is_refused(content: bytes) -> None:
 def test_a_price_sheet_is_no_bill() -> None:
     config = {"exportName": "p", "resourceId": "/subscriptions/s", "type": "PriceSheet"}
     assert read_manifest("m", manifest(exportConfig=config)).kind is None
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "location"),
+    [
+        (None, "az://bills/exports/daily"),
+        ("https://management.usgovcloudapi.net/", "https://bills.blob.core.usgovcloudapi.net/exports/daily"),
+        ("https://management.chinacloudapi.cn", "https://bills.blob.core.chinacloudapi.cn/exports/daily"),
+    ],
+)
+def test_a_destination_lies_in_the_cloud_of_its_scope(endpoint: str | None, location: str) -> None:
+    resource = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/bills"
+    destination = {"resourceId": resource, "container": "exports", "rootFolderPath": "/daily/"}
+    content: Any = {"properties": {"deliveryInfo": {"destination": destination}}}
+    source = Settings(name="azure", scope="/subscriptions/s", management_endpoint=endpoint)
+    assert read_destination(Export(content), source) == location
 
 
 def run(kind: Any, hour: int, run_id: str = "r") -> ExportRun:
