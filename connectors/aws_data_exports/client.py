@@ -100,20 +100,31 @@ class _ExportLanding:
         except ConnectorError as error:
             self._report("unreachable_export", str(error))
             return
+        newest = {manifest.period: manifest for manifest in manifests}
         for manifest in manifests:
-            try:
-                self._land(deliveries, manifest)
-            except (ChangedObject, DeliveryUnderWay) as error:
-                self._report("delivery_under_way", str(error), Severity.INFO)
-            except ManifestFault as error:
-                self._report("unusable_manifest", str(error))
-            except TransientError as error:
-                self._report("unreachable_export", str(error))
+            if not self._try(deliveries, manifest, is_newest=newest[manifest.period] is manifest):
                 break
-            except ConnectorError as error:
-                self._report("unreadable_object", str(error))
         for bills in self._bills.values():
             bills.finish()
+
+    def _try(self, deliveries: ExportDeliveries, manifest: ManifestObject, *, is_newest: bool) -> bool:
+        """Land one delivery or report why not; return False when no other one need be tried."""
+        typing = self._landing.typing_digest
+        if not is_newest and deliveries.is_landed(manifest, typing):
+            return True
+        try:
+            self._land(deliveries, manifest)
+        except (ChangedObject, DeliveryUnderWay) as error:
+            self._report("delivery_under_way", str(error), Severity.INFO)
+        except ManifestFault as error:
+            severity = Severity.FAULT if is_newest else Severity.INFO
+            self._report("unusable_manifest", str(error), severity)
+        except TransientError as error:
+            self._report("unreachable_export", str(error))
+            return False
+        except ConnectorError as error:
+            self._report("unreadable_object", str(error))
+        return True
 
     def _find_manifests(self) -> tuple[ExportDeliveries, list[ManifestObject]]:
         settings, landing = self._settings, self._landing
@@ -135,7 +146,7 @@ class _ExportLanding:
             return
         bill = BillDelivery(delivery.period, files, delivery.delivered_at, period=delivery.period)
         if self._open_bills(kind).deliver(bill):
-            deliveries.remember(delivery)
+            deliveries.remember(delivery, self._landing.typing_digest)
             dataset = self._build_format(kind).dataset.name
             self._landing.seen.write_note(f"{_TABLE_NOTE}{delivery.period}", dataset)
 

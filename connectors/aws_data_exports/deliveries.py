@@ -81,9 +81,15 @@ class ExportDeliveries:
         delivered_at = max(run_times) if manifest.is_newest and run_times else manifest.delivered_at
         return ExportDelivery(manifest.period, manifest.stored, objects, stated.columns, delivered_at)
 
-    def remember(self, delivery: ExportDelivery) -> None:
+    def is_landed(self, manifest: ManifestObject, typing: str) -> bool:
+        """Tell whether this delivery was landed before under the same settings."""
+        note = self._seen.notes.get(_note_key(manifest.stored)) if self._seen else None
+        return note is not None and note["typing"] == typing
+
+    def remember(self, delivery: ExportDelivery, typing: str) -> None:
         """Note a landed delivery, so that an unchanged manifest costs nothing in the next run."""
         note = {
+            "typing": typing,
             "objects": [
                 [stored.key, stored.size, stored.modified_at.isoformat(), stored.version]
                 for stored in delivery.objects
@@ -91,8 +97,13 @@ class ExportDeliveries:
             "columns": list(delivery.columns),
             "delivered_at": delivery.delivered_at.isoformat(),
         }
-        if self._seen is not None:
-            self._seen.write_note(_note_key(delivery.manifest), note)
+        if self._seen is None:
+            return
+        own = _note_key(delivery.manifest)
+        before = own.split("\n")[0] + "\n"
+        for key in [key for key in self._seen.notes if key.startswith(before) and key != own]:
+            del self._seen.notes[key]  # what lay under this name before is gone
+        self._seen.write_note(own, note)
 
     def _find_objects(self, keys: Sequence[str], where: str) -> tuple[StoredObject, ...]:
         """Return the objects of these keys; only their own folders are listed, and only what is named is taken."""

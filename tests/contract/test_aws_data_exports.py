@@ -238,6 +238,25 @@ def test_older_deliveries_are_filled_in_with_their_own_times(
     assert totals(known) == {"2026-10": Decimal(2)}
 
 
+def test_filling_in_reads_every_delivery_once(
+    s3_server: S3Server, bucket: ExportBucket, lake_context: LandingContext, rest: Callable[..., RestServer]
+) -> None:
+    runs = [f"2026-11-0{day}T01:02:03Z-0000000{day}-1111-2222-3333-444455556666" for day in (2, 3, 4)]
+    keys = [
+        bucket.deliver("2026-10", [[usage(cost)]], run=run) for cost, run in zip((1, 2, 3), runs, strict=True)
+    ]
+    proxy = rest(pass_on(s3_server.url))
+    stated = {"export": bucket.export, "location": bucket.location, "endpoint": proxy.url, "backfill": True}
+    first = land(Settings(name="aws", **stated), lake_context)
+    proxy.log.clear()
+    assert land(Settings(name="aws", **stated), lake_context) == first
+    assert [(r.method, r.query.get("prefix")) for r in proxy.log] == [("GET", f"{bucket.root}/metadata/")]
+    bucket.client.delete_object(Bucket=bucket.bucket, Key=keys[0][0])
+    late = land(Settings(name="late", **stated), lake_context)
+    assert find(late, "unusable_manifest").severity is Severity.INFO
+    assert [d.billed_totals["USD"] for d in late.deliveries] == [Decimal(2), Decimal(3)]
+
+
 def test_months_limit_what_is_looked_at(bucket: ExportBucket, land_now: Land) -> None:
     bucket.deliver("2026-10", [[usage(1)]])
     bucket.deliver("2026-11", [[usage(10, **NOVEMBER)]])
