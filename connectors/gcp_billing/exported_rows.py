@@ -84,7 +84,8 @@ class ExportedRows:
                     return
             self._landing.seen.save()
         if self._settings.read == "full":
-            for name in sorted(known.keys() - found):
+            first = "" if self._settings.since is None else self._settings.since.isoformat()
+            for name in sorted(name for name in known.keys() - found if name >= first):
                 self._forget(known[name])
 
     def _read_window(self, columns: Sequence[str], window: Window) -> list[Snapshot]:

@@ -100,7 +100,7 @@ class Settings(SourceSettings):
     budgets: bool = Field(default=False, description="Read the budgets of the billing account (`budgets`).")
     billing_account: str | None = Field(
         default=None,
-        description="Billing account (XXXXXX-XXXXXX-XXXXXX) of accounts and budgets. Default: every one that is seen.",
+        description="Billing account (as 01ABCD-234567-89EF01) of accounts and budgets. Default: all that are seen.",
         pattern=r"^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$",
     )
     endpoints: Endpoints = Field(default=Endpoints(), description="Other addresses of Google's services.")

@@ -234,41 +234,46 @@ def test_focus_table_lands_as_charges_and_months_replace_themselves(
     assert "2026-10-01" in google_server.sessions[-1].read_options.row_restriction
 
 
+def test_a_view_is_read_by_query(google_server: BigQueryServer, lake_context: LandingContext) -> None:
+    name = "finops.views.gcp_billing_export_focus_x"
+    endpoints = {"bigquery": google_server.rest.url, "bigquery_storage": google_server.storage_address}
+    wanted = Settings(name="focus", connector="gcp_billing", table=name, endpoints=endpoints)  # type: ignore[arg-type]
+    google_server.tables[name] = _focus_table({8: "1.5"})
+    google_server.table_type = "VIEW"
+    report = land(wanted, lake_context)
+    (charge,) = read_lines(report, "charges")
+    assert (charge["billed_cost"], charge["x_tag_team"]) == (Decimal("1.5"), "search")
+    assert google_server.queries and not google_server.sessions
+
+
 def _by_month(report: SourceReport) -> list[dict[str, Any]]:
     return sorted(read_lines(report, "charges"), key=lambda line: line["billing_period_start"])
 
 
+_COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+_TIMES = ("BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart", "ChargePeriodEnd")
+_TEXTS = ("BillingAccountId", "BillingCurrency", "ChargeCategory", "ServiceName", "ProviderName")
+_FOCUS_SCHEMA = pa.schema(
+    [
+        *((name, SCHEMA.field("export_time").type) for name in _TIMES),
+        *((name, pa.decimal128(38, 9)) for name in _COSTS),
+        *((name, pa.string()) for name in _TEXTS),
+        ("Tags", SCHEMA.field("labels").type),
+    ]
+)
+
+
 def _focus_table(costs_by_month: dict[int, str]) -> pa.Table:
-    amount = pa.decimal128(38, 9)
     rows = []
     for month, cost in costs_by_month.items():
-        start, end = moment(f"2026-{month:02}-01T00:00:00"), moment(f"2026-{month + 1:02}-01T00:00:00")
-        period = {"BillingPeriodStart": start, "BillingPeriodEnd": end}
-        charged = dict.fromkeys(("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"), Decimal(cost))
+        edges = moment(f"2026-{month:02}-01T00:00:00"), moment(f"2026-{month + 1:02}-01T00:00:00")
+        texts = ("01", "USD", "Usage", "Compute Engine", "Google Cloud")
         rows.append(
             {
-                **period,
-                "ChargePeriodStart": start,
-                "ChargePeriodEnd": end,
-                **charged,
-                "BillingAccountId": "01",
-                "BillingCurrency": "USD",
-                "ChargeCategory": "Usage",
-                "ServiceName": "Compute Engine",
-                "ProviderName": "Google Cloud",
+                **dict(zip(_TIMES, edges * 2, strict=True)),
+                **dict.fromkeys(_COSTS, Decimal(cost)),
+                **dict(zip(_TEXTS, texts, strict=True)),
                 "Tags": [{"key": "team", "value": "search"}],
             }
         )
-    kinds_of = {
-        **{
-            name: SCHEMA.field("export_time").type
-            for name in (*period, "ChargePeriodStart", "ChargePeriodEnd")
-        },
-        **dict.fromkeys(charged, amount),
-        **dict.fromkeys(
-            ("BillingAccountId", "BillingCurrency", "ChargeCategory", "ServiceName", "ProviderName"),
-            pa.string(),
-        ),
-        "Tags": SCHEMA.field("labels").type,
-    }
-    return pa.Table.from_pylist(rows, schema=pa.schema(list(kinds_of.items())))
+    return pa.Table.from_pylist(rows, schema=_FOCUS_SCHEMA)

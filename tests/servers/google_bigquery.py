@@ -40,6 +40,7 @@ class BigQueryServer:
     storage_address: str
     tables: dict[str, pa.Table] = field(default_factory=dict)
     modified_at: datetime = datetime(2026, 11, 20, tzinfo=UTC)
+    table_type: str = "TABLE"
     is_storage_denied: bool = False
     is_query_denied: bool = False
     is_table_denied: bool = False
@@ -211,7 +212,7 @@ def _describe_table(server: BigQueryServer, name: str) -> Reply:
         "kind": "bigquery#table",
         "id": f"{project}:{dataset}.{short}",
         "tableReference": {"projectId": project, "datasetId": dataset, "tableId": short},
-        "type": "TABLE",
+        "type": server.table_type,
         "location": "EU",
         "numRows": str(table.num_rows),
         "lastModifiedTime": str(int(server.modified_at.timestamp() * 1000)),
