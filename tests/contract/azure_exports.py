@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -118,9 +119,8 @@ def write_lines(lines: Sequence[Line], columns: Sequence[str], file_format: File
     """Return a file of these lines as Azure writes it."""
     if file_format == "parquet":
         sink = io.BytesIO()
-        pq.write_table(
-            pa.table({c: [line.get(c, "") for line in lines] for c in columns}, _schema(columns)), sink
-        )
+        table = {name: _type_column(name, [line.get(name, "") for line in lines]) for name in columns}
+        pq.write_table(pa.table(table), sink)
         return sink.getvalue()
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, restval="", lineterminator="\r\n")
@@ -130,8 +130,17 @@ def write_lines(lines: Sequence[Line], columns: Sequence[str], file_format: File
     return gzip.compress(content, mtime=0) if file_format == "csv.gz" else content
 
 
-def _schema(columns: Sequence[str]) -> pa.Schema:
-    return pa.schema([(name, pa.string()) for name in columns])
+def _type_column(name: str, values: list[str]) -> pa.Array:
+    """Azure's Parquet files hold doubles and timestamps, not text."""
+    if re.search(r"(Cost|Price|Quantity|CostIn\w+|ToBilling)$", name, re.IGNORECASE):
+        return pa.array([float(value) if value else None for value in values], pa.float64())
+    if name.lower() == "date" or name.endswith(("StartDate", "EndDate")):
+        days = [datetime.strptime(value, "%m/%d/%Y") if value else None for value in values]  # noqa: DTZ007
+        return pa.array(days, pa.timestamp("ms"))
+    if name.endswith(("PeriodStart", "PeriodEnd")):
+        moments = [datetime.fromisoformat(value) if value else None for value in values]
+        return pa.array(moments, pa.timestamp("ms", "UTC"))
+    return pa.array(values, pa.string())
 
 
 def parse_submitted(text: str) -> datetime:
