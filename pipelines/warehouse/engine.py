@@ -52,7 +52,8 @@ class EngineSettings:
     home's.
 
     A query covers at most `max_days` days (`max_months` months) and about `max_rows` input rows, whichever
-    is less.
+    is less. A model that may keep the order of what it reads (`order_by: as_read`) is still sorted up to
+    `sorted_rows` input rows.
     """
 
     memory_limit: str = "3GB"
@@ -61,6 +62,7 @@ class EngineSettings:
     max_days: int = 31
     max_months: int = 12
     max_rows: int = 2_000_000
+    sorted_rows: int = 500_000
 
 
 def quote(name: str) -> str:

@@ -29,10 +29,10 @@ KEYS = frozenset(
     },
 )
 AS_READ = "as_read"
-"""`order_by: as_read`: rows stay in the order of the files read, for a SELECT that is one scan and left joins.
+"""`order_by: as_read`: a large partition keeps the order of the files read, for one scan with left joins.
 
 Sorting millions of wide bill lines by a digest costs more than all other work on them, and the vendor's own order
-compresses better.
+compresses better. Small partitions are ordered by the grain like all others (`EngineSettings.sorted_rows`).
 """
 UNITS = ("day", "month")
 SEVERITIES = ("fail", "warn")

@@ -91,9 +91,7 @@ class Model:
 
     @property
     def sort_columns(self) -> tuple[str, ...]:
-        """The order of rows in a file: total where the rows have a key, else over all columns; empty: as read."""
-        if self.header.keeps_order:
-            return ()
+        """The order of rows in a file: total where the rows have a key, else over all columns."""
         ends = self.header.grain or tuple(self.columns)
         return tuple(dict.fromkeys((*self.header.order_by, *ends)))
 

@@ -108,8 +108,9 @@ class Writer:
     def _write_one(self, model: Model, window: Sequence[str], parameters: Mapping[str, Any]) -> Files:
         key = window[0]
         temporary = self._temporary(model, key)
-        order = f" order by {render_order(model.sort_columns)}" if model.sort_columns else ""
-        query = f"{_render_typed(model)}{order}"
+        query = _render_typed(model)
+        if not (model.header.keeps_order and self._input_rows(model, key) > self._settings.sorted_rows):
+            query += f" order by {render_order(model.sort_columns)}"
         rows = self._engine.copy(query, temporary, parameters)
         if not rows:
             temporary.unlink()
@@ -123,9 +124,8 @@ class Writer:
         self._engine.execute(f"create or replace table {_STEP} ({types})")
         try:
             # Sorted once, by partition, so that writing a partition reads its own stretch of rows and no other.
-            # Without an own order each stretch keeps the order of the files read.
-            order = f" order by {render_order(_with_partition(model))}" if model.sort_columns else ""
-            self._engine.execute(f"insert into {_STEP} {_render_typed(model)}{order}", parameters)
+            order = render_order(_with_partition(model))
+            self._engine.execute(f"insert into {_STEP} {_render_typed(model)} order by {order}", parameters)
             facts = self._partition_facts(model, _STEP, window)
             return self._write_partitions(model, window, facts)
         finally:

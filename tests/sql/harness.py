@@ -198,7 +198,7 @@ def _select(
     missing = sorted(model.statement.parameters - set(parameters))
     assert not missing, f"{model.name} needs parameters {missing}"
     used = {name: parameters[name] for name in model.statement.parameters}
-    order = ", ".join(quote(column) for column in model.sort_columns or model.header.grain)
+    order = ", ".join(quote(column) for column in model.sort_columns)
     query = f"{render_typed(model.sql, model.columns)} order by {order}"
     rows = connection.execute(query, _bindable(used) or None).fetchall()
     return [dict(zip(model.columns, row, strict=True)) for row in rows]

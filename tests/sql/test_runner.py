@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.warehouse.engine import EngineSettings
@@ -204,6 +205,45 @@ where s.sold_at >= $start and s.sold_at < $end
             results.append(digests(build, "core.by_sale"))
             assert build.results["core.by_sale"].rows == rows
     assert results[0] == results[1] == results[2]
+
+
+AS_READ = """/*
+description: Every sale with its feature's name in full.
+grain: [sold_at, sale_id]
+order_by: as_read
+partition_by: {column: sold_at, unit: day}
+columns: [sold_at, sale_id, feature]
+*/
+select s.sold_at as sold_at, s.sale_id as sale_id, names.fee_id as feature
+from lake.sales as s
+left join lake.fees as names on s.feature is not distinct from names.fee_id
+where s.sold_at >= $start and s.sold_at < $end
+"""
+
+
+@pytest.mark.parametrize(("sorted_rows", "is_sorted"), [(1_000, False), (1_000_000, True)])
+def test_large_partitions_stay_as_read_where_the_header_says_so(
+    tmp_path: Path, sorted_rows: int, is_sorted: bool
+) -> None:
+    """The file holds its rows backwards; what is written keeps that, in the same bytes on every run."""
+    entries = [
+        {"sale_id": f"{n:06}", "sold_at": datetime(2026, 11, 1), "feature": f"f{n % 7}"}
+        for n in reversed(range(300_000))
+    ]
+    given = write_input(tmp_path / "lake", "lake.sales", SALES, "day", {"2026-11-01": entries})
+    names = [{"fee_id": f"f{n}"} for n in range(7)]
+    fees = write_input(tmp_path / "lake", "lake.fees", FEES, None, {"all": names})
+    models = write_models(tmp_path / "models", {"core.named": AS_READ})
+    settings = EngineSettings(threads=2, sorted_rows=sorted_rows)
+    written = []
+    for home in ("one", "two"):
+        with build_all(tmp_path / home, models, [given, fees], settings=settings) as build:
+            (file,) = build.records["core.named"].relation.files["2026-11-01"]
+            found = pq.read_table(file.path)["sale_id"].to_pylist()
+            written.append(file.digest)
+        read = [entry["sale_id"] for entry in entries]
+        assert found == (sorted(read) if is_sorted else read)
+    assert written[0] == written[1]
 
 
 def test_rows_outside_the_window_are_an_error(tmp_path: Path) -> None:
