@@ -82,6 +82,11 @@ def check_definition(definition: ExportDefinition) -> Iterator[CheckStep]:
         return
     mode = "overwritten" if definition.is_overwriting else "kept beside older ones"
     yield CheckStep("table", True, f"{definition.table}, {definition.output_format}, deliveries are {mode}")
+    if definition.compression == "ZIP":
+        yield CheckStep("compression", False, "ZIP files are not read; choose GZIP, or Parquet")
+    if not definition.is_healthy:
+        reason = _describe_reason(definition.health_reason)
+        yield CheckStep("health", False, f"AWS calls the export unhealthy: {reason}")
     missing = _find_missing(definition, schema.REQUIRED if kind == "cur_2_0" else focus_format.REQUIRED)
     if missing:
         yield CheckStep("columns", False, f"the query leaves out {', '.join(missing)}; select them")
@@ -128,9 +133,13 @@ def describe_execution(execution: Execution | None) -> CheckStep:
         return CheckStep("last run", True, "it has not run yet; AWS's first delivery takes up to 24 hours")
     when = f" of {execution.created_at:%Y-%m-%d %H:%M} UTC" if execution.created_at else ""
     if execution.status in _FAILURES:
-        reason = _REASONS.get(execution.reason or "", execution.reason or "AWS states no reason")
+        reason = _describe_reason(execution.reason)
         return CheckStep("last run", False, f"the run{when} ended with {execution.status}: {reason}")
     return CheckStep("last run", True, f"the run{when}: {execution.status}")
+
+
+def _describe_reason(reason: str | None) -> str:
+    return _REASONS.get(reason or "", reason or "AWS states no reason")
 
 
 def _is_elsewhere(definition: ExportDefinition, location: str) -> bool:

@@ -52,6 +52,7 @@ class ExportDefinition:
     prefix: str
     region: str
     output_format: str
+    compression: str
     is_overwriting: bool
     is_healthy: bool
     health_reason: str | None
@@ -190,6 +191,7 @@ def _read_definition(arn: str, answer: Mapping[str, Any]) -> ExportDefinition:
         prefix=target["S3Prefix"],
         region=target["S3Region"],
         output_format=output["Format"],
+        compression=output["Compression"],
         is_overwriting=output["Overwrite"] == "OVERWRITE_REPORT",
         is_healthy=health.get("StatusCode", "HEALTHY") == "HEALTHY",
         health_reason=health.get("StatusReason"),

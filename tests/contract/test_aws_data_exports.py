@@ -530,6 +530,19 @@ def test_a_table_without_a_bill_is_told(
     assert "holds no bill" in check_now(bucket, s3_server, service)["table"].message
 
 
+def test_an_unhealthy_export_and_an_unread_compression_are_told(
+    bucket: ExportBucket, exports: FakeExports, service: RestServer, s3_server: S3Server
+) -> None:
+    zipped = {"Compression": "ZIP"}
+    arn = exports.add(
+        bucket.export, bucket=bucket.bucket, prefix=bucket.prefix, output_format="TEXT_OR_CSV", output=zipped
+    )
+    exports.statuses[arn] = {"StatusCode": "UNHEALTHY", "StatusReason": "BILL_OWNER_CHANGED"}
+    steps = check_now(bucket, s3_server, service)
+    assert steps["compression"].is_ok is False and "GZIP" in steps["compression"].message
+    assert steps["health"].is_ok is False and "payer" in steps["health"].message
+
+
 def test_throttling_is_waited_out(
     bucket: ExportBucket, exports: FakeExports, service: RestServer, s3_server: S3Server
 ) -> None:
