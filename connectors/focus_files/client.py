@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from connectors.common.bills.contract import BillDelivery
-from connectors.common.bills.coverage import read_scopes
+from connectors.common.bills.coverage import has_lines, read_scopes
 from connectors.common.bills.focus_format import build_focus_format, describe_typing
 from connectors.common.bills.landing import BillLanding
 from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
@@ -77,21 +77,26 @@ class _FocusLanding:
 
     def _deliver_undated(self, group: BillGroup) -> None:
         """Deliver the files of each bill: files that share an account and period belong together."""
+        if len(group.files) == 1 and not self._landing.unreadable:
+            self._deliver_alone(group.files[0])
+            return
         unreadable = self._scopes_of_unreadable()
-        for files, scopes in _connect({file: self._read_scopes(file, group) for file in group.files}):
-            if scopes & unreadable:
-                continue
-            self._bills.deliver(
-                BillDelivery(
-                    key="\n".join(sorted(scopes)) or files[0].relative,
-                    files=files,
-                    delivered_at=_newest(files),
-                    is_stated=False,
-                    is_complete=False,
-                    covers=scopes,
-                    may_be_doubled=len(files) > 1,
-                )
-            )
+        for files, scopes in _connect({file: self._read_scopes(file) for file in group.files}):
+            if not scopes & unreadable:
+                self._bills.deliver(_undated(files, scopes))
+
+    def _deliver_alone(self, file: SourceFile) -> None:
+        """Deliver the only file; what it covers is known once it has landed, so it is not read for that."""
+        known = self._landing.seen.notes.get(f"covers {file.relative}", {})
+        is_known = known.get("sha256") == file.sha256
+        before = frozenset(known.get("scopes", []))
+        covers = before if is_known or not has_lines(file) else frozenset()
+        if self._bills.deliver(_undated((file,), covers)) and not is_known:
+            scopes = self._bills.find_scopes((file,))
+            if scopes:
+                self._note_scopes(file, scopes)
+            else:
+                self._read_scopes(file)
 
     def _scopes_of_unreadable(self) -> frozenset[str]:
         """The scopes of files that cannot be opened: without them the rest would pass for the whole bill."""
@@ -103,17 +108,31 @@ class _FocusLanding:
     def _known_scopes(self, relative: str) -> list[str]:
         return self._landing.seen.notes.get(f"covers {relative}", {}).get("scopes", [])
 
-    def _read_scopes(self, file: SourceFile, group: BillGroup) -> frozenset[str]:
-        """Return what a file covers; one that has no line or cannot be read covers what its path covered before."""
-        seen = self._landing.seen
-        known = seen.notes.get(f"covers {file.relative}", {})
+    def _read_scopes(self, file: SourceFile) -> frozenset[str]:
+        """Return what a file covers; one without lines, or unreadable, covers what its path covered before."""
+        known = self._landing.seen.notes.get(f"covers {file.relative}", {})
         if known.get("sha256") == file.sha256:
             return frozenset(known["scopes"])
-        before = frozenset(known.get("scopes", []))
         scopes, is_whole = read_scopes(file, "BillingAccountId", "BillingPeriodStart")
-        covered = scopes if scopes and is_whole else scopes | before
-        seen.write_note(f"covers {file.relative}", {"sha256": file.sha256, "scopes": sorted(covered)})
+        covered = scopes if scopes and is_whole else scopes.union(known.get("scopes", []))
+        self._note_scopes(file, covered)
         return covered
+
+    def _note_scopes(self, file: SourceFile, scopes: frozenset[str]) -> None:
+        note = {"sha256": file.sha256, "scopes": sorted(scopes)}
+        self._landing.seen.write_note(f"covers {file.relative}", note)
+
+
+def _undated(files: tuple[SourceFile, ...], covers: frozenset[str]) -> BillDelivery:
+    return BillDelivery(
+        key=files[0].relative if len(files) == 1 else "\n".join(sorted(covers)),
+        files=files,
+        delivered_at=_newest(files),
+        is_stated=False,
+        is_complete=False,
+        covers=covers,
+        may_be_doubled=len(files) > 1,
+    )
 
 
 def _connect(

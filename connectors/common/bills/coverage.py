@@ -5,6 +5,8 @@ What belongs here: a first look at files of which nothing says what belongs toge
 
 from __future__ import annotations
 
+from itertools import islice
+
 import pyarrow.compute as pc
 
 from connectors.common.bills.lines import build_scopes
@@ -32,3 +34,11 @@ def read_scopes(file: SourceFile, account: str, period_start: str) -> tuple[froz
     except FileFault:
         return frozenset(scopes), False
     return frozenset(scopes), True
+
+
+def has_lines(file: SourceFile) -> bool:
+    """Tell whether a file has any line (True where that cannot be read: who lands it will say)."""
+    try:
+        return any(batch.rows for batch in islice(read_batches(file), 1))
+    except FileFault:
+        return True

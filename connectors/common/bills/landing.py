@@ -69,6 +69,15 @@ class BillLanding:
         landing.add_findings(finding_from_json(finding) for finding in note["findings"])
         return note["is_landed"]
 
+    def find_scopes(self, files: Iterable[SourceFile]) -> frozenset[str]:
+        """Return the accounts and periods (`account|YYYY-MM`) that records of these very files hold lines of."""
+        digests = {file.sha256 for file in files}
+        return frozenset(
+            _plain_scope(record.delivery)
+            for record in self._landing.records
+            if record.delivery.rows and digests & {artifact.sha256 for artifact in record.artifacts}
+        )
+
     def finish(self) -> None:
         """Type current deliveries anew, from kept artifacts, where settings changed and their files are gone."""
         landing = self._landing
@@ -90,7 +99,6 @@ class BillLanding:
             "delivered_at": delivery.delivered_at.isoformat() if delivery.is_stated else None,
             "mode": delivery.mode,
             "expected_rows": delivery.expected_rows,
-            "covers": sorted(delivery.covers),
             "part": delivery.part,
         }
 
