@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
+from connectors.common.contract import LandingContext
+from connectors.focus_files.client import land
+from connectors.focus_files.settings import Settings
 from pipelines.config.model import Config
 from pipelines.config.rows import ClassificationRule
 from tests.sql.classify import classify, example_line, labelled_line, read_labels, read_rules
@@ -302,20 +306,55 @@ SPEC_CLASSES = {
 }
 
 
-def test_the_specifications_ai_rows_classify(shared_data: Path) -> None:
+def test_the_specifications_ai_rows_land_and_classify(
+    shared_data: Path, lake_context: LandingContext
+) -> None:
     """Token class by meter, model by SkuPriceDetails, tokens by unit; the storage of a cache counts no tokens."""
-    lines = []
+    rows = []
     for path in sorted((shared_data / "focus_spec" / "ai").glob("*.csv")):
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines += list(csv.DictReader(stream))
-    usage = [line for line in lines if line["ChargeCategory"] == "Usage"]
+        rows += _landed(path, lake_context)
+    usage = [row for row in rows if row["charge_category"] == "Usage"]
     assert len(usage) >= 15
-    assert {line["SkuMeter"] for line in usage} == set(SPEC_CLASSES)
-    for line, row in zip(usage, classify([_focus_line(line) for line in usage]), strict=True):
-        token_class = SPEC_CLASSES[line["SkuMeter"]]
-        assert (row["cost_driver"], row["token_class"]) == ("inference", token_class), line["SkuMeter"]
+    assert {row["sku_meter"] for row in usage} == set(SPEC_CLASSES)
+    for line, row in zip(usage, classify([_in_november(line) for line in usage]), strict=True):
+        token_class = SPEC_CLASSES[line["sku_meter"]]
+        assert (row["cost_driver"], row["token_class"]) == ("inference", token_class), line["sku_meter"]
+        assert row["billed_cost"] == line["billed_cost"]
         if token_class:
-            assert f'"{row["model"]}"' in line["SkuPriceDetails"]
-            assert row["billed_quantity"] == Decimal(line["ConsumedQuantity"])
+            assert re.search(rf'"{re.escape(row["model"])}"', line["sku_price_details"])
+            assert row["billed_quantity"] == line["consumed_quantity"]
         else:
             assert row["billed_quantity"] is None
+
+
+def test_the_specifications_token_purchase_is_inference_not_usage(
+    shared_data: Path, lake_context: LandingContext
+) -> None:
+    rows = _landed(
+        shared_data / "focus_spec" / "ai" / "drawdown_via_prepayment_foundation_model_api.csv", lake_context
+    )
+    found = [
+        (row["charge_category"], row["cost_driver"], row["token_class"], row["billed_cost"])
+        for row in classify([_in_november(row) for row in rows])
+    ]
+    assert sorted(found, key=str) == [
+        ("Purchase", "inference", None, Decimal(500_000)),
+        ("Usage", "inference", "output_tokens", Decimal(0)),
+        ("Usage", "inference", "uncached_input_tokens", Decimal(0)),
+    ]
+
+
+def _landed(path: Path, context: LandingContext) -> list[Row]:
+    """The rows of lake.charges that one FOCUS file lands as; each file is a source of its own."""
+    report = land(Settings(name=path.stem, path=path), context)
+    assert not report.has_fault, report.findings
+    rows = [row for file in report.current_files for row in pq.read_table(file.path).to_pylist()]
+    assert rows, path
+    return rows
+
+
+def _in_november(row: Row) -> Row:
+    """The row in the month that these tests build."""
+    return {
+        name: value for name, value in row.items() if not name.startswith(("billing_period", "charge_period"))
+    }
