@@ -122,6 +122,8 @@ with
 
 source as (select * from lake.gcp_cost_lines),
 
+commitment_source as (select * from lake.gcp_cost_lines),
+
 services as (select * from reference.gcp_services),
 
 sku_prices as (
@@ -129,46 +131,45 @@ sku_prices as (
     where provider = 'google'
 ),
 
+part_kinds as (
+    select '' as id_suffix
+    union all
+    select '-credit-promotion' as id_suffix
+    union all
+    select '-unused' as id_suffix
+),
+
 /* A fee is told by its SKU, and in the newer commitment model by what offsets it. */
-marked as (
+told as (
     select
-        source.*,
-        source.billed_cost - source.promotion_credit as net_cost,
-        source.committed_usage_discount_credit
-        + source.committed_usage_discount_dollar_base_credit as commitment_credit,
+        commitment_source.x_source || chr(31) || commitment_source.billing_account_id
+        || chr(31) || commitment_source.billing_currency
+        || chr(31) || cast(commitment_source.billing_period_start as varchar) as bill_key,
+        commitment_source.charge_id,
+        commitment_source.sku_id,
+        commitment_source.fee_utilization_offset_credit,
+        commitment_source.committed_usage_discount_dollar_base_credit,
+        commitment_source.cost,
+        lower(coalesce(commitment_source.sku_description, '')) as sku_text,
+        commitment_source.billed_cost - commitment_source.promotion_credit as net_cost,
+        commitment_source.committed_usage_discount_credit
+        + commitment_source.committed_usage_discount_dollar_base_credit as commitment_credit,
+        coalesce(commitment_source.usage_amount_in_pricing_units, 0) as quantity,
         case
-            when source.fee_utilization_offset_credit <> 0 then true
-            when coalesce(source.cost_type, 'regular') <> 'regular' then false
+            when commitment_source.fee_utilization_offset_credit <> 0 then true
+            when coalesce(commitment_source.cost_type, 'regular') <> 'regular' then false
             else regexp_matches(
-                    lower(coalesce(source.sku_description, '')), '^commitment( v[0-9]+)?( -|:| for|$)'
+                    lower(coalesce(commitment_source.sku_description, '')),
+                    '^commitment( v[0-9]+)?( -|:| for|$)'
                 )
-        end as is_fee,
-        coalesce(
-            lower(source.consumption_model_description) <> 'default', false
-        ) as is_commitment_priced,
-        regexp_replace(
-            cast(coalesce(source.price_tier_start_quantity, 0) as varchar), '[.]?0+$', '', 'g'
-        ) as tier_text
-    from source
+        end as is_fee
+    from commitment_source
 ),
 
 /* Only fees and what they cover meet in pools; everything else passes by. */
 commitments as (
-    select
-        marked.x_source || chr(31) || marked.billing_account_id || chr(31) || marked.billing_currency
-        || chr(31) || cast(marked.billing_period_start as varchar) as bill_key,
-        marked.charge_id,
-        marked.sku_id,
-        marked.is_fee,
-        marked.fee_utilization_offset_credit,
-        lower(coalesce(marked.sku_description, '')) as sku_text,
-        marked.committed_usage_discount_dollar_base_credit,
-        marked.commitment_credit,
-        marked.cost,
-        marked.net_cost,
-        coalesce(marked.usage_amount_in_pricing_units, 0) as quantity
-    from marked
-    where marked.is_fee or marked.commitment_credit <> 0
+    select * from told
+    where is_fee or commitment_credit <> 0
 ),
 
 offsets as (
@@ -350,6 +351,7 @@ shared as (
     select
         cumulated.charge_id,
         cumulated.pool_kind,
+        cumulated.is_fee,
         case
             when
                 cumulated.is_fee and cumulated.used_units = 0
@@ -369,31 +371,33 @@ shared as (
 
 split as (
     select
-        marked.*,
+        source.*,
+        source.billed_cost - source.promotion_credit as net_cost,
+        source.committed_usage_discount_credit
+        + source.committed_usage_discount_dollar_base_credit as commitment_credit,
+        coalesce(lower(source.consumption_model_description) <> 'default', false) as is_commitment_priced,
+        regexp_replace(
+            cast(coalesce(source.price_tier_start_quantity, 0) as varchar), '[.]?0+$', '', 'g'
+        ) as tier_text,
         shared.pool_kind,
-        case when marked.is_fee then 0 else coalesce(shared.share_units, 0) end as share_units,
-        case when marked.is_fee then coalesce(shared.share_units, 0) else 0 end as unused_units
-    from marked
-    left join shared on marked.charge_id = shared.charge_id
+        coalesce(shared.is_fee, false) as is_fee,
+        case when shared.is_fee then 0 else coalesce(shared.share_units, 0) end as share_units,
+        case when shared.is_fee then shared.share_units else 0 end as unused_units
+    from source
+    left join shared on source.charge_id = shared.charge_id
 ),
 
+/* A line, and the credit and the unused commitment that it may hold. */
 parts as (
     select
         split.*,
-        '' as id_suffix
+        part_kinds.id_suffix
     from split
-    union all
-    select
-        split.*,
-        '-credit-promotion' as id_suffix
-    from split
-    where split.promotion_credit <> 0
-    union all
-    select
-        split.*,
-        '-unused' as id_suffix
-    from split
-    where split.unused_units <> 0
+    cross join part_kinds
+    where
+        part_kinds.id_suffix = ''
+        or (part_kinds.id_suffix = '-credit-promotion' and split.promotion_credit <> 0)
+        or (part_kinds.id_suffix = '-unused' and split.unused_units <> 0)
 ),
 
 described as (
