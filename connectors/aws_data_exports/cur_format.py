@@ -62,7 +62,7 @@ def _build_derive(tag_keys: Mapping[str, tuple[str, ...]], identity: Identity) -
     tag_reader = TagReader(tag_keys, identity)
 
     def derive(delivered: BatchColumns, typed: BatchColumns) -> DerivedColumns:
-        oddities = dict(_find_unknown_commitments(typed))
+        oddities = dict(_find_unknown_commitments(typed)) | dict(_find_double_discounts(typed))
         columns = _build_costs(typed) | _build_product_columns(delivered, typed)
         columns |= _build_split_columns(delivered)
         columns["line_item_iam_principal"] = _build_principals(delivered, typed, identity)
@@ -160,3 +160,20 @@ def _find_unknown_commitments(typed: BatchColumns) -> dict[tuple[str, str, str],
             )
             found["unknown_commitment_cost", str(Severity.WARN), message] = missing.true_count
     return found
+
+
+def _find_double_discounts(typed: BatchColumns) -> dict[tuple[str, str, str], int]:
+    """Return how many discount lines state no net cost beside lines whose net cost is discounted already."""
+    net = typed.get("line_item_net_unblended_cost")
+    if net is None:
+        return {}
+    is_discounted = pc.fill_null(pc.not_equal(net, typed["line_item_unblended_cost"]), False)
+    is_discount = pc.fill_null(pc.ends_with(typed["line_item_line_item_type"], "Discount"), False)
+    doubted = pc.and_(is_discount, pc.is_null(net))
+    if not is_discounted.true_count or not doubted.true_count:
+        return {}
+    message = (
+        "discounts stand in lines of their own and in net costs: they may count twice; leave out "
+        "line_item_net_unblended_cost, or switch off INCLUDE_MANUAL_DISCOUNT_COMPATIBILITY"
+    )
+    return {("doubled_discount", str(Severity.WARN), message): doubted.true_count}

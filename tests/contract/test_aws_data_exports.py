@@ -351,6 +351,20 @@ def test_column_selection_may_leave_out_what_is_optional(s3_server: S3Server, la
     assert fault.severity is Severity.FAULT and "line_item_product_code" in fault.message
 
 
+def test_discounts_that_may_count_twice_are_told(s3_server: S3Server, land_now: Land) -> None:
+    bucket = ExportBucket(
+        s3_server.client(), columns={**CUR_COLUMNS, "line_item_net_unblended_cost": pa.float64()}
+    )
+    discount = usage(-1, line_item_line_item_type="EdpDiscount")
+    bucket.deliver("2026-10", [[usage(10, line_item_net_unblended_cost=9.0), discount]])
+    told = find(land_now(bucket), "doubled_discount")
+    assert (told.severity, told.count) == (Severity.WARN, 1)
+    bucket.deliver("2026-10", [[usage(10, line_item_net_unblended_cost=10.0), discount]])
+    report = land_now(bucket)
+    assert totals(report) == {"2026-10": Decimal(9)}
+    assert "doubled_discount" not in {finding.kind for finding in report.findings}
+
+
 @pytest.mark.parametrize(
     ("tags", "expected"),
     [
