@@ -5,26 +5,31 @@ What belongs here: what the config may say about it. What must not: calling AWS.
 
 from __future__ import annotations
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from connectors.common.inventory import InventorySettings
 
 
 class Settings(InventorySettings):
-    """The accounts and regions to look at.
-
-    `regions`: where to look, as `us-east-1`. `assume_roles`: ARNs of a read-only role in each further account;
-    without any only the account of the credentials is looked at. `profile`: a profile of the AWS configuration
-    files. `organization`: also read the member accounts' names from AWS Organizations (management account or a
-    delegated administrator). `endpoint`: another address of the AWS interfaces, such as a VPC endpoint.
-    """
+    """The AWS accounts and regions to look at."""
 
     connector: str = "aws_inventory"
-    regions: tuple[str, ...]
-    assume_roles: tuple[str, ...] = ()
-    profile: str | None = None
-    organization: bool = False
-    endpoint: str | None = None
+    regions: tuple[str, ...] = Field(description="Where to look, as [us-east-1, eu-central-1].")
+    assume_roles: tuple[str, ...] = Field(
+        default=(),
+        description="ARNs of a read-only role in each further account. Default: the account of the credentials only.",
+    )
+    profile: str | None = Field(
+        default=None, description="Profile of the AWS config files. Default: the credentials chain."
+    )
+    organization: bool = Field(
+        default=False,
+        description="Read the member accounts' names too (management account, or a delegated administrator).",
+    )
+    endpoint: str | None = Field(
+        default=None,
+        description="Address of the AWS interfaces where it is not the usual one: VPC endpoints.",
+    )
 
     @field_validator("regions")
     @classmethod

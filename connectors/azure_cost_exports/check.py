@@ -15,7 +15,6 @@ from connectors.azure_cost_exports.export_files import find_locations, is_bill, 
 from connectors.azure_cost_exports.management import (
     FAILED,
     build_client,
-    build_credential,
     describe_error,
     fetch_budgets,
     fetch_exports,
@@ -25,14 +24,13 @@ from connectors.azure_cost_exports.management import (
 from connectors.azure_cost_exports.manifests import is_manifest, read_manifest
 from connectors.azure_cost_exports.settings import Settings
 from connectors.azure_cost_exports.usage_query import fetch_usage
+from connectors.common.azure_sign_in import build_credential
 from connectors.common.contract import CheckStep, ConnectorError
 from connectors.common.stores.open import open_store
 
 if TYPE_CHECKING:
     from azure.mgmt.costmanagement import CostManagementClient
     from azure.mgmt.costmanagement.models import Export
-
-_DEFAULT_ENDPOINT = "https://management.azure.com"
 
 
 def check_source(settings: Settings) -> Iterator[CheckStep]:
@@ -60,17 +58,18 @@ def check_source(settings: Settings) -> Iterator[CheckStep]:
 
 
 def _sign_in(settings: Settings, steps: list[CheckStep]) -> CostManagementClient | None:
-    audience = settings.management_audience or settings.management_endpoint or _DEFAULT_ENDPOINT
     try:
-        credential = build_credential(settings)
-        credential.get_token(audience.rstrip("/") + "/.default")
+        credential = build_credential(settings.name, settings)
+        credential.get_token(settings.token_scope)
     except AzureError as error:
         steps.append(CheckStep("sign in", False, str(describe_error(error, settings, "sign in", ""))))
         return None
     except ConnectorError as error:
         steps.append(CheckStep("sign in", False, str(error)))
         return None
-    steps.append(CheckStep("sign in", True, f"there is a token for {audience}"))
+    steps.append(
+        CheckStep("sign in", True, f"there is a token for {settings.token_scope.removesuffix('/.default')}")
+    )
     return build_client(settings, credential)
 
 

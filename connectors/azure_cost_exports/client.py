@@ -18,7 +18,6 @@ from connectors.azure_cost_exports.check import check_source
 from connectors.azure_cost_exports.export_files import find_locations, find_runs
 from connectors.azure_cost_exports.management import (
     build_client,
-    build_credential,
     fetch_budgets,
     fetch_exports,
     run_export,
@@ -26,6 +25,7 @@ from connectors.azure_cost_exports.management import (
 from connectors.azure_cost_exports.requested import fetch_report_runs, fetch_usage_runs
 from connectors.azure_cost_exports.settings import Settings
 from connectors.azure_cost_exports.views import keep_counting_views
+from connectors.common.azure_sign_in import build_credential
 from connectors.common.bills import focus_format
 from connectors.common.contract import CheckStep, ConnectorError, LandingContext, Severity, SourceReport
 from connectors.common.datasets import BUDGETS
@@ -123,7 +123,7 @@ class _AzureLanding:
 
     def _open_client(self) -> CostManagementClient:
         if self._client is None:
-            self._client = build_client(self._settings, build_credential(self._settings))
+            self._client = build_client(self._settings, build_credential(self._settings.name, self._settings))
         return self._client
 
     def _report(self, dataset: str, kind: str, message: str, severity: Severity = Severity.FAULT) -> None:

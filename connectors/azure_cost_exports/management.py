@@ -5,7 +5,6 @@ What belongs here: calls of the management API that return its own records. What
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
 from connectors.azure_cost_exports.settings import Settings
+from connectors.common.azure_sign_in import PUBLIC_ENDPOINT
 from connectors.common.contract import ConnectorError, TerminalError, TransientError
 
 if TYPE_CHECKING:
@@ -64,33 +64,13 @@ def read_word(value: object) -> str:
     return str(getattr(value, "value", value) or "")
 
 
-def build_credential(settings: Settings) -> TokenCredential:
-    """Return how to sign in: the named service principal, else Azure's own chain.
-
-    Raises TerminalError when a named environment variable is empty.
-    """
-    from azure.identity import ClientSecretCredential, DefaultAzureCredential
-
-    options: dict[str, Any] = {"disable_instance_discovery": settings.is_private_authority}
-    if settings.authority is not None:
-        options["authority"] = settings.authority
-    if settings.client_secret_env and settings.tenant_id_env and settings.client_id_env:
-        names = (settings.tenant_id_env, settings.client_id_env, settings.client_secret_env)
-        tenant, client, secret = (_read_variable(settings.name, name) for name in names)
-        return ClientSecretCredential(tenant, client, secret, **options)
-    if settings.client_id_env:
-        options["managed_identity_client_id"] = _read_variable(settings.name, settings.client_id_env)
-    return DefaultAzureCredential(**options)
-
-
 def build_client(settings: Settings, credential: TokenCredential) -> CostManagementClient:
     """Return the client of the settings' cloud; throttling and 5xx are tried again, with backoff."""
     from azure.mgmt.costmanagement import CostManagementClient
 
     options: dict[str, Any] = {}
     if settings.management_endpoint is not None:
-        audience = settings.management_audience or settings.management_endpoint
-        options["credential_scopes"] = [audience.rstrip("/") + "/.default"]
+        options["credential_scopes"] = [settings.token_scope]
     return CostManagementClient(
         credential,
         settings.management_endpoint,
@@ -179,7 +159,7 @@ def describe_error(error: AzureError, settings: Settings, action: str, role: str
     """Return an error of a call in words for the source's owner: what failed, and which role or setting helps."""
     start = f"{settings.name}: cannot {action} of {settings.scope}"
     if isinstance(error, ServiceRequestError | ServiceResponseError):
-        endpoint = settings.management_endpoint or "https://management.azure.com"
+        endpoint = settings.management_endpoint or PUBLIC_ENDPOINT
         return TransientError(
             f"{start}: no answer from {endpoint}; check the network, the next night tries again"
         )
@@ -208,10 +188,3 @@ def _describe_answer(error: HttpResponseError, status: int, start: str, role: st
     if status >= 500:
         return TransientError(f"{start}: Azure answers {said}; the next night tries again")
     return TerminalError(f"{start}: Azure answers {said}; check `scope` and `path` in the config")
-
-
-def _read_variable(source: str, name: str) -> str:
-    value = os.environ.get(name, "")
-    if not value:
-        raise TerminalError(f"{source}: the environment variable {name} is empty; set it, or name another")
-    return value

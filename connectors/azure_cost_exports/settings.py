@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from connectors.common.azure_sign_in import AzureSignIn
 from connectors.common.settings import SourceSettings
 from connectors.common.stores.settings import StoreKind, StoreOptions, parse_location
 
@@ -41,7 +42,7 @@ GROUP_COLUMNS: dict[str, str] = {
 """Dimension of the query API → column of a cost file that says the same."""
 
 
-class Settings(SourceSettings, StoreOptions):
+class Settings(SourceSettings, StoreOptions, AzureSignIn):
     """A billing scope of Azure, or a place where its exports lie; `endpoint` and the `*_env` keys are the storage's."""
 
     connector: str = "azure_cost_exports"
@@ -97,35 +98,6 @@ class Settings(SourceSettings, StoreOptions):
     poll_seconds: float = Field(
         default=15, ge=0, description="Seconds between two looks at it, where Azure names none."
     )
-    management_endpoint: str | None = Field(
-        default=None,
-        description="Resource Manager of a sovereign cloud, as https://management.usgovcloudapi.net.",
-        pattern=r"^https://[^\s@?#]+$",
-    )
-    management_audience: str | None = Field(
-        default=None,
-        description="Whom tokens for the Resource Manager are for. Default: the management endpoint.",
-        pattern=r"^https://[^\s@?#]+$",
-    )
-    authority: str | None = Field(
-        default=None,
-        description="Where to sign in, as https://login.microsoftonline.us. Default: AZURE_AUTHORITY_HOST.",
-        pattern=r"^https://[^\s@?#]+$",
-    )
-    is_private_authority: bool = Field(
-        default=False,
-        description="The authority is one that only this network knows (disconnected clouds): do not look it up.",
-    )
-    tenant_id_env: str | None = Field(
-        default=None, description="Environment variable with the tenant id of a service principal."
-    )
-    client_id_env: str | None = Field(
-        default=None,
-        description="Environment variable with its client id, or with that of a managed identity.",
-    )
-    client_secret_env: str | None = Field(
-        default=None, description="Environment variable with its client secret."
-    )
 
     @field_validator("scope")
     @classmethod
@@ -169,10 +141,4 @@ class Settings(SourceSettings, StoreOptions):
             raise ValueError("state `scope`, `location` or both")
         if self.trigger and not self.exports:
             raise ValueError("trigger needs the names of the `exports` to run")
-        if (self.client_secret_env is None) != (self.tenant_id_env is None):
-            raise ValueError(
-                "a service principal needs `tenant_id_env`, `client_id_env` and `client_secret_env`"
-            )
-        if self.client_secret_env is not None and self.client_id_env is None:
-            raise ValueError("a service principal needs `client_id_env`")
         return self

@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.azure_inventory import schema
 from connectors.azure_inventory.settings import Settings
+from connectors.common.azure_sign_in import PUBLIC_ENDPOINT, build_credential
 from connectors.common.contract import CheckStep, LandingContext, SourceReport, TerminalError, TransientError
 from connectors.common.inventory import Inventory, land_inventory
 
@@ -53,13 +54,13 @@ def _look(settings: Settings) -> Inventory:
 
 def _query(settings: Settings, query: str) -> Iterator[dict[str, Any]]:
     """Yield the rows of a Resource Graph query, page by page."""
-    from azure.identity import DefaultAzureCredential
     from azure.mgmt.resourcegraph import ResourceGraphClient
     from azure.mgmt.resourcegraph.models import QueryRequest, QueryRequestOptions
 
-    scope = f"{settings.endpoint}/.default"
     client = ResourceGraphClient(
-        DefaultAzureCredential(), base_url=settings.endpoint, credential_scopes=[scope]
+        build_credential(settings.name, settings),
+        settings.management_endpoint or PUBLIC_ENDPOINT,
+        credential_scopes=[settings.token_scope],
     )
     token: str | None = None
     while True:
@@ -76,14 +77,12 @@ def _list_locations(settings: Settings, subscription_id: str) -> list[dict[str, 
     from azure.core import PipelineClient
     from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
     from azure.core.rest import HttpRequest
-    from azure.identity import DefaultAzureCredential
 
-    policies = [
-        RetryPolicy(),
-        BearerTokenCredentialPolicy(DefaultAzureCredential(), f"{settings.endpoint}/.default"),
-    ]
-    client: Any = PipelineClient(settings.endpoint, policies=policies)
-    address = f"{settings.endpoint}/subscriptions/{subscription_id}/locations"
+    endpoint = (settings.management_endpoint or PUBLIC_ENDPOINT).rstrip("/")
+    credential = build_credential(settings.name, settings)
+    policies = [RetryPolicy(), BearerTokenCredentialPolicy(credential, settings.token_scope)]
+    client: Any = PipelineClient(endpoint, policies=policies)
+    address = f"{endpoint}/subscriptions/{subscription_id}/locations"
     request = HttpRequest("GET", address, params={"api-version": _LOCATIONS_VERSION})
     answer = _call(client.send_request, request)
     _call(answer.raise_for_status)

@@ -5,20 +5,17 @@ What belongs here: what the config may say about it. What must not: calling Azur
 
 from __future__ import annotations
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
+from connectors.common.azure_sign_in import AzureSignIn
 from connectors.common.inventory import InventorySettings
 
 
-class Settings(InventorySettings):
-    """The subscriptions to look at, by Azure Resource Graph.
-
-    `subscriptions`: their ids. `endpoint`: the management address, another one in a sovereign cloud.
-    """
+class Settings(InventorySettings, AzureSignIn):
+    """The subscriptions to look at, by Azure Resource Graph."""
 
     connector: str = "azure_inventory"
-    subscriptions: tuple[str, ...]
-    endpoint: str = "https://management.azure.com"
+    subscriptions: tuple[str, ...] = Field(description="Ids of the subscriptions.")
 
     @field_validator("subscriptions")
     @classmethod

@@ -17,6 +17,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field
 
 from connectors.common.contract import ConnectorError, LandingContext, Severity, SourceReport
 from connectors.common.dataset_types import Dataset
@@ -31,9 +32,11 @@ SERVICE_TAGS = ("service", "Service", "app.kubernetes.io/name", "app", "k8s-app"
 
 
 class InventorySettings(SourceSettings):
-    """Base of the settings of an inventory. `service_tags`: tags or labels that name a service, first match wins."""
+    """Base of the settings of an inventory."""
 
-    service_tags: tuple[str, ...] = SERVICE_TAGS
+    service_tags: tuple[str, ...] = Field(
+        default=SERVICE_TAGS, description="Tags or labels that name a service, first match wins."
+    )
 
 
 _OWNED = ("feature", "endpoint", "team", "environment")

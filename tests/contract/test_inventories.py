@@ -18,11 +18,15 @@ import pytest
 
 from connectors.aws_inventory.client import check, land
 from connectors.aws_inventory.settings import Settings
+from connectors.azure_inventory import client as azure
+from connectors.azure_inventory.settings import Settings as AzureSettings
 from connectors.common.contract import LandingContext, Severity, SourceReport
 from connectors.google_asset_files import client as google_assets
 from connectors.google_asset_files.settings import Settings as GoogleSettings
 from connectors.kubernetes_files import client as kubernetes
 from connectors.kubernetes_files.settings import Settings as KubernetesSettings
+from tests.servers.azure_cost_management import CLIENT, SECRET, TENANT, sign_in
+from tests.servers.rest import Reply, Request, RestServer
 from tests.servers.s3 import S3Server
 
 REGION = "us-east-1"
@@ -300,3 +304,107 @@ def test_google_assets_land_from_lines(name: str, tmp_path: Path, lake_context: 
         assert (row["service"], row["feature"], row["zone"]) == ("ranker", "ranking", "europe-west1-b")
         assert row["valid_from"] == datetime(2026, 10, 1, 15)
     assert [(a["account_id"], a["account_name"]) for a in read(report, "accounts")] == [("shop", "The shop")]
+
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+MACHINE = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/Ranker"
+)
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "resources | where type !in~": [
+        {
+            "id": MACHINE,
+            "name": "Ranker",
+            "location": "eastus",
+            "subscriptionId": SUBSCRIPTION,
+            "tags": {"application": "ranking", "Name": "ranker"},
+            "zones": ["2"],
+            "createdTime": "2026-10-01T08:00:00.0000000Z",
+        },
+        {"id": f"{MACHINE}/extensions/x", "name": "x", "location": "eastus", "tags": None, "zones": None},
+    ],
+    "resources | where type =~": [
+        {
+            "id": MACHINE.replace("Microsoft.Compute/virtualMachines", "Microsoft.Network/networkInterfaces"),
+            "location": "eastus",
+            "tags": {"env": "production"},
+            "machine": MACHINE.lower(),
+            "configurations": [{"properties": {"privateIPAddress": "10.4.0.5"}}],
+        }
+    ],
+    "resourcecontainers": [{"subscriptionId": SUBSCRIPTION, "name": "Research"}],
+}
+
+
+def answer_resource_graph(request: Request) -> Reply:
+    """Azure Resource Graph in pages of one row, and the locations of a subscription."""
+    if request.headers.get("Authorization", "").split(" ")[0] != "Bearer":
+        return Reply(401, {"error": {"code": "AuthenticationFailed", "message": "no token"}})
+    if request.path == f"/subscriptions/{SUBSCRIPTION}/locations":
+        mappings = [{"logicalZone": "2", "physicalZone": "eastus-az3"}]
+        return Reply(200, {"value": [{"name": "eastus", "availabilityZoneMappings": mappings}]})
+    assert request.path == "/providers/Microsoft.ResourceGraph/resources"
+    asked = request.json()
+    assert asked["subscriptions"] == [SUBSCRIPTION] and asked["options"]["resultFormat"] == "objectArray"
+    rows = next(found for start, found in ROWS.items() if asked["query"].startswith(start))
+    position = int(asked["options"].get("$skipToken") or 0)
+    body = {
+        "totalRecords": len(rows),
+        "count": 1,
+        "resultTruncated": "false",
+        "data": rows[position : position + 1],
+    }
+    if position + 1 < len(rows):
+        body["$skipToken"] = str(position + 1)
+    return Reply(200, body)
+
+
+@pytest.fixture
+def azure_settings(
+    rest_tls: Any, no_credentials: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[AzureSettings, RestServer]:
+    """Settings that reach a Resource Graph over TLS, signed in by an authority over TLS."""
+    server, login = rest_tls(answer_resource_graph), rest_tls(sign_in)
+    for name, value in (("TENANT_ID", TENANT), ("CLIENT_ID", CLIENT), ("CLIENT_SECRET", SECRET)):
+        monkeypatch.setenv(f"AZURE_{name}", value)
+    values = {
+        "name": "azure",
+        "connector": "azure_inventory",
+        "subscriptions": [SUBSCRIPTION],
+        "management_endpoint": server.url,
+        "authority": login.url,
+        "is_private_authority": True,
+    }
+    return AzureSettings.model_validate(values), server
+
+
+def test_azure_resources_interfaces_zones_and_names_land_page_by_page(
+    azure_settings: tuple[AzureSettings, RestServer], lake_context: LandingContext
+) -> None:
+    report = azure.land(azure_settings[0], lake_context)
+    assert not report.has_fault, report.findings
+    found = by_reference(report)
+    machine, address = found[MACHINE.lower()], found["10.4.0.5"]
+    assert (machine["service"], machine["feature"], machine["zone"]) == ("ranker", "ranking", "eastus-2")
+    assert machine["valid_from"] == datetime(2026, 10, 1, 8)
+    assert (address["feature"], address["environment"], address["zone"]) == (
+        "ranking",
+        "production",
+        "eastus-2",
+    )
+    zones = [(row["zone_name"], row["zone_id"], row["account_id"]) for row in read(report, "zones")]
+    assert zones == [("eastus-2", "eastus-az3", SUBSCRIPTION)]
+    assert [(row["account_id"], row["account_name"]) for row in read(report, "accounts")] == [
+        (SUBSCRIPTION, "Research")
+    ]
+    assert all(step.is_ok for step in azure.check(azure_settings[0]))
+
+
+def test_a_refusal_of_azure_names_the_role(
+    azure_settings: tuple[AzureSettings, RestServer], lake_context: LandingContext
+) -> None:
+    settings_, server = azure_settings
+    server.route = lambda request: Reply(403, {"error": {"code": "AuthorizationFailed", "message": "no"}})
+    report = azure.land(settings_, lake_context)
+    assert report.has_fault and "the role Reader" in report.findings[0].message
+    assert [step.is_ok for step in azure.check(settings_)] == [False]
