@@ -84,6 +84,7 @@ KNOWN_NOT_KEPT = frozenset({"ProviderName", "PublisherName", "Tags"})
 NATIVE = frozenset(
     {
         "ConsumedService",
+        "PrincipalId",
         "x_ConsumedService",
         "x_InstanceType",
         "x_Operation",
@@ -128,15 +129,16 @@ def build_focus_format(tag_keys: Mapping[str, tuple[str, ...]], identity: Identi
         costs=COSTS,
         json_columns=JSON_COLUMNS,
         known_not_kept=KNOWN_NOT_KEPT | NATIVE,
-        derive=_FocusDerivation(TagReader(tag_keys, identity)).derive,
+        derive=_FocusDerivation(TagReader(tag_keys, identity), identity).derive,
     )
 
 
 class _FocusDerivation:
     """Columns of `charges` that FOCUS files state in another column or shape."""
 
-    def __init__(self, tags: TagReader) -> None:
+    def __init__(self, tags: TagReader, identity: Identity) -> None:
         self._tags = tags
+        self._identity = identity
 
     def derive(self, delivered: BatchColumns, typed: BatchColumns) -> DerivedColumns:
         columns: dict[str, pa.Array] = {}
@@ -147,6 +149,9 @@ class _FocusDerivation:
         columns |= _find_instance_types(delivered)
         columns |= _fill_meter_and_type(delivered)
         _clear_zone_numbers(delivered, columns, oddities)
+        if "PrincipalId" in delivered:  # drafts of FOCUS 1.5
+            principals = delivered.encoded("PrincipalId")
+            columns["x_principal_id"] = map_distinct(principals, self._identity.pseudonymise)
         if "Tags" in delivered:
             tags = self._tags.build_columns(delivered.encoded("Tags"))
             columns |= tags.columns

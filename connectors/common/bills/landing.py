@@ -205,7 +205,7 @@ class BillLanding:
         there = next((r for r in same if r.delivery.delivered_at == delivered_at), None)
         if there is None and not delivery.is_stated:
             current = landing.current_record(self._dataset.name, record_scope)
-            there = current if current in same else None
+            there = current if current is not None and current.delivery.content == content else None
         if there is not None:
             if typing in there.typed or there.delivery.snapshot_id != own_id:
                 return None
