@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import cli
 from pipelines.config.load import load_config
 from pipelines.defs.session import NightSession
 from pipelines.night.retention import plan_home_pruning
@@ -126,3 +127,23 @@ def test_content_that_comes_back_after_it_was_pruned_is_typed_again(pruned: Rest
     pruned.night(datetime(2026, 12, 20))
     pruned.deliver("aws", datetime(2026, 12, 22, 6), [charge("10", "100", 2, ResourceId="a")])
     assert pruned.night(datetime(2026, 12, 23)).billed() == {"aws": 10}
+
+
+def test_the_command_answers_from_the_same_release_when_asked_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    company = write_restating(tmp_path)
+    for number in range(3):
+        deliver(company, number)
+    config = str(company.folder / "everycent.yml")
+    assert cli.run(["nightly", "--config", config, "--today", "2026-12-20"]) == 0
+    capsys.readouterr()
+    answers = []
+    for _ in range(2):
+        assert cli.run(["report", "--config", config, "--as-of", "2026-11-19T00:00"]) == 0
+        path = Path(capsys.readouterr().out.strip())
+        answers.append((path, path.read_bytes()))
+    assert answers[0] == answers[1]
+    sides = sorted((company.folder / "home/warehouse/releases").glob("asof-*"))
+    assert [path.is_relative_to(sides[0]) for path, _ in answers] == [True, True]
+    assert len(sides) == 1
