@@ -41,6 +41,7 @@ from connectors.gcp_billing.exported_rows import ExportedRows
 from connectors.gcp_billing.extracted_files import ExtractedFiles
 from connectors.gcp_billing.google_clients import GoogleClients
 from connectors.gcp_billing.settings import Settings
+from connectors.gcp_billing.snapshots import remove_leftovers
 from connectors.gcp_billing.table_reader import TableReader
 
 
@@ -84,6 +85,7 @@ class _GoogleLanding:
 
     def run(self) -> None:
         settings = self._settings
+        remove_leftovers(self._landing.raw / "artifacts")
         dataset = CHARGES if settings.kind == "focus" else GCP_COST_LINES
         if settings.table:
             self._try(dataset, self._land_table)
@@ -110,7 +112,7 @@ class _GoogleLanding:
         is_focus = self._settings.kind == "focus"
         build = focus_format.build_focus_format if is_focus else build_format
         bill_format = build(context.tag_keys, context.identity)
-        reader = TableReader(self._clients, self._settings)
+        reader = TableReader(self._clients, self._settings, context.progress)
         ExportedRows(self._landing, self._settings, reader, bill_format).run()
 
     def _land_location(self) -> None:

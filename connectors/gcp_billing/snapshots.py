@@ -57,6 +57,12 @@ class Snapshot:
         return {**asdict(self), "services": list(self.services), "currencies": list(self.currencies)}
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a run that was killed had half written; one run at a time writes there."""
+    for path in folder.glob("_tmp-*"):
+        path.unlink(missing_ok=True)
+
+
 def read_snapshot(note: dict[str, Any]) -> Snapshot:
     """Return what `to_note` wrote."""
     lists = {name: tuple(note[name]) for name in ("services", "currencies")}

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.common.contract import TerminalError
+from connectors.common.contract import LandingProgress, TerminalError
 from connectors.gcp_billing.google_clients import RETRY, AccessDeniedError, GoogleClients, in_words
 from connectors.gcp_billing.settings import Settings
 
@@ -49,9 +49,12 @@ class Window:
 class TableReader:
     """Reads one table; `is_denied` tells that the Storage Read API refused and queries are used instead."""
 
-    def __init__(self, clients: GoogleClients, settings: Settings) -> None:
+    def __init__(
+        self, clients: GoogleClients, settings: Settings, progress: LandingProgress | None = None
+    ) -> None:
         self._clients = clients
         self._settings = settings
+        self._progress = progress
         self._facts: TableFacts | None = None
         self.is_denied = False
 
@@ -110,6 +113,8 @@ class TableReader:
     def _read_streams(self, session: Any, on_rows: OnRows) -> None:
         lock = threading.Lock()
         stopped = threading.Event()
+        if self._progress is not None:
+            self._progress.start(self._settings.name, session.estimated_total_bytes_scanned)
 
         def read_stream(name: str) -> None:
             with in_words(f"read rows of {self._settings.table}", f"{READER} and {VIEWER}"):
@@ -134,6 +139,8 @@ class TableReader:
         answers = self._clients.bigquery_storage.read_rows(name, retry=RETRY, retry_delay_callback=time.sleep)
         for answer in answers:
             content = pa.py_buffer(answer.arrow_record_batch.serialized_record_batch)
+            if self._progress is not None:
+                self._progress.advance(self._settings.name, content.size)
             yield pa.ipc.read_record_batch(content, schema)
 
     def _query(self, columns: Sequence[str], window: Window | None, on_rows: OnRows) -> None:

@@ -239,6 +239,32 @@ def test_a_stop_half_way_leaves_whole_days_and_the_next_run_goes_on(
     assert len(read_lines(healed)) == 3 and not healed.has_fault
 
 
+def test_leftovers_of_a_killed_run_go_and_reading_shows_its_progress(
+    google_server: BigQueryServer, lake_context: LandingContext
+) -> None:
+    class Progress:
+        told: dict[str, list[int]]
+
+        def __init__(self) -> None:
+            self.told = {"start": [], "advance": []}
+
+        def start(self, label: str, total_bytes: int) -> None:
+            assert label == "gcp"
+            self.told["start"].append(total_bytes)
+
+        def advance(self, label: str, transferred_bytes: int) -> None:
+            self.told["advance"].append(transferred_bytes)
+
+    artifacts = lake_context.lake / "raw" / "gcp" / "artifacts"
+    artifacts.mkdir(parents=True)
+    (artifacts / "_tmp-0").write_bytes(b"half")
+    google_server.tables[TABLE] = build_table(ROWS)
+    progress = Progress()
+    land(settings(google_server), replace(lake_context, progress=progress))
+    assert not list(artifacts.glob("_tmp*")) and list(artifacts.iterdir())
+    assert sum(progress.told["start"]) > 0 and sum(progress.told["advance"]) > 0
+
+
 def test_check_tells_what_works_and_what_is_missing(google_server: BigQueryServer) -> None:
     google_server.tables[TABLE] = build_table(ROWS)
     google_server.modified_at = datetime.now().astimezone() - timedelta(hours=2)

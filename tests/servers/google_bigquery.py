@@ -121,6 +121,7 @@ def _build_handlers(server: BigQueryServer) -> grpc.GenericRpcHandler:
             table=session.table,
             data_format=types.DataFormat.ARROW,
             read_options=options,
+            estimated_total_bytes_scanned=rows.nbytes,
             arrow_schema=types.ArrowSchema(serialized_schema=rows.schema.serialize().to_pybytes()),
         )
         for number in range(count):
