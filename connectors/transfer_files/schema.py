@@ -8,7 +8,21 @@ from __future__ import annotations
 from connectors.common.datasets import TRANSFERS
 from connectors.common.plain_files import Kind, PlainColumn, PlainFormat
 
-TRAFFIC_KINDS = ("inter_az", "inter_region", "internet", "nat", "private_link", "cdn", "other")
+TRAFFIC_KINDS = (
+    "inter_az",
+    "inter_region",
+    "internet",
+    "inbound",
+    "nat",
+    "private_link",
+    "cdn",
+    "peering",
+    "transit",
+    "vpn",
+    "direct_connect",
+    "load_balancer",
+    "other",
+)
 """What a flow crosses, as `transfers.traffic_kind` holds it."""
 
 FORMAT = PlainFormat(
