@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import tempfile
@@ -26,6 +27,7 @@ from connectors.common.bills.contract import BillDelivery
 from connectors.common.bills.focus_format import build_focus_format, describe_typing
 from connectors.common.bills.landing import BillLanding
 from connectors.common.bills.line_digests import ColumnHasher, Seed, build_hex_texts, finish_digests
+from connectors.common.bills.nested import build_json_texts
 from connectors.common.bills.occurrences import OccurrenceCounter
 from connectors.common.contract import LandingContext, SourceReport
 from connectors.common.digests import read_file_sha256
@@ -296,3 +298,16 @@ def test_occurrences_count_every_digest(drawn: list[int], batch: int, on_disk: i
             for place, value in enumerate(part):
                 seen[value] += 1
                 assert (1 if numbers is None else numbers[place]) == seen[value]
+
+
+MAPS = st.one_of(
+    st.none(), st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["x", "y", "", None])), max_size=4)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(maps=st.lists(MAPS, max_size=12), start=st.integers(0, 6))
+def test_maps_become_the_json_of_each_row(maps: list[list[tuple[str, str | None]] | None], start: int) -> None:
+    column = pa.array(maps, pa.map_(pa.string(), pa.string())).slice(start)
+    expected = [None if m is None else json.dumps(dict(m), sort_keys=True) for m in maps[start:]]
+    assert build_json_texts(column).to_pylist() == expected
