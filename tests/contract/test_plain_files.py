@@ -16,6 +16,7 @@ import pytest
 from connectors.common import registry
 from connectors.common.contract import LandingContext, Severity, SourceReport
 from connectors.common.datasets import DATASETS
+from connectors.transfer_files.schema import TRAFFIC_KINDS
 
 FLOWS = """window_start,window_end,provider,account_id,traffic_kind,from_zone,to_zone,\
 from_workload_ref,to_workload_ref,bytes
@@ -75,7 +76,7 @@ def test_rows_that_cannot_be_are_refused_alone(tmp_path: Path, lake_context: Lan
     assert refused == {
         "negative": 1,
         "not a whole number, not negative": 2,
-        "not one of inter_az, inter_region, internet, nat, private_link, cdn, other": 1,
+        f"not one of {', '.join(TRAFFIC_KINDS)}": 1,
         "empty": 1,
         "not after window_start": 1,
     }
