@@ -77,6 +77,8 @@ def test_storage_api_lands_lines_by_account_and_invoice_month(
     assert first["billing_period_start"] == datetime(2026, 11, 1, 7)
     assert first["billing_period_end"] == datetime(2026, 12, 1, 8)
     assert {delivery.period for delivery in report.deliveries} == {"2026-10", "2026-11"}
+    kept = list((lake_context.lake / "raw" / "gcp" / "artifacts").iterdir())
+    assert kept and all(path.stat().st_mode & 0o777 == 0o600 for path in kept), "raw rows are their owner's"
     by_time = sorted({delivery.delivered_at for delivery in report.deliveries})
     assert by_time == [datetime(2026, 11, 3, 15), datetime(2026, 11, 4, 9)]
 
