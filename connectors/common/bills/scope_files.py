@@ -170,7 +170,8 @@ class ScopeFiles:
             )
         table = tables[0]
         if len(tables) > 1:
-            table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+            table = pa.concat_tables(tables).unify_dictionaries()
+            tables.clear()
         entry.writer.write_table(table, row_group_size=max(1, table.num_rows))
         pa.default_memory_pool().release_unused()
 
