@@ -125,7 +125,9 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
 
 def test_the_page_of_operations_names_what_there_is() -> None:
     page = _read("docs/operations.md")
-    code = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "connectors").rglob("*.py")))
+    places = (("connectors", "*.py"), ("pipelines/night", "*.py"), ("models_sql/core", "*.sql"))
+    files = sorted(path for folder, pattern in places for path in (ROOT / folder).rglob(pattern))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in files).replace("'", '"')
     codes = re.findall(r"^\| (\d) \|", page, re.MULTILINE)
     assert [int(code) for code in codes] == list(ExitCode)
     assert f"The {KEPT_RELEASES} newest releases are kept" in page
