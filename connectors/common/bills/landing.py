@@ -279,17 +279,26 @@ class BillLanding:
         """Records for a newer delivery of the key that was landed first and has not all of these scopes."""
         if not (delivery.is_stated and delivery.is_complete):
             return []
-        later = [r for r in self._landing.records if self._is_of(r, delivery)]
-        later = [r for r in later if r.delivery.delivered_at > delivery.delivered_at]
+        own = [record for record in self._landing.records if self._is_of(record, delivery)]
+        times = {record.delivery.delivered_at for record in own} | self._note_time(delivery)
+        later = [moment for moment in times if moment > delivery.delivered_at]
         if not later:
             return []
-        moment = min(record.delivery.delivered_at for record in later)
-        there = [record for record in later if record.delivery.delivered_at == moment]
+        moment = min(later)
+        there = [record for record in own if record.delivery.delivered_at == moment]
         missing = reading.scopes.keys() - {_plain_scope(record.delivery) for record in there}
         return [
-            replace(self._build_empty(delivery, scope, moment), artifacts=there[0].artifacts)
+            replace(self._build_empty(delivery, scope, moment), artifacts=there[0].artifacts if there else ())
             for scope in sorted(missing)
         ]
+
+    def _note_time(self, delivery: BillDelivery) -> set[datetime]:
+        """Remember when deliveries of a key came, also those that left no record, and return all these times."""
+        note_key = f"delivered {self._dataset.name}\n{delivery.key}"
+        known: list[str] = self._landing.seen.notes.get(note_key, [])
+        times = sorted({*known, delivery.delivered_at.isoformat()})
+        self._landing.seen.write_note(note_key, times)
+        return {datetime.fromisoformat(moment) for moment in times}
 
     def _is_of(self, record: DeliveryRecord, delivery: BillDelivery) -> bool:
         key = record.delivery.dataset, record.delivery.delivery_key
