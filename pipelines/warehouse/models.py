@@ -337,11 +337,14 @@ def column_lineage(
         dialect="duckdb",
         trim_selects=False,
     )
+    by_folded_name = {
+        column.lower(): root for column, root in roots.items()
+    }  # sqlglot folds names, as engines do
     result = {}
     for column in model.columns:
         sources: set[tuple[str, str]] = set()
         seen: set[int] = set()
-        waiting = [roots[column]]
+        waiting = [by_folded_name[column.lower()]]
         while waiting:
             node = waiting.pop()
             if id(node) in seen:  # columns share the steps that they come from
