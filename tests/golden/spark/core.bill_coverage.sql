@@ -35,7 +35,7 @@ LEFT JOIN deliveries
   ON bills.bill_of_record = deliveries.source
   AND bills.x_snapshot_id = deliveries.snapshot_id
   AND bills.billing_account_id = deliveries.billing_account_id
-  AND bills.billing_period_start = deliveries.billing_period_start
+  AND CAST(DATE_TRUNC('MONTH', bills.billing_period_start) AS TIMESTAMP_NTZ) = deliveries.billing_period_start
 GROUP BY
   bills.billing_period_start,
   bills.bill_of_record,

@@ -256,5 +256,8 @@ SELECT
   CAST(CAST(split.billed_reporting_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS billed_cost_reporting,
   CAST(CAST(split.effective_reporting_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS effective_cost_reporting,
   CAST(CAST(split.list_reporting_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS list_cost_reporting,
-  CAST(CAST(split.quantity_part AS DECIMAL(24, 0)) * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(38, 12)) AS billed_quantity
+  CAST(CAST(split.quantity_part AS DECIMAL(24, 0)) * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(38, 12)) AS billed_quantity,
+  CAST(split.before_weight AS BIGINT) AS before_seconds,
+  CAST(split.until_weight AS BIGINT) AS until_seconds,
+  CAST(split.total_weight AS BIGINT) AS total_seconds
 FROM split

@@ -30,7 +30,19 @@ WITH facts AS (
     rows_ranked.*,
     CASE
       WHEN rows_ranked.total_units = 0
-      THEN rows_ranked.row_position
+      THEN CAST(CAST((
+        (
+          rows_ranked.row_position * CAST(100000000000000 AS DECIMAL(15, 0))
+        ) - (
+          (
+            rows_ranked.row_position * CAST(100000000000000 AS DECIMAL(15, 0))
+          ) % (
+            rows_ranked.row_total
+          )
+        )
+      ) / (
+        rows_ranked.row_total
+      ) AS DECIMAL(38, 0)) AS DECIMAL(15, 0))
       ELSE CAST(CAST((
         (
           rows_ranked.until_units * CAST(100000000000000 AS DECIMAL(15, 0))
@@ -45,11 +57,7 @@ WITH facts AS (
         rows_ranked.total_units
       ) AS DECIMAL(38, 0)) AS DECIMAL(15, 0))
     END AS until_weight,
-    CASE
-      WHEN rows_ranked.total_units = 0
-      THEN rows_ranked.row_total
-      ELSE CAST(100000000000000 AS DECIMAL(15, 0))
-    END AS total_weight
+    CAST(100000000000000 AS DECIMAL(15, 0)) AS total_weight
   FROM rows_ranked
 ), steps AS (
   SELECT
@@ -75,11 +83,16 @@ WITH facts AS (
     steps.billing_currency,
     steps.method_id,
     steps.evidence,
+    steps.cost_state,
     steps.until_weight,
     CAST(steps.before_weight AS DECIMAL(15, 0)) AS before_weight,
     steps.total_weight,
     CAST(CAST(charge_cells.billed_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS billed_units,
-    CAST(CAST(charge_cells.effective_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS effective_units
+    CAST(CAST(charge_cells.effective_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS effective_units,
+    CAST(CAST(charge_cells.list_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS list_units,
+    CAST(charge_cells.before_seconds AS DECIMAL(20, 0)) AS before_seconds,
+    CAST(charge_cells.until_seconds AS DECIMAL(20, 0)) AS until_seconds,
+    CAST(charge_cells.total_seconds AS DECIMAL(15, 0)) AS total_seconds
   FROM steps
   INNER JOIN charge_cells
     ON steps.charge_date = charge_cells.charge_date
@@ -144,7 +157,75 @@ SELECT
   ) / (
     units.total_weight
   ) AS DECIMAL(38, 0)) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS effective_cost,
+  CAST(CAST(CAST((
+    (
+      units.list_units * units.until_weight
+    ) - (
+      (
+        units.list_units * units.until_weight
+      ) % (
+        units.total_weight
+      )
+    )
+  ) / (
+    units.total_weight
+  ) AS DECIMAL(38, 0)) - CAST((
+    (
+      units.list_units * units.before_weight
+    ) - (
+      (
+        units.list_units * units.before_weight
+      ) % (
+        units.total_weight
+      )
+    )
+  ) / (
+    units.total_weight
+  ) AS DECIMAL(38, 0)) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS list_cost,
   units.billing_currency,
   units.method_id,
-  units.evidence
+  units.evidence,
+  units.cost_state,
+  CAST(CAST((
+    (
+      10 * (
+        units.before_seconds * units.total_weight + (
+          units.until_seconds - units.before_seconds
+        ) * units.before_weight
+      )
+    ) - (
+      (
+        10 * (
+          units.before_seconds * units.total_weight + (
+            units.until_seconds - units.before_seconds
+          ) * units.before_weight
+        )
+      ) % (
+        units.total_seconds
+      )
+    )
+  ) / (
+    units.total_seconds
+  ) AS DECIMAL(38, 0)) AS BIGINT) AS before_parts,
+  CAST(CAST((
+    (
+      10 * (
+        units.before_seconds * units.total_weight + (
+          units.until_seconds - units.before_seconds
+        ) * units.until_weight
+      )
+    ) - (
+      (
+        10 * (
+          units.before_seconds * units.total_weight + (
+            units.until_seconds - units.before_seconds
+          ) * units.until_weight
+        )
+      ) % (
+        units.total_seconds
+      )
+    )
+  ) / (
+    units.total_seconds
+  ) AS DECIMAL(38, 0)) AS BIGINT) AS until_parts
 FROM units

@@ -153,6 +153,12 @@ WITH status AS (
   GROUP BY
     charges.provider,
     charges.billing_currency
+), invoices AS (
+  SELECT
+    *
+  FROM core.reconciled_invoices
+  WHERE
+    cause IN ('invoice_difference', 'invoice_without_lines')
 ), overruled AS (
   SELECT
     COUNT(DISTINCT tagged.cell_id) AS cells,
@@ -160,16 +166,84 @@ WITH status AS (
   FROM core.tagged_owners AS tagged
   WHERE
     tagged.is_tag_overruled
+), unmatched_meters AS (
+  SELECT
+    charges.provider,
+    charges.billing_period_start,
+    charges.billing_currency,
+    COALESCE(charges.sku_meter, charges.charge_description, charges.service_name, 'no name') AS meter,
+    COUNT(*) AS charges,
+    SUM(ABS(COALESCE(charges.billed_cost, 0))) AS billed_cost
+  FROM core.charges AS charges
+  WHERE
+    charges.cost_driver = 'other'
+  GROUP BY
+    charges.provider,
+    charges.billing_period_start,
+    charges.billing_currency,
+    COALESCE(charges.sku_meter, charges.charge_description, charges.service_name, 'no name')
+), ranked_meters AS (
+  SELECT
+    unmatched_meters.*,
+    ROW_NUMBER() OVER (
+      PARTITION BY unmatched_meters.provider, unmatched_meters.billing_period_start, unmatched_meters.billing_currency
+      ORDER BY unmatched_meters.billed_cost DESC, unmatched_meters.meter ASC NULLS LAST
+    ) AS meter_rank
+  FROM unmatched_meters
+), unmatched AS (
+  SELECT
+    ranked_meters.provider,
+    ranked_meters.billing_period_start,
+    ranked_meters.billing_currency,
+    CAST(SUM(ranked_meters.charges) AS BIGINT) AS charges,
+    SUM(ranked_meters.billed_cost) AS billed_cost,
+    '"' || MAX(CASE WHEN ranked_meters.meter_rank = 1 THEN ranked_meters.meter END) || '"' || COALESCE(
+      ', "' || MAX(CASE WHEN ranked_meters.meter_rank = 2 THEN ranked_meters.meter END) || '"',
+      ''
+    ) || COALESCE(
+      ', "' || MAX(CASE WHEN ranked_meters.meter_rank = 3 THEN ranked_meters.meter END) || '"',
+      ''
+    ) AS meters
+  FROM ranked_meters
+  GROUP BY
+    ranked_meters.provider,
+    ranked_meters.billing_period_start,
+    ranked_meters.billing_currency
+), billed_months AS (
+  SELECT
+    charges.provider,
+    charges.billing_period_start,
+    charges.billing_currency,
+    SUM(ABS(COALESCE(charges.billed_cost, 0))) AS billed_cost
+  FROM core.charges AS charges
+  GROUP BY
+    charges.provider,
+    charges.billing_period_start,
+    charges.billing_currency
 ), unclassified AS (
   SELECT
-    billing_currency,
-    COUNT(*) AS charges,
-    SUM(billed_cost) AS billed_cost
-  FROM core.charges
-  WHERE
-    rule_id = 'other'
-  GROUP BY
-    billing_currency
+    unmatched.*,
+    COALESCE(
+      CAST((
+        (
+          CAST(ROUND(CAST(unmatched.billed_cost AS DECIMAL(38, 12)), 6) AS DECIMAL(24, 6)) * CAST(1000000000 AS DECIMAL(10, 0))
+        ) - (
+          (
+            CAST(ROUND(CAST(unmatched.billed_cost AS DECIMAL(38, 12)), 6) AS DECIMAL(24, 6)) * CAST(1000000000 AS DECIMAL(10, 0))
+          ) % (
+            CAST(ROUND(CAST(billed_months.billed_cost AS DECIMAL(38, 12)), 6) AS DECIMAL(24, 6)) * CAST(1000000 AS DECIMAL(7, 0))
+          )
+        )
+      ) / (
+        CAST(ROUND(CAST(billed_months.billed_cost AS DECIMAL(38, 12)), 6) AS DECIMAL(24, 6)) * CAST(1000000 AS DECIMAL(7, 0))
+      ) AS DECIMAL(38, 0)),
+      0
+    ) AS per_mille
+  FROM unmatched
+  INNER JOIN billed_months
+    ON unmatched.provider = billed_months.provider
+    AND unmatched.billing_period_start = billed_months.billing_period_start
+    AND unmatched.billing_currency = billed_months.billing_currency
 ), unknown_rate AS (
   SELECT
     billing_currency,
@@ -266,15 +340,15 @@ SELECT
   'finding' AS row_kind,
   'classification' AS source,
   'charges' AS dataset,
-  CAST(NULL AS DATE) AS date,
+  CAST(unclassified.billing_period_start AS DATE) AS date,
   CAST(NULL AS BIGINT) AS rows,
   CAST(NULL AS DECIMAL(18, 12)) AS expected_share,
   CAST(NULL AS BIGINT) AS age_hours,
   'ok' AS state,
   'unclassified_charges' AS finding,
-  CAST(unclassified.charges AS BIGINT) AS finding_count,
-  'info' AS severity,
-  'Charges that no rule knows stand under the driver other: ' || CAST(CAST(unclassified.billed_cost AS DECIMAL(38, 2)) AS STRING) || ' ' || unclassified.billing_currency || '; add a classification rule to the config.' AS message
+  unclassified.charges AS finding_count,
+  CASE WHEN unclassified.per_mille >= 50 THEN 'warn' ELSE 'info' END AS severity,
+  'Charges of ' || unclassified.provider || ' that no rule knows, by cost: ' || unclassified.meters || '. They stand under the driver other: ' || CAST(CAST(unclassified.billed_cost AS DECIMAL(38, 2)) AS STRING) || ' ' || unclassified.billing_currency || ', ' || CAST(CAST(unclassified.per_mille AS DECIMAL(9, 0)) * CAST(0.1 AS DECIMAL(2, 1)) AS STRING) || ' % of the month; add a classification rule to the config.' AS message
 FROM unclassified
 UNION ALL
 SELECT
@@ -346,3 +420,18 @@ SELECT
   'warn' AS severity,
   'Token lines of ' || unread_models.provider || ' whose model the price book does not know, ' || CAST(CAST(unread_models.billed_cost AS DECIMAL(38, 2)) AS STRING) || ' ' || unread_models.billing_currency || ', such as "' || COALESCE(unread_models.example, '') || '": logs cannot be matched to them; add a classification rule with model_pattern, or a model alias,' || ' to the config.' AS message
 FROM unread_models
+UNION ALL
+SELECT
+  'finding' AS row_kind,
+  'invoices' AS source,
+  'invoices' AS dataset,
+  CAST(invoices.billing_period_start AS DATE) AS date,
+  CAST(NULL AS BIGINT) AS rows,
+  CAST(NULL AS DECIMAL(18, 12)) AS expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  'ok' AS state,
+  invoices.cause AS finding,
+  COALESCE(invoices.lines, CAST(0 AS BIGINT)) AS finding_count,
+  'warn' AS severity,
+  'Invoice ' || invoices.invoice_id || ' of ' || invoices.invoice_issuer_name || ': the invoice says ' || CAST(CAST(invoices.invoice_total AS DECIMAL(38, 2)) AS STRING) || ' ' || invoices.billing_currency || ', its bill lines ' || COALESCE(CAST(CAST(invoices.billed_cost AS DECIMAL(38, 2)) AS STRING), 'are not there') || '; look for lines that were not delivered, or deliver the invoice again; see marts.reconciliation.' AS message
+FROM invoices

@@ -9,5 +9,7 @@ SELECT
   source.billing_period_start,
   source.snapshot_id,
   source.delivered_at,
-  source.watermark_at
+  source.watermark_at,
+  source.closed_after_days,
+  source.period_status
 FROM source

@@ -1,76 +1,123 @@
-WITH source AS (
+WITH focus_charges AS (
   SELECT
     *
   FROM lake.charges
+), aws_cur_charges AS (
+  SELECT
+    *
+  FROM staging.aws_cur_charges
+), azure_cost_charges AS (
+  SELECT
+    *
+  FROM staging.azure_cost_charges
+), gcp_charges AS (
+  SELECT
+    *
+  FROM staging.gcp_charges
+), charges AS (
+  SELECT
+    focus_charges.*
+  FROM focus_charges
+  UNION ALL
+  SELECT
+    aws_cur_charges.*
+  FROM aws_cur_charges
+  UNION ALL
+  SELECT
+    azure_cost_charges.*
+  FROM azure_cost_charges
+  UNION ALL
+  SELECT
+    gcp_charges.*
+  FROM gcp_charges
 )
 SELECT
-  source.charge_id,
-  source.x_line_key,
-  source.x_occurrence,
-  source.x_source,
-  source.x_snapshot_id,
-  source.x_source_file,
-  source.availability_zone,
-  source.billed_cost,
-  source.billing_account_id,
-  source.billing_account_name,
-  source.billing_account_type,
-  source.billing_currency,
-  source.billing_period_end,
-  source.billing_period_start,
-  source.capacity_reservation_id,
-  source.capacity_reservation_status,
-  source.charge_category,
-  source.charge_class,
-  source.charge_description,
-  source.charge_frequency,
-  source.charge_period_end,
-  source.charge_period_start,
-  source.commitment_discount_category,
-  source.commitment_discount_id,
-  source.commitment_discount_name,
-  source.commitment_discount_quantity,
-  source.commitment_discount_status,
-  source.commitment_discount_type,
-  source.commitment_discount_unit,
-  source.consumed_quantity,
-  source.consumed_unit,
-  source.contracted_cost,
-  source.contracted_unit_price,
-  source.effective_cost,
-  source.host_provider_name,
-  source.invoice_detail_id,
-  source.invoice_id,
-  source.invoice_issuer_name,
-  source.list_cost,
-  source.list_unit_price,
-  source.pricing_category,
-  source.pricing_currency,
-  source.pricing_quantity,
-  source.pricing_unit,
-  source.region_id,
-  source.region_name,
-  source.resource_id,
-  source.resource_name,
-  source.resource_type,
-  source.service_category,
-  source.service_name,
-  source.service_provider_name,
-  source.service_subcategory,
-  source.sku_id,
-  source.sku_meter,
-  source.sku_price_details,
-  source.sku_price_id,
-  source.sub_account_id,
-  source.sub_account_name,
-  source.sub_account_type,
-  source.tags,
-  source.x_tag_user_id,
-  source.x_tag_tenant,
-  source.x_tag_customer,
-  source.x_tag_team,
-  source.x_tag_feature,
-  source.x_tag_endpoint,
-  source.x_tag_workflow,
-  source.x_tag_environment
-FROM source
+  charges.charge_id,
+  charges.x_line_key,
+  charges.x_occurrence,
+  charges.x_source,
+  charges.x_snapshot_id,
+  charges.x_source_file,
+  charges.allocated_method_details,
+  charges.allocated_method_id,
+  charges.allocated_resource_id,
+  charges.allocated_resource_name,
+  charges.allocated_tags,
+  charges.availability_zone,
+  charges.billed_cost,
+  charges.billing_account_id,
+  charges.billing_account_name,
+  charges.billing_account_type,
+  charges.billing_currency,
+  charges.billing_period_end,
+  charges.billing_period_start,
+  charges.capacity_reservation_id,
+  charges.capacity_reservation_status,
+  charges.charge_category,
+  charges.charge_class,
+  charges.charge_description,
+  charges.charge_frequency,
+  charges.charge_period_end,
+  charges.charge_period_start,
+  charges.commitment_discount_category,
+  charges.commitment_discount_id,
+  charges.commitment_discount_name,
+  charges.commitment_discount_quantity,
+  charges.commitment_discount_status,
+  charges.commitment_discount_type,
+  charges.commitment_discount_unit,
+  charges.commitment_program_eligibility_details,
+  charges.consumed_quantity,
+  charges.consumed_unit,
+  charges.contract_applied,
+  charges.contracted_cost,
+  charges.contracted_unit_price,
+  charges.effective_cost,
+  charges.host_provider_name,
+  charges.invoice_detail_id,
+  charges.invoice_id,
+  charges.invoice_issuer_name,
+  charges.list_cost,
+  charges.list_unit_price,
+  charges.pricing_category,
+  charges.pricing_currency,
+  charges.pricing_currency_contracted_unit_price,
+  charges.pricing_currency_effective_cost,
+  charges.pricing_currency_list_unit_price,
+  charges.pricing_quantity,
+  charges.pricing_unit,
+  charges.region_id,
+  charges.region_name,
+  charges.resource_id,
+  charges.resource_name,
+  charges.resource_type,
+  charges.service_category,
+  charges.service_name,
+  charges.service_provider_name,
+  charges.service_subcategory,
+  charges.sku_id,
+  charges.sku_meter,
+  charges.sku_price_details,
+  charges.sku_price_id,
+  charges.sub_account_id,
+  charges.sub_account_name,
+  charges.sub_account_type,
+  charges.tags,
+  charges.x_publisher_name,
+  charges.x_service_code,
+  charges.x_operation,
+  charges.x_sku_group,
+  charges.x_instance_type,
+  charges.x_from_region_id,
+  charges.x_to_region_id,
+  charges.x_principal_id,
+  charges.x_correction_cause,
+  charges.x_tag_user_id,
+  charges.x_tag_tenant,
+  charges.x_tag_customer,
+  charges.x_tag_team,
+  charges.x_tag_feature,
+  charges.x_tag_endpoint,
+  charges.x_tag_workflow,
+  charges.x_tag_environment
+FROM charges
