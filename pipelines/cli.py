@@ -6,6 +6,7 @@ What belongs here: commands, their options and help, and turning errors into sen
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -448,6 +449,8 @@ def export_focus_command(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; errors become sentences on the error stream."""
+    if os.environ.get("EVERYCENT_DEBUG") != "1":
+        logging.getLogger().addHandler(logging.NullHandler())  # libraries log what our messages say in words
     try:
         code = app(list(arguments) or ["--help"], prog_name="everycent", standalone_mode=False)
     except Exception as error:  # noqa: BLE001 (the outermost edge: users get a sentence, not a traceback)

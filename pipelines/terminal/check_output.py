@@ -1,4 +1,4 @@
-"""What `everycent sources check` shows: each step as it is done, then what to do.
+"""What `everycent sources check` shows: each step as it is done, then which sources are not ready.
 
 What belongs here: marks and words. What must not: trying a connection.
 """
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -37,17 +36,17 @@ def print_source(name: str, connector: str, steps: Iterable[CheckStep], console:
 
 
 def print_conclusion(results: Mapping[str, Sequence[CheckStep]], console: Console) -> None:
-    """Print what is left to do, or that there is nothing."""
+    """Print which sources are not ready, or that all are."""
     failed = {name: [step for step in steps if step.is_ok is False] for name, steps in results.items()}
     failed = {name: steps for name, steps in failed.items() if steps}
     if not failed:
         console.print(Text("\nAll is well: the next night can land from here.", style="green"))
         return
-    console.print(Text("\nWhat to do", style="bold"))
-    for name, steps in failed.items():
-        for step in steps:
-            line = f"{safe_text(name)}, {safe_text(step.name)}: {safe_text(step.message)}"
-            console.print(Padding(Text(line), (0, 0, 0, 2)))
+    names = ", ".join(
+        f"{safe_text(name)} ({', '.join(safe_text(step.name) for step in steps)})"
+        for name, steps in failed.items()
+    )
+    console.print(Text("\nNot ready: ", style="bold") + Text(names) + Text(". Each ✗ above says what to do."))
 
 
 def render_json(results: Mapping[str, Sequence[CheckStep]], connectors: Mapping[str, str]) -> str:

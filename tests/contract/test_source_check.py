@@ -46,10 +46,9 @@ def test_what_is_missing_is_told_at_the_end_and_ends_with_2(
     for part in (
         "✗",
         "–",
-        "What to do",
-        "gone, path:",
         "does not exist",
-        "empty, files: no file matches '*.csv'",
+        "no file matches '*.csv'",
+        "Not ready: gone (path), empty (files). Each ✗ above says what to do.",
     ):
         assert part in shown
     assert "All is well" not in shown
