@@ -385,7 +385,8 @@ class Night:
 
     def result(self) -> NightlyResult:
         """What to tell whoever started the run, after `publish`."""
-        faults = tuple(f"{f.source}: {f.message}" for f in self.findings if f.severity is Severity.FAULT)
+        said = (f"{f.source}: {f.message}" for f in self.findings if f.severity is Severity.FAULT)
+        faults = tuple(dict.fromkeys(said))
         return NightlyResult(
             exit_code=ExitCode.SOURCE_AT_FAULT if faults else ExitCode.OK,
             release_path=self.release.path if self.release else None,
