@@ -9,10 +9,11 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from random import Random
+from time import monotonic
 
 import pytest
 
-from connectors.common.contract import TerminalError
+from connectors.common.contract import TerminalError, TransientError
 from connectors.common.stores.contract import (
     ChangedObject,
     DamagedContent,
@@ -28,7 +29,7 @@ from tests.servers.s3 import S3Server
 
 LARGE = Random(7).randbytes(21_000_003)
 """Several pieces, the last one odd."""
-BUSY = {"s3": (503, 429), "azure_blob": (503,), "gcs": (503, 429)}
+BUSY = {"s3": (503, 429), "azure_blob": (503, 429), "gcs": (503, 429)}
 """What each vendor answers when it is asked too much, or is not well."""
 StartRest = Callable[[Route], RestServer]
 
@@ -203,6 +204,22 @@ def test_a_busy_store_is_asked_again(remote_store: Backend, rest: StartRest, tmp
         store.download(stored, tmp_path / f"target-{status}", ignore)
         assert (tmp_path / f"target-{status}").read_bytes() == b"cost\n1\n"
     assert len(front.log) > 4
+
+
+@pytest.mark.parametrize("remote_store", ["azure_blob"], indirect=True)
+def test_azure_is_asked_again_when_it_says_and_given_up_when_it_stays_busy(
+    remote_store: Backend, rest: StartRest
+) -> None:
+    """Its client takes 429 for final, so how often and when is ours to say."""
+    front = rest(lambda request: Reply(429, headers={"Retry-After": "0"}))
+    store = open_store(remote_store.settings(front.url))
+    with pytest.raises(TransientError, match="too busy"):
+        list(store.list_objects())
+    assert len(front.log) == 6
+    front.route = answer_in_turn([Reply(429, headers={"Retry-After": "2"})], pass_on(remote_store.url))
+    started = monotonic()
+    assert list(store.list_objects()) == []
+    assert 2 <= monotonic() - started < 4
 
 
 def test_a_connection_that_breaks_is_taken_up_again(

@@ -46,6 +46,31 @@ _SIGN_IN = (
 )
 
 
+_ATTEMPTS = 5
+_LONGEST_WAIT_SECONDS = 60.0
+
+
+class _PatientRetry(ExponentialRetry):
+    """The client's retry, also for 429: what gateways, and services behind an own `endpoint`, say of too many calls.
+
+    The client's own policy takes every answer below 500 but 408 for final.
+    """
+
+    def send(self, request: Any) -> Any:
+        """Ask again after the wait that the answer asks for, else after a growing one."""
+        for attempt in range(_ATTEMPTS):
+            response = super().send(request)
+            if response.http_response.status_code != 429:
+                return response
+            request.context.transport.sleep(self._find_wait(response.http_response.headers, attempt))
+        return super().send(request)
+
+    def _find_wait(self, headers: Mapping[str, str], attempt: int) -> float:
+        asked = headers.get("Retry-After", "")
+        wait = float(asked) if asked.isdecimal() else self.get_backoff_time({"count": attempt})
+        return min(wait, _LONGEST_WAIT_SECONDS)
+
+
 class AzureBlobStore(RangedStore):
     """The blobs below a prefix of a container."""
 
@@ -63,7 +88,7 @@ class AzureBlobStore(RangedStore):
     def _build_client(self) -> ContainerClient:
         settings = self._settings
         options: dict[str, Any] = {
-            "retry_policy": ExponentialRetry(
+            "retry_policy": _PatientRetry(
                 initial_backoff=1, increment_base=2, retry_total=5, random_jitter_range=1
             ),
             "max_single_get_size": PIECE_BYTES,
