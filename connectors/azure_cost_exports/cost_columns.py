@@ -177,7 +177,10 @@ def map_instants(values: pa.Array, convert: Callable[[datetime], datetime]) -> p
 
 
 def _derive_commitments(batch: Batch) -> dict[str, pa.Array]:
-    """Reservation or savings plan: by the pricing model; files without one name a reservation id."""
+    """Reservation or savings plan: by the pricing model; files without one name a reservation id.
+
+    Usage priced on demand or as spot is paid for on the bill, whatever benefit stands beside it.
+    """
     benefit = pc.utf8_lower(pc.coalesce(batch.text("BenefitId"), batch.text("ReservationId")))
     models = _plain(batch.text("PricingModel"))
     is_plan = pc.or_(_is(models, "savingsplan"), _contains(benefit, "/microsoft.billingbenefits/"))
@@ -185,11 +188,14 @@ def _derive_commitments(batch: Batch) -> dict[str, pa.Array]:
     is_reservation = pc.or_(
         _is(models, "reservation"), pc.or_(has_id_only, _contains(benefit, "/microsoft.capacity/"))
     )
+    is_usage = _is(_plain(batch.text("ChargeType")), "usage")
+    is_paid = pc.and_(is_usage, pc.or_(_is(models, "ondemand"), _is(models, "spot")))
     kind = pc.if_else(
         is_plan,
         pa.scalar("savings_plan", TEXT),
         pc.if_else(is_reservation, pa.scalar("reservation", TEXT), pa.scalar(None, TEXT)),
     )
+    kind = pc.if_else(is_paid, pa.scalar(None, TEXT), kind)
     return {
         "commitment_id": benefit,
         "commitment_name": pc.coalesce(batch.text("BenefitName"), batch.text("ReservationName")),
@@ -255,6 +261,7 @@ def _derive_quantities(batch: Batch) -> dict[str, pa.Array]:
 def _derive_costs(
     batch: Batch, view: CostView, kinds: pa.Array, is_committed: pa.Array, pricing_quantity: pa.Array
 ) -> dict[str, pa.Array]:
+    """Return costs and prices; what nobody used has no price that a saving could be told from."""
     cost = batch.number("cost")
     zero = pa.scalar(Decimal(0), MONEY)
     is_purchase = pc.and_(is_committed, pc.is_in(kinds, value_set=_PURCHASES))
@@ -267,12 +274,17 @@ def _derive_costs(
     else:
         is_counted, billed, effective = everything, cost, cost
     rate = pc.coalesce(batch.number("exchange_rate"), pa.scalar(Decimal(1), QUANTITY))
+    is_unused = pc.is_in(kinds, value_set=_UNUSED)
     contracted_price = multiply(_or_null_if_zero(batch.number("unit_price")), rate)
     list_price = multiply(_or_null_if_zero(batch.number("payg_price")), rate)
-    is_usage = pc.and_(_is(kinds, "usage"), pc.invert(is_committed))
-    priced = pc.if_else(is_usage, multiply(contracted_price, pricing_quantity), pa.scalar(None, MONEY))
+    contracted_price, list_price, stated_list = (
+        pc.if_else(is_unused, pa.scalar(None, values.type), values)
+        for values in (contracted_price, list_price, _or_null_if_zero(batch.number("payg_cost")))
+    )
+    priced = pc.if_else(
+        _is(kinds, "usage"), multiply(contracted_price, pricing_quantity), pa.scalar(None, MONEY)
+    )
     contracted = pc.coalesce(priced, cost)
-    stated_list = _or_null_if_zero(batch.number("payg_cost"))
     list_cost = pc.coalesce(stated_list, multiply(list_price, pricing_quantity), contracted)
     return {
         "is_counted": is_counted,

@@ -119,8 +119,8 @@ REQUIRED = (
 )
 """Without these a file cannot be billed; a tuple is met by any of its names."""
 
-NOT_NULL = ("Date", "CostInBillingCurrency", "BillingCurrency")
-"""A line without one of these has no amount, or no place in any period: the file is refused."""
+NOT_NULL = ("Date", "BillingCurrency")
+"""A line without one of these has no place in any period or currency: the file is refused."""
 
 COSTS = ("CostInBillingCurrency",)
 
