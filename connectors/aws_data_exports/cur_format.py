@@ -62,7 +62,8 @@ def _build_derive(tag_keys: Mapping[str, tuple[str, ...]], identity: Identity) -
     tag_reader = TagReader(tag_keys, identity)
 
     def derive(delivered: BatchColumns, typed: BatchColumns) -> DerivedColumns:
-        oddities = dict(_find_unknown_commitments(typed)) | dict(_find_double_discounts(typed))
+        oddities = _find_unknown_commitments(typed) | _find_double_discounts(typed)
+        oddities |= _find_unknown_types(typed)
         columns = _build_costs(typed) | _build_product_columns(delivered, typed)
         columns |= _build_split_columns(delivered)
         columns["line_item_iam_principal"] = _build_principals(delivered, typed, identity)
@@ -177,3 +178,20 @@ def _find_double_discounts(typed: BatchColumns) -> dict[tuple[str, str, str], in
         "line_item_net_unblended_cost, or switch off INCLUDE_MANUAL_DISCOUNT_COMPATIBILITY"
     )
     return {("doubled_discount", str(Severity.WARN), message): doubted.true_count}
+
+
+def _find_unknown_types(typed: BatchColumns) -> dict[tuple[str, str, str], int]:
+    """Return how many lines are of a type that staging has no rule for."""
+    kinds = typed["line_item_line_item_type"]
+    is_known = pc.or_(
+        pc.is_in(kinds, value_set=pa.array(sorted(schema.LINE_TYPES), pa.string())),
+        pc.fill_null(pc.ends_with(kinds, "Discount"), False),
+    )
+    unknown = pc.invert(is_known).true_count
+    if not unknown:
+        return {}
+    message = (
+        "line_item_line_item_type is one that no rule knows: the lines count as adjustments; tell us what "
+        "they are"
+    )
+    return {("unknown_charge_type", str(Severity.WARN), message): unknown}

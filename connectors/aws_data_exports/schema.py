@@ -123,6 +123,24 @@ COMMITMENT_COSTS = {
 }
 """Line item type → the column without which what its commitment really cost is unknown."""
 
+LINE_TYPES = frozenset(
+    {
+        "Credit",
+        "DiscountedUsage",
+        "Fee",
+        "FlatRateSubscription",
+        "RIFee",
+        "Refund",
+        "SavingsPlanCoveredUsage",
+        "SavingsPlanNegation",
+        "SavingsPlanRecurringFee",
+        "SavingsPlanUpfrontFee",
+        "Tax",
+        "Usage",
+    }
+)
+"""What staging knows to map, beside everything that ends in `Discount`; another type becomes an adjustment."""
+
 SPLIT_OPERATIONS = ("EKSPod-EC2", "ECSTask-EC2")
 """Rows of split cost allocation: their money is on the line of the instance that they ran on.
 

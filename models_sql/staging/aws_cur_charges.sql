@@ -4,8 +4,8 @@ description: >
     and its amortised share in effect; the fee that pays for it is a purchase without effective cost; what of it
     nobody used is a row of its own. Savings Plan negations fold into one row per plan, only where they do not
     cancel what they negate. Costs are net of discounts where AWS states net costs. Sums to the lines' billed cost.
-grain: [charge_id]
-materialized: view
+grain: [billing_period_start, charge_id]
+materialized: table
 partition_by: {column: billing_period_start, unit: month}
 columns:
     charge_id: null
@@ -151,9 +151,21 @@ typed as (
             when roles.row_role = 'line' then lines.line_item_line_item_type
             else roles.row_role
         end as row_type,
+        -- AWS names a capacity reservation in the column of reserved instances: it holds capacity, it gives no discount
         coalesce(
-            nullif(lines.savings_plan_savings_plan_a_r_n, ''), nullif(lines.reservation_reservation_a_r_n, '')
+            nullif(lines.savings_plan_savings_plan_a_r_n, ''),
+            case
+                when lines.reservation_reservation_a_r_n not like '%:capacity-reservation/%'
+                    then nullif(lines.reservation_reservation_a_r_n, '')
+            end
         ) as commitment_id,
+        coalesce(
+            nullif(lines.capacity_reservation_id, ''),
+            case
+                when lines.reservation_reservation_a_r_n like '%:capacity-reservation/%'
+                    then lines.reservation_reservation_a_r_n
+            end
+        ) as known_capacity_reservation_id,
         coalesce(nullif(lines.savings_plan_savings_plan_a_r_n, ''), '') <> '' as is_savings_plan,
         coalesce(lines.line_item_usage_type, '') <> '' as has_usage_type,
         cast(
@@ -342,7 +354,7 @@ select
     priced.billing_currency,
     priced.billing_period_end,
     priced.billing_period_start,
-    nullif(priced.capacity_reservation_id, '') as capacity_reservation_id,
+    priced.known_capacity_reservation_id as capacity_reservation_id,
     nullif(priced.capacity_reservation_status, '') as capacity_reservation_status,
     priced.charge_category,
     case when priced.is_of_closed_period then 'Correction' end as charge_class,
@@ -418,7 +430,10 @@ select
     nullif(priced.invoice_issuer_name, '') as invoice_issuer_name,
     priced.charge_list_cost as list_cost,
     case
-        when priced.charge_quantity is not null then priced.pricing_public_on_demand_rate
+        when priced.charge_quantity is null then null
+        -- a rate of 0 beside a cost is no list price: AWS states none for what others sell
+        when priced.pricing_public_on_demand_rate = 0 and priced.charge_list_cost <> 0 then null
+        else priced.pricing_public_on_demand_rate
     end as list_unit_price,
     case
         when priced.charge_category in ('Tax', 'Adjustment') then null

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.aws_data_exports.client import land
+from connectors.aws_data_exports.schema import LINE_TYPES
 from connectors.aws_data_exports.settings import Settings
 from connectors.common.contract import LandingContext, SourceReport
 from tests.contract.aws_exports import CUR_COLUMNS, NET_COLUMNS, ExportBucket, Format, Line, cur_line
@@ -299,6 +300,51 @@ def test_a_negation_that_does_not_cancel_stays_on_the_bill(
     assert [row["x_correction_cause"] for row in charges if row["charge_class"]] == ["usage"]
     assert sum(row["billed_cost"] for row in charges) == Decimal("1.0000000001")
     assert len({row["charge_id"] for row in charges}) == len(charges) == 5
+
+
+def test_a_capacity_reservation_is_no_commitment(s3_server: S3Server, lake_context: LandingContext) -> None:
+    """AWS names it in the column of reserved instances; its hours and their refund cost what is billed."""
+    held = "arn:aws:ec2:us-west-2:444455556666:capacity-reservation/cr-0aaa"
+    common = {"line_item_usage_type": "USW2-UnusedBox:m5.large", "reservation_reservation_a_r_n": held}
+    lines = [
+        cur_line(line_item_unblended_cost=0.5, pricing_public_on_demand_cost=0.5, **common),
+        cur_line(line_item_line_item_type="Refund", line_item_unblended_cost=-0.2, **common),
+    ]
+    charges = build_charges(land_month(s3_server, lake_context, lines))
+    assert sorted(
+        (row["charge_category"], row["billed_cost"], row["effective_cost"], row["commitment_discount_id"])
+        for row in charges
+    ) == [("Usage", Decimal("-0.2"), Decimal("-0.2"), None), ("Usage", Decimal("0.5"), Decimal("0.5"), None)]
+    assert {row["capacity_reservation_id"] for row in charges} == {held}
+
+
+def test_a_list_price_of_zero_beside_a_cost_is_none(
+    s3_server: S3Server, lake_context: LandingContext
+) -> None:
+    """What others sell has no public price: the list cost is what is billed. What is free has the price 0."""
+    lines = [
+        cur_line(
+            line_item_unblended_cost=cost, pricing_public_on_demand_cost=0.0, pricing_public_on_demand_rate="0.0000"
+        )
+        for cost in (2.0, 0.0)
+    ]  # fmt: skip
+    charges = build_charges(land_month(s3_server, lake_context, lines))
+    assert sorted((row["list_cost"], row["list_unit_price"] is None) for row in charges) == [
+        (Decimal(0), False),
+        (Decimal(2), True),
+    ]
+
+
+def test_a_type_of_line_that_no_rule_knows_is_told(s3_server: S3Server, lake_context: LandingContext) -> None:
+    bucket = ExportBucket(s3_server.client(), columns=CUR_COLUMNS)
+    kinds = ("Brand New", "EdpDiscount", *LINE_TYPES)
+    bucket.deliver("2026-10", [[cur_line(line_item_line_item_type=kind) for kind in kinds]])
+    settings = Settings(name="aws", export=bucket.export, location=bucket.location, endpoint=s3_server.url)
+    report = land(settings, lake_context)
+    (found,) = [finding for finding in report.findings if finding.kind == "unknown_charge_type"]
+    assert found.count == 1
+    charges = build_charges(read_lines(report))
+    assert len([row for row in charges if row["charge_category"] == "Adjustment"]) == 2
 
 
 def test_every_service_has_one_category() -> None:
