@@ -41,27 +41,33 @@ class ArtifactFetcher:
         self._parallel = parallel_transfers
         self._incoming = landing.raw / "incoming"
 
-    def fetch(self, objects: Sequence[StoredObject]) -> list[SourceFile]:
+    def fetch(self, objects: Sequence[StoredObject], *, spares_pruned: bool = False) -> list[SourceFile]:
         """Return the objects as files, in the order given; `relative` is the key.
 
-        Raises the first ConnectorError; what is complete by then is kept. Raises ValueError in a run that
-        only asks what was known.
+        `spares_pruned`: content that retention let go is not fetched again; its file is absent until
+        `SourceLanding.bring_back` is asked for it. Raises the first ConnectorError; what is complete by then is
+        kept. Raises ValueError in a run that only asks what was known.
         """
         if self._landing.is_reading_only:
             raise ValueError(f"{self._landing.source}: a run as of a time fetches nothing")
-        known = {stored: self._find_known(stored) for stored in objects}
+        known = {stored: self._find_known(stored, spares_pruned) for stored in objects}
         absent = [stored for stored, file in known.items() if file is None]
         if absent:
             known |= self._fetch_all(absent)
         return [file for stored in objects if (file := known[stored]) is not None]
 
-    def _find_known(self, stored: StoredObject) -> SourceFile | None:
-        """The file of a version fetched before, unless its content is not kept any more."""
+    def _find_known(self, stored: StoredObject, spares_pruned: bool) -> SourceFile | None:
+        """The file of a version fetched before, unless its content is lost, or let go and wanted nevertheless."""
         note = self._landing.seen.notes.get(self._note_key(stored))
         if note is None:
             return None
         file = self._build_file(stored, note["sha256"])
-        return file if file.path.exists() else None
+        if file.path.exists():
+            return file
+        if spares_pruned and self._landing.is_pruned(file.sha256):
+            self._landing.put_off(file, lambda: self._fetch_all([stored]))
+            return file
+        return None
 
     def _fetch_all(self, absent: Sequence[StoredObject]) -> dict[StoredObject, SourceFile]:
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -143,6 +149,3 @@ class ArtifactFetcher:
 class _Stopped(Exception):
     """Another transfer failed, or the run was stopped: this one ends where it is."""
 
-
-def _note_key(stored: StoredObject) -> str:
-    return f"object {stored.key}\n{stored.version}"

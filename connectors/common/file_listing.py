@@ -34,10 +34,10 @@ def list_stored_files(
     store = open_store(folder)
     found = _list_objects(landing, store, settings, pattern, dataset, suffixes)
     try:
-        return ArtifactFetcher(landing, store).fetch(found)
+        return ArtifactFetcher(landing, store).fetch(found, spares_pruned=True)
     except ChangedObject:  # the vendor was writing: what is there now is wanted
         again = [stored for stored in _list_visible(store, pattern) if stored.key.lower().endswith(suffixes)]
-        return ArtifactFetcher(landing, store).fetch(again)
+        return ArtifactFetcher(landing, store).fetch(again, spares_pruned=True)
 
 
 def _list_objects(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -90,6 +90,8 @@ class SourceLanding:
         if context.as_of is None:
             complete_records(self.raw / "deliveries")
         self.records = read_records(self.raw / "deliveries", context.lake, self.typing_digest)
+        self._pruned = _find_pruned(self.records)
+        self._put_off: dict[Path, Callable[[], object]] = {}
         self._findings: list[Finding] = []
         self.unreadable: list[str] = []
         """Files of this run that are there and could not be opened."""
@@ -238,6 +240,21 @@ class SourceLanding:
             os.replace(temporary, target)
         return artifact
 
+    def is_pruned(self, sha256: str) -> bool:
+        """Tell whether retention let this content go: some delivery had it, and none that is kept."""
+        return sha256 in self._pruned
+
+    def put_off(self, file: SourceFile, bring: Callable[[], object]) -> None:
+        """Remember how to make the file of pruned content, should it be read after all."""
+        self._put_off[file.path] = bring
+
+    def bring_back(self, files: Iterable[SourceFile]) -> None:
+        """Make the files that were put off and are wanted now. Raises what making them raises."""
+        for file in files:
+            bring = self._put_off.pop(file.path, None)
+            if bring is not None and not file.path.exists():
+                bring()
+
     def quarantine(self, file: SourceFile, rows: Iterable[tuple[int | None, str, str | None]]) -> None:
         """Write down which (line, reason, column) of a file were refused, never their content."""
         listed = list(rows)
@@ -300,3 +317,11 @@ class SourceLanding:
         changed = replace(record, delivery=delivery, typed=variants, findings=findings)
         self.write_records([changed])
         return changed
+
+
+def _find_pruned(records: Iterable[DeliveryRecord]) -> frozenset[str]:
+    """Digests of the content that only pruned deliveries had: their records list no typing any more."""
+    gone, kept = set[str](), set[str]()
+    for record in records:
+        (kept if record.typed else gone).update(artifact.sha256 for artifact in record.artifacts)
+    return frozenset(gone - kept)

@@ -141,10 +141,17 @@ class ExtractedFiles:
             if not known["rows"]:
                 self._empty += 1
                 return None
-            snapshot = read_snapshot(known)
-            if (self._folder / f"{snapshot.sha256}.parquet").exists():
-                return snapshot.build_file(self._folder)
-        writer = SnapshotWriter(self._folder, f"{file.relative}.flat")
+            flat = read_snapshot(known).build_file(self._folder)
+            is_pruned = self._landing.is_pruned(flat.sha256)
+            if is_pruned:
+                self._landing.put_off(flat, lambda: self._write_flat(file, note))
+            if is_pruned or flat.path.exists():
+                return flat
+        return self._write_flat(file, note)
+
+    def _write_flat(self, file: SourceFile, note: str) -> SourceFile | None:
+        folder, _, name = file.relative.rpartition("/")
+        writer = SnapshotWriter(self._folder, f"{folder}/{name.replace('.', '_')}")  # its one suffix follows
         try:
             for rows in read_shard(file):
                 writer.write(rows)

@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.common.contract import LandingContext, SourceReport
+from connectors.common.lateness import find_lateness
+from connectors.common.retention import plan_pruning, prune_snapshot
 from connectors.gcp_billing.client import check, land
 from connectors.gcp_billing.settings import Settings
 from tests.contract.google_export import (
@@ -168,6 +170,28 @@ def test_runs_of_a_month_replace_each_other_by_the_pattern(
     assert costs(land(wanted, lake_context)) == [Decimal(1), Decimal(2), Decimal(5)]
     put(bucket, "202611/run-2/0.json", write_json_lines([row(3.0)]))
     assert costs(land(wanted, lake_context)) == [Decimal(2), Decimal(3)]
+
+
+def test_what_retention_let_go_is_not_made_again(
+    gcs_server: GcsServer, bucket: Any, lake_context: LandingContext
+) -> None:
+    wanted = settings(gcs_server, delivery_pattern=r"(?P<key>\d{6})/run-(\d+)/")
+    for number in (1, 2, 3):
+        put(bucket, f"209911/run-{number}/0.json", write_json_lines([row(number, invoice__month="209911")]))
+        assert costs(land(wanted, lake_context)) == [Decimal(number)]
+    planned = plan_pruning(
+        lake_context.lake, "gcp", find_lateness("gcp_billing"), datetime(2099, 1, 1), lambda record: False
+    )
+    assert [len(snapshot.files) for snapshot in planned] == [2, 2], "lines and flat rows, each stored once"
+    for snapshot in planned:
+        prune_snapshot(lake_context.lake, snapshot, lake_context.now)
+    artifacts = lake_context.lake / "raw" / "gcp" / "artifacts"
+    kept = sorted(artifacts.iterdir())
+    assert costs(land(wanted, lake_context)) == [Decimal(3)]
+    assert sorted(artifacts.iterdir()) == kept
+    other_tags = replace(lake_context, tag_keys={"team": ("team",)})
+    assert costs(land(wanted, other_tags)) == [Decimal(3)]
+    assert sorted(artifacts.iterdir()) == kept
 
 
 def test_appended_deliveries_add_up(gcs_server: GcsServer, bucket: Any, lake_context: LandingContext) -> None:

@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.common.contract import LandingContext, SourceReport, TerminalError
+from connectors.common.lateness import find_lateness
 from connectors.common.registry import check
+from connectors.common.retention import plan_pruning, prune_snapshot
 from connectors.focus_files.client import land
 from connectors.focus_files.settings import Settings
 from tests.contract.focus_bills import line, write_bill
@@ -153,6 +155,43 @@ def test_a_store_that_fails_leaves_what_landed_before(
         land(Settings(name="bill", path=values.pop("location"), **values), lake_context)
     known = land(build_settings(remote_store), replace(lake_context, as_of=datetime(2031, 1, 1)))
     assert read_rows(known) == read_rows(first)
+
+
+def prune(context: LandingContext) -> list[str]:
+    """Let go what is not the last of its day, however young; return the delivery times."""
+    planned = plan_pruning(
+        context.lake, "bill", find_lateness("focus_files"), datetime(2030, 1, 1), lambda record: False
+    )
+    for snapshot in planned:
+        prune_snapshot(context.lake, snapshot, context.now)
+    return [f"{snapshot.delivery.delivered_at:%H:%M}" for snapshot in planned]
+
+
+def test_what_retention_let_go_is_not_fetched_again(
+    remote_store: Backend, rest: StartRest, tmp_path: Path, lake_context: LandingContext
+) -> None:
+    """The bucket still lists it; changed settings do not bring it back, a changed delivery does."""
+    for hour, cost in (("06", "1.00"), ("07", "2.00")):
+        bill = write_months(tmp_path / hour, cost=cost)["2026-10/bill.csv.gz"]
+        stated = {"delivered_at": f"2026-10-20T{hour}:00:00Z", "files": ["bill.csv.gz"]}
+        remote_store.put(f"{hour}/bill.csv.gz", bill)
+        remote_store.put(f"{hour}/bill.manifest.json", json.dumps(stated).encode())
+    front = rest(pass_on(remote_store.url))
+    settings = build_settings(remote_store, front.url)
+    first = land(settings, lake_context)
+    assert prune(lake_context) == ["06:00", "06:00"]
+    front.log.clear()
+    for context in (lake_context, replace(lake_context, tag_keys={"team": ("team",)})):
+        again = land(settings, context)
+        assert total(again) == total(first) == Decimal("4.00")
+        assert len(again.deliveries) == 4
+        assert len(front.log) == 1, "only the listing"
+        front.log.clear()
+    stated = {"delivered_at": "2026-10-21T06:00:00Z", "files": ["bill.csv.gz"]}
+    remote_store.put("06/bill.manifest.json", json.dumps(stated).encode())
+    changed = land(settings, lake_context)
+    assert total(changed) == Decimal("2.00"), "delivered once more, later"
+    assert len(changed.deliveries) == 6
 
 
 def test_an_empty_place_is_a_fault(remote_store: Backend, lake_context: LandingContext) -> None:

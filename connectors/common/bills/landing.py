@@ -55,10 +55,11 @@ class BillLanding:
         landing = self._landing
         if landing.is_reading_only:
             return True
-        note_key = f"delivery {self._dataset.name}\n{delivery.key}"
         stated = self._describe(delivery)
+        note_key = f"delivery {self._dataset.name}\n{delivery.key}\n{stated['delivered_at'] or ''}"
         note: dict[str, Any] | None = landing.seen.notes.get(note_key)
-        if note is None or note["delivery"] != stated:
+        if note is None or not (note["delivery"] == stated or _is_let_go(delivery, note["delivery"], stated)):
+            landing.bring_back(delivery.files)
             findings, is_landed = self._land(delivery, delivery.files)
             note = {
                 "delivery": stated,
@@ -428,6 +429,12 @@ class BillLanding:
         self, kind: str, message: str, severity: Severity, *, count: int = 1, file: str | None = None
     ) -> Finding:
         return Finding(self._landing.source, self._dataset.name, kind, message, severity, count, file)
+
+
+def _is_let_go(delivery: BillDelivery, noted: dict[str, Any], stated: dict[str, Any]) -> bool:
+    """Whether a delivery's content went by retention: changed settings are no reason to bring it back."""
+    is_same = noted | {"typing": None} == stated | {"typing": None}
+    return is_same and not all(file.path.exists() for file in delivery.files)
 
 
 def _record_scope(delivery: BillDelivery, scope: str) -> str:
