@@ -61,11 +61,6 @@ def write_json(path: Path, content: object) -> None:
     os.replace(temporary, path)
 
 
-def write_record(folder: Path, record: DeliveryRecord, lake: Path) -> None:
-    """Write the manifest of a delivery; an existing one of the same name is replaced as a whole."""
-    write_json(folder / record.file_name, _record_to_json(record, lake))
-
-
 def write_records(folder: Path, records: Iterable[DeliveryRecord], lake: Path) -> None:
     """Write several manifests so that all of them count or none, whenever the process is killed.
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from connectors.common.contract import Delivery, TypedFile
-from connectors.common.delivery_records import Artifact, DeliveryRecord, read_records, write_record
+from connectors.common.delivery_records import Artifact, DeliveryRecord, read_records, write_records
 from connectors.common.lateness import find_lateness
 from connectors.common.retention import plan_pruning, prune_snapshot
 from pipelines.terminal.pruning import print_pruning
@@ -40,7 +40,7 @@ def write_deliveries(lake: Path, moments: dict[str, datetime], dataset: str = "c
             billing_account_id="acct",
         )
         record = DeliveryRecord(delivery, (Artifact("bill.csv", name, 1000),), (), (), {"typing": (file,)})
-        write_record(lake / "raw/aws/deliveries", record, lake)
+        write_records(lake / "raw/aws/deliveries", [record], lake)
 
 
 @pytest.fixture
