@@ -30,6 +30,7 @@ columns:
     charge_class: null
     charge_frequency: null
     charge_description: null
+    x_correction_cause: null
     charge_period_start: null
     charge_period_end: null
     commitment_discount_id: null
@@ -53,6 +54,7 @@ columns:
     tag_workflow: null
     tag_environment: null
     billed_quantity: how many tokens the line bills; null where the unit is not tokens
+    line_quantity: null
     billed_cost: null
     effective_cost: null
     list_cost: null
@@ -278,6 +280,7 @@ select
     converted.charge_class,
     converted.charge_frequency,
     converted.charge_description,
+    converted.x_correction_cause,
     converted.charge_period_start,
     converted.charge_period_end,
     converted.commitment_discount_id,
@@ -301,6 +304,7 @@ select
     converted.x_tag_workflow as tag_workflow,
     converted.x_tag_environment as tag_environment,
     converted.billed_quantity,
+    cast(coalesce(converted.pricing_quantity, converted.consumed_quantity) as decimal(38, 12)) as line_quantity,
     converted.billed_cost,
     converted.effective_cost,
     converted.list_cost,

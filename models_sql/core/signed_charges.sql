@@ -28,6 +28,7 @@ columns:
     charge_class: null
     charge_frequency: null
     charge_description: null
+    x_correction_cause: null
     charge_period_start: null
     charge_period_end: null
     commitment_discount_id: null
@@ -79,6 +80,7 @@ select
     source.charge_class,
     source.charge_frequency,
     source.charge_description,
+    source.x_correction_cause,
     source.charge_period_start,
     source.charge_period_end,
     source.commitment_discount_id,

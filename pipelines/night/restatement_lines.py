@@ -1,16 +1,16 @@
-"""The lines of snapshots, classified, and what changed from one snapshot to the next, by cause.
+"""What changed from one snapshot of a bill to the next, by cause, line by line.
 
-What belongs here: running the project's own models over the files of single snapshots, and the comparison. What must
-not: which snapshots are compared (`restatement_steps`), or the ledger (`restatements`).
+What belongs here: the comparison of classified lines. What must not: where these lines come from (`classified_lines`),
+which snapshots are compared (`restatement_steps`), or the ledger (`restatements`).
 
-Every snapshot is classified by itself, for two snapshots of one bill hold lines of one name. Work is in proportion to
-the lines of the snapshots compared, whatever else the lake holds.
+Work is in proportion to the lines of the snapshots compared, whatever else the lake holds. Of a first snapshot, whose
+lines all have one cause, only totals are made, but for lines that share their key with a negative one.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,55 +18,28 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from connectors.common.contract import Delivery, TypedFile
-from connectors.common.datasets import BILL_DATASETS, DATASETS
-from pipelines.night.inputs import BILL_DELIVERY_SCHEMA, build_dataset_relation
+from pipelines.night.classified_lines import CLASSIFIED, COLUMNS, ClassifiedFiles, find_classified
 from pipelines.night.restatement_steps import Step
-from pipelines.warehouse.engine import Engine, EngineSettings, quote_text
-from pipelines.warehouse.models import ModelSet
-from pipelines.warehouse.relations import Relation, duckdb_columns
+from pipelines.warehouse.engine import Engine, quote_text, render_empty
 from pipelines.warehouse.runner import Build
 
-CLASSIFIED = "core.charges"
-_DELIVERED = "staging.charges"
-
-_LINES_SQL = f"""
-select
-    charges.x_snapshot_id as snapshot_id, charges.x_line_key as line_key, charges.charge_category,
-    charges.charge_class, lines.x_correction_cause as correction_cause, charges.service_name,
-    charges.cost_driver, charges.billing_currency, charges.sku_id, charges.sku_meter,
-    charges.charge_period_start, charges.charge_period_end,
-    cast(sum(charges.billed_cost) as decimal(38, 12)) as billed_cost,
-    cast(sum(charges.effective_cost) as decimal(38, 12)) as effective_cost,
-    cast(sum(coalesce(lines.pricing_quantity, lines.consumed_quantity)) as decimal(38, 12)) as quantity,
-    count(*) as lines
-from {CLASSIFIED} as charges
-inner join {_DELIVERED} as lines
-    on charges.charge_id = lines.charge_id and charges.x_snapshot_id = lines.x_snapshot_id
-group by all
-"""  # noqa: S608 (names of our own models)
-
 _CHANGES_SQL = """
-with sides as (
-    select pairs.step_id, pairs.is_first, pairs.complete_until, true as is_new, lines.*
-    from pairs inner join lines on pairs.snapshot_id = lines.snapshot_id
-    union all
-    select pairs.step_id, pairs.is_first, pairs.complete_until, false as is_new, lines.*
-    from pairs inner join lines on pairs.replaced_snapshot_id = lines.snapshot_id
-),
-paired as (
+with paired as (
     select
-        step_id, is_first, complete_until, line_key, charge_category, charge_class, correction_cause, service_name,
-        cost_driver, billing_currency, sku_id, sku_meter, charge_period_start, charge_period_end,
-        coalesce(sum(lines) filter (where not is_new), 0) as previous_lines,
-        coalesce(sum(lines) filter (where is_new), 0) as lines,
-        coalesce(sum(billed_cost) filter (where not is_new), 0) as previous_billed_cost,
-        coalesce(sum(billed_cost) filter (where is_new), 0) as billed_cost,
-        coalesce(sum(effective_cost) filter (where not is_new), 0) as previous_effective_cost,
-        coalesce(sum(effective_cost) filter (where is_new), 0) as effective_cost,
-        sum(quantity) filter (where not is_new) as previous_quantity,
-        sum(quantity) filter (where is_new) as quantity
-    from sides
+        roles.step_id, roles.complete_until, lines.x_line_key as line_key, lines.charge_category,
+        lines.charge_class, lines.x_correction_cause as correction_cause, lines.service_name, lines.cost_driver,
+        lines.billing_currency, lines.sku_id, lines.sku_meter, lines.charge_period_start, lines.charge_period_end,
+        count(*) filter (where not roles.is_new) as previous_lines,
+        count(*) filter (where roles.is_new) as lines,
+        coalesce(sum(lines.billed_cost) filter (where not roles.is_new), 0) as previous_billed_cost,
+        coalesce(sum(lines.billed_cost) filter (where roles.is_new), 0) as billed_cost,
+        coalesce(sum(lines.effective_cost) filter (where not roles.is_new), 0) as previous_effective_cost,
+        coalesce(sum(lines.effective_cost) filter (where roles.is_new), 0) as effective_cost,
+        sum(lines.line_quantity) filter (where not roles.is_new) as previous_quantity,
+        sum(lines.line_quantity) filter (where roles.is_new) as quantity
+    from lines
+    inner join roles on lines.x_snapshot_id = roles.snapshot_id
+    where not roles.is_first
     group by all
 ),
 marked as (
@@ -92,7 +65,6 @@ caused as (
     select
         marked.*,
         case
-            when marked.is_first then 'first'
             when marked.is_equal then 'unchanged'
             when moved.is_moved then 'reallocation'
             when marked.charge_category = 'Tax' then 'tax'
@@ -117,6 +89,42 @@ caused as (
         and marked.sku_meter is not distinct from moved.sku_meter
         and marked.charge_period_start is not distinct from moved.charge_period_start
         and marked.charge_period_end is not distinct from moved.charge_period_end
+),
+first_lines as (
+    select roles.step_id, lines.*
+    from lines
+    inner join roles on lines.x_snapshot_id = roles.snapshot_id
+    where roles.is_first
+),
+falling as (select distinct step_id, x_line_key from first_lines where billed_cost < 0),
+said_first as (
+    select
+        step_id, service_name, cost_driver, billing_currency, count(*) as lines, sum(billed_cost) as billed_cost,
+        sum(effective_cost) as effective_cost, sum(billed_cost) as increase_billed_cost
+    from first_lines
+    anti join falling using (step_id, x_line_key)
+    group by step_id, service_name, cost_driver, billing_currency
+    union all
+    select
+        step_id, service_name, cost_driver, billing_currency, count(*), sum(billed_cost), sum(effective_cost),
+        greatest(sum(billed_cost), 0)
+    from first_lines
+    semi join falling using (step_id, x_line_key)
+    group by
+        step_id, service_name, cost_driver, billing_currency, x_line_key, charge_category, charge_class,
+        x_correction_cause, sku_id, sku_meter, charge_period_start, charge_period_end
+),
+told as (
+    select
+        step_id, service_name, cost_driver, billing_currency, cause, previous_lines, lines, previous_billed_cost,
+        billed_cost, previous_effective_cost, effective_cost,
+        greatest(billed_cost - previous_billed_cost, 0) as increase_billed_cost
+    from caused
+    union all
+    select
+        step_id, service_name, cost_driver, billing_currency, 'first', 0, lines, 0, billed_cost, 0, effective_cost,
+        increase_billed_cost
+    from said_first
 )
 select
     step_id, service_name, cost_driver, billing_currency, cause,
@@ -126,18 +134,18 @@ select
     cast(sum(billed_cost) as decimal(38, 12)) as billed_cost,
     cast(sum(previous_effective_cost) as decimal(38, 12)) as previous_effective_cost,
     cast(sum(effective_cost) as decimal(38, 12)) as effective_cost,
-    cast(sum(greatest(billed_cost - previous_billed_cost, 0)) as decimal(38, 12)) as increase_billed_cost
-from caused
+    cast(sum(increase_billed_cost) as decimal(38, 12)) as increase_billed_cost
+from told
 group by all
 order by all
 """
 
-_PAIR_SCHEMA = pa.schema(
+_ROLE_SCHEMA = pa.schema(
     [
         ("step_id", pa.int64()),
         ("is_first", pa.bool_()),
+        ("is_new", pa.bool_()),
         ("snapshot_id", pa.string()),
-        ("replaced_snapshot_id", pa.string()),
         ("complete_until", pa.timestamp("us")),
     ]
 )
@@ -152,87 +160,43 @@ def build_changes(build: Build, steps: Sequence[Step], folder: Path) -> pa.Table
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        files = [
-            _write_lines(build, contents, folder, number) for number, contents in enumerate(_rounds(steps))
-        ]
-        return _compare(build, steps, files, folder)
+        contents = [delivery for step in steps for delivery in step.contents]
+        return _compare(build, steps, find_classified(build, contents, folder), folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _rounds(steps: Sequence[Step]) -> Iterator[list[Delivery]]:
-    """All contents to be read, so that no round holds two of one scope: their lines have the same names."""
-    by_scope: dict[tuple[str, str, str], dict[str, Delivery]] = {}
-    for step in steps:
-        for delivery in step.contents:
-            scope = (delivery.source, delivery.dataset, delivery.scope)
-            by_scope.setdefault(scope, {}).setdefault(delivery.snapshot_id, delivery)
-    queues = [list(contents.values()) for contents in by_scope.values()]
-    for number in range(max(map(len, queues), default=0)):
-        yield [queue[number] for queue in queues if number < len(queue)]
-
-
-def _write_lines(build: Build, contents: Sequence[Delivery], folder: Path, number: int) -> Path:
-    """Classify the lines of these contents with the models of the build, and write them as one file."""
-    files = [file for delivery in contents for file in delivery.typed_files]
-    home = folder / str(number)
-    target = folder / f"lines-{number}.parquet"
-    inputs = _scratch_inputs(build, files)
-    with Build(
-        home, build.models, inputs, build.parameters, engine=_scratch_settings(build, home)
-    ) as scratch:
-        for name in find_needed_models(build.models):
-            scratch.run(name)
-        scratch.write(_LINES_SQL, target)
-    shutil.rmtree(home)
-    return target
-
-
-def find_needed_models(models: ModelSet) -> list[str]:
-    """The models that classified lines depend on, in the order they run."""
-    needed: set[str] = set()
-    waiting = [CLASSIFIED, _DELIVERED]
-    while waiting:
-        name = waiting.pop()
-        if name in models.models and name not in needed:
-            needed.add(name)
-            waiting.extend(models[name].dependencies)
-    return [name for name in models.order if name in needed]
-
-
-def _scratch_inputs(build: Build, files: Sequence[TypedFile]) -> Mapping[str, Relation]:
-    """The build's own inputs, with the bills replaced by these files; old files may lack newer columns."""
-    inputs = {name: r.relation for name, r in build.records.items() if r.kind == "input"}
-    for name in BILL_DATASETS:
-        own = [file for file in files if file.dataset == name]
-        inputs[f"lake.{name}"] = replace(build_dataset_relation(DATASETS[name], own), is_by_name=True)
-    deliveries = Relation("lake.bill_deliveries", duckdb_columns(BILL_DELIVERY_SCHEMA), "month", {})
-    return {**inputs, "lake.bill_deliveries": deliveries}
-
-
-def _scratch_settings(build: Build, home: Path) -> EngineSettings:
-    return replace(build.settings, temp_directory=home / "spill")
-
-
-def _compare(build: Build, steps: Sequence[Step], files: Sequence[Path], folder: Path) -> pa.Table:
-    pairs = folder / "pairs.parquet"
-    pq.write_table(pa.Table.from_pylist([*_pair_rows(steps)], schema=_PAIR_SCHEMA), pairs)
-    paths = ", ".join(quote_text(str(file)) for file in files)
-    with Engine(_scratch_settings(build, folder)) as engine:
-        for name, files_of in (("pairs", quote_text(str(pairs))), ("lines", paths)):
-            engine.execute(f"create view {name} as select * from read_parquet([{files_of}])")  # noqa: S608 (our own files, quoted)
+def _compare(
+    build: Build, steps: Sequence[Step], classified: Sequence[ClassifiedFiles], folder: Path
+) -> pa.Table:
+    roles = folder / "roles.parquet"
+    pq.write_table(pa.Table.from_pylist([*_role_rows(steps)], schema=_ROLE_SCHEMA), roles)
+    types = build.models[CLASSIFIED].columns
+    scans = [render_empty({name: types[name] for name in COLUMNS}), *map(_render_scan, classified)]
+    with Engine(replace(build.settings, temp_directory=folder / "spill")) as engine:
+        engine.execute(f"create view roles as from read_parquet({quote_text(str(roles))})")
+        engine.execute(f"create view lines as {' union all '.join(scans)}")
         return engine.run(_CHANGES_SQL).to_arrow_table()
 
 
-def _pair_rows(steps: Sequence[Step]) -> Iterator[dict[str, object]]:
+def _render_scan(classified: ClassifiedFiles) -> str:
+    paths = ", ".join(quote_text(str(file)) for file in classified.files)
+    snapshots = ", ".join(map(quote_text, classified.snapshots))
+    columns = ", ".join(COLUMNS)
+    return f"select {columns} from read_parquet([{paths}]) where x_snapshot_id in ({snapshots})"  # noqa: S608 (quoted)
+
+
+def _role_rows(steps: Sequence[Step]) -> Iterator[dict[str, object]]:
+    """The part that each snapshot has in each step: what is told, or what it took the place of."""
     for number, step in enumerate(steps):
         complete_until: datetime | None = None
         if step.previous is not None:
             complete_until = step.previous.delivered_at - timedelta(hours=step.complete_after_hours)
-        yield {
-            "step_id": number,
-            "is_first": step.previous is None,
-            "snapshot_id": step.delivery.snapshot_id,
-            "replaced_snapshot_id": None if step.replaced is None else step.replaced.snapshot_id,
-            "complete_until": complete_until,
-        }
+        for delivery in step.contents:
+            yield {
+                "step_id": number,
+                "is_first": step.previous is None,
+                "is_new": delivery is step.delivery,
+                "snapshot_id": delivery.snapshot_id,
+                "complete_until": complete_until,
+            }

@@ -209,16 +209,17 @@ class Night:
         for relation in build_lake_relations(resolved).values():
             self._add_dataset(relation)
         self.build.add_input(write_bill_deliveries(self.build.tables, resolved))
-        self._add_restatements(resolved)
         self.build.add_table("lake.deliveries", build_delivery_table(resolved))
         self.build.add_table("lake.source_days", build_source_day_table(resolved))
         self.build.add_table("lake.findings", build_finding_table(self.findings))
         self.build.add_table("lake.source_status", build_status_table(resolved, request.as_of or request.now))
+        self._add_restatements(resolved)
 
     def _add_restatements(self, reports: Sequence[SourceReport]) -> None:
         """Compare each new delivery of a bill with the one before it, once, and give what is known to the build.
 
-        A run about the past keeps what it compares to itself.
+        The models that a comparison needs are run for it, so the build must have all other inputs. A run about the past
+        keeps what it compares to itself.
         """
         as_of = self.request.as_of
         ledger = read_ledger(self.request.home, restatements.KIND, duckdb_columns(restatements.SCHEMA), None)
@@ -270,8 +271,8 @@ class Night:
         return self._identity.key_id if self.request.config.identity.pseudonymise else "none"
 
     def run_model(self, name: str, progress: Progress | None = None) -> ModelResult:
-        """Bring one model up to date."""
-        return self.build.run(name, progress)
+        """Bring one model up to date, unless this night did so before."""
+        return self.build.results.get(name) or self.build.run(name, progress)
 
     def look_ahead(self) -> str:
         """Forecast and detect, unless nothing changed since the last time; give the ledger relations to the build."""
