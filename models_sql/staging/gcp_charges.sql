@@ -204,7 +204,7 @@ pooled as (
         and commitments.sku_id = offsets.sku_id
 ),
 
-/* Units of 1e-12 of the currency, and of 1e-3 of an hour. */
+/* Units of 1e-12 of the currency, and of 1e-3 of an hour; what is given back or taken back counts against them. */
 measured as (
     select
         pooled.*,
@@ -223,7 +223,10 @@ measured as (
         case
             when pooled.pool_kind in ('cpu', 'ram', 'gpu')
                 then cast(
-                    cast(abs(pooled.quantity) as decimal(16, 3)) * cast(1000 as decimal(4, 0))
+                    cast(
+                        case when pooled.cost < 0 then -abs(pooled.quantity) else abs(pooled.quantity) end
+                        as decimal(16, 3)
+                    ) * cast(1000 as decimal(4, 0))
                     as decimal(15, 0)
                 )
             else cast(0 as decimal(15, 0))
@@ -247,7 +250,8 @@ weighted as (
             when measured.is_fee then measured.quantity_units else cast(0 as decimal(15, 0))
         end as committed_units,
         case
-            when measured.is_fee or measured.commitment_credit >= 0 or measured.cost <= 0
+            when measured.is_fee or measured.commitment_credit = 0 or measured.cost = 0
+                or (measured.commitment_credit > 0) = (measured.cost > 0)
                 then cast(0 as decimal(15, 0))
             when measured.credit_units >= measured.cost_units then measured.quantity_units
             else cast(
@@ -264,7 +268,8 @@ pools as (
         weighted.pool_kind,
         cast(sum(weighted.fee_units) as decimal(25, 0)) as fee_units,
         cast(sum(weighted.committed_units) as decimal(13, 0)) as committed_units,
-        cast(sum(weighted.covered_units) as decimal(13, 0)) as covered_units,
+        cast(greatest(sum(weighted.covered_units), 0) as decimal(13, 0)) as covered_units,
+        max(weighted.covered_units) > 0 as is_covered_measured,
         cast(sum(case when weighted.is_fee then 0 else weighted.raw_weight end) as decimal(38, 0))
             as covered_weight,
         cast(sum(case when weighted.is_fee then weighted.raw_weight else 0 end) as decimal(38, 0))
@@ -282,7 +287,7 @@ used_pools as (
             when pools.pool_kind = 'offset' or pools.covered_weight = 0 or pools.fee_units <= 0
                 then cast(0 as decimal(25, 0))
             when pools.pool_kind in ('cpu', 'ram', 'gpu')
-                and pools.covered_units > 0
+                and pools.is_covered_measured
                 and pools.committed_units > pools.covered_units
                 then cast(
                     idiv(pools.fee_units * pools.covered_units, pools.committed_units) as decimal(25, 0)
@@ -414,7 +419,7 @@ described as (
         parts.id_suffix = '' as is_line,
         parts.id_suffix = '' and not parts.is_fee
         and coalesce(parts.cost_type, 'regular') = 'regular'
-        and (parts.commitment_credit < 0 or parts.is_commitment_priced) as is_covered,
+        and (parts.commitment_credit <> 0 or parts.is_commitment_priced) as is_covered,
         coalesce(parts.service_name, 'Google Cloud') as known_service_name,
         parts.sku_id || '/' || parts.tier_text as catalogue_price_id,
         case
@@ -611,8 +616,8 @@ rows_made as (
             when committed.is_priced then committed.stated_contracted_unit_price
         end as contracted_unit_price,
         case
-            when committed.is_covered or (committed.is_fee and committed.charge_category <> 'Credit')
-                then 'Committed'
+            when committed.is_covered or committed.id_suffix = '-unused' then 'Committed'
+            when committed.charge_category = 'Purchase' then 'Standard'
             when committed.charge_category <> 'Usage' then null
             when regexp_matches(lower(coalesce(committed.sku_description, '')), 'spot |preemptible')
                 then 'Dynamic'

@@ -156,6 +156,52 @@ def test_older_commitment_of_cores_leaves_what_was_not_used() -> None:
     assert_rows(MODEL, rows, _named(expected))
 
 
+def test_hours_given_back_count_against_what_was_committed_and_what_was_covered() -> None:
+    """Of 20 - 5 hours for 15.00, half were used: 10 hours were covered, negated, and covered anew as 7.5."""
+    memory = {"sku_description": "N2 Instance Ram running in Americas"}
+    fee = {
+        "sku_description": "Commitment v1: N2 Ram in Americas for 3 Year",
+        "subscription_instance_id": "c-1",
+    }
+    rows = charges(
+        line("fee", "20", usage_amount_in_pricing_units="20", **fee),
+        line("refund", "-5", usage_amount_in_pricing_units="-5", **fee),
+        line(
+            "first", "8", committed_usage_discount_credit="-8", usage_amount_in_pricing_units="10", **memory
+        ),
+        line(
+            "negated",
+            "-8",
+            committed_usage_discount_credit="8",
+            usage_amount_in_pricing_units="-10",
+            **memory,
+        ),
+        line(
+            "anew", "6", committed_usage_discount_credit="-6", usage_amount_in_pricing_units="7.5", **memory
+        ),
+    )
+    expected = [
+        ("fee", "Purchase", None, "20", "0"),
+        ("fee-unused", "Usage", "Unused", "0", "7.5"),
+        ("refund", "Purchase", None, "-5", "0"),
+        ("first", "Usage", "Used", "0", "4.285714285715"),
+        ("negated", "Usage", "Used", "0", "0"),
+        ("anew", "Usage", "Used", "0", "3.214285714285"),
+    ]
+    assert {row["charge_id"]: row["effective_cost"] for row in rows} == {
+        name: Decimal(effective) for name, _, _, _, effective in expected
+    }
+    assert_rows(MODEL, rows, _named(expected))
+    assert {row["charge_id"]: row["pricing_category"] for row in rows} == {
+        "fee": "Standard",
+        "fee-unused": "Committed",
+        "refund": "Standard",
+        "first": "Committed",
+        "negated": "Committed",
+        "anew": "Committed",
+    }
+
+
 def test_thirds_of_a_fee_sum_to_the_fee_to_the_last_digit() -> None:
     covered = [line(name, "1", committed_usage_discount_dollar_base_credit="-1") for name in ("a", "b", "c")]
     rows = charges(line("fee", "0.1", **FEE), *covered)
