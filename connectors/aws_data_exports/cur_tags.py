@@ -9,10 +9,11 @@ all of them; written with its prefix it means that one only.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+
+from connectors.common.parsing import load_json
 
 _RESOURCE_PREFIX = re.compile(r"^(?:resourceTags/)?(?:user[:_])?")
 _OTHER_PREFIX = re.compile(r"^(?:accountTag|costCategory|iamPrincipal|userAttribute)/(?:user[:_])?")
@@ -33,8 +34,8 @@ def read_map(text: str) -> Mapping[str, str]:
     if not text:
         return {}
     try:
-        content = json.loads(text, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
+        content = load_json(text)
+    except ValueError:
         return {}
     if isinstance(content, list):  # Parquet maps that were written as pairs
         content = dict(pair for pair in content if isinstance(pair, list) and len(pair) == 2)

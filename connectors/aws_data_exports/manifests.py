@@ -17,7 +17,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from connectors.common.contract import TerminalError
@@ -69,8 +69,9 @@ def find_manifests(objects: Iterable[StoredObject], folder: str) -> list[Manifes
         if match is None or not parts[-1].lower().endswith(_SUFFIX) or len(parts) not in (2, 3):
             continue
         run = _RUN.match(parts[1]) if len(parts) == 3 else None
-        delivered_at = _read_time(run[1]) if run else stored.modified_at
-        execution_id = run[2] if run else parts[1] if len(parts) == 3 else None
+        run_time = _read_time(run[1]) if run else None
+        delivered_at = run_time or stored.modified_at
+        execution_id = run[2] if run and run_time else parts[1] if len(parts) == 3 else None
         found.append(ManifestObject(stored, match[1], delivered_at, execution_id))
     return sorted(found, key=lambda manifest: (manifest.period, manifest.delivered_at, manifest.stored.key))
 
@@ -141,10 +142,13 @@ def _read_columns(fields: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _read_time(text: str) -> datetime:
+def _read_time(text: str) -> datetime | None:
+    """Return the time that the name of a run folder begins with, None where its digits are no time."""
     match = _COMPACT.match(text)
     if match is None:
-        return parse_instant(text)
+        return None
     year, month, day, hour, minute, second = match.groups()
-    moment = datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}:{float(second):09.6f}")
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    try:
+        return parse_instant(f"{year}-{month}-{day}T{hour}:{minute}:{float(second):09.6f}")
+    except ValueError:
+        return None

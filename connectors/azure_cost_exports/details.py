@@ -60,7 +60,7 @@ def _choose_details(content: Mapping[str, object]) -> dict[str, str | int]:
         if meant in found or isinstance(value, bool) or not isinstance(value, str | int):
             continue
         written = str(value).strip()
-        if not written or len(written) > _LONGEST:
+        if not written.isascii() or not 0 < len(written) <= _LONGEST:
             continue
         if meant not in _NUMBERS:
             found[meant] = written

@@ -13,6 +13,7 @@ from azure.mgmt.costmanagement.models import Export
 from connectors.azure_cost_exports.bill_runs import BillRun
 from connectors.azure_cost_exports.management import read_word
 from connectors.azure_cost_exports.manifests import (
+    LARGEST_MANIFEST_BYTES,
     ExportRun,
     RunBlob,
     choose_runs,
@@ -86,7 +87,15 @@ def find_runs(landing: SourceLanding, settings: Settings, location: str) -> list
     Raises ConnectorError when the place cannot be listed; a manifest that cannot be read is a finding.
     """
     place = _list_place(landing, settings, location)
-    manifests = [stored for key, stored in sorted(place.objects.items()) if is_manifest(key)]
+    listed = [stored for key, stored in sorted(place.objects.items()) if is_manifest(key)]
+    manifests = [stored for stored in listed if stored.size <= LARGEST_MANIFEST_BYTES]
+    for stored in listed:
+        if stored.size > LARGEST_MANIFEST_BYTES:
+            message = (
+                f"{landing.source}: {stored.key} has {stored.size:,} bytes, more than any manifest of an export; "
+                "remove it, or correct `location`"
+            )
+            landing.add(AZURE_COST_LINES.name, "unusable_manifest", message, Severity.FAULT)
     found: list[ExportRun] = []
     for file in place.fetcher.fetch(manifests):
         try:

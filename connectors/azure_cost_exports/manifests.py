@@ -21,6 +21,9 @@ from connectors.common.contract import TerminalError
 from connectors.common.parsing import parse_instant
 
 MANIFEST_NAME = "manifest.json"
+LARGEST_MANIFEST_BYTES = 64 << 20
+"""Larger ones are none: they would be read into memory whole."""
+
 BillKind = Literal["focus", "actual", "amortized"]
 _KINDS: dict[str, BillKind] = {
     "focuscost": "focus",
@@ -83,18 +86,20 @@ def read_manifest(key: str, content: bytes) -> ExportRun:
         parsed = orjson.loads(content)
         config, run = parsed["exportConfig"], parsed["runInfo"]
         blobs = tuple(_read_blob(blob) for blob in parsed["blobs"])
+        row_count, blob_count = _read_count(parsed, "dataRowCount"), _read_count(parsed, "blobCount")
         submitted_at = parse_instant(run["submittedTime"])
         month = parse_instant(run["startDate"]).strftime("%Y-%m")
         resource = str(config["resourceId"]).lower().rstrip("/")
         export_type = str(config["type"])
+        root_folder = str((parsed.get("deliveryConfig") or {}).get("rootFolderPath") or "").strip("/")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = (
             f"{key} is no manifest of an export run (exportConfig, runInfo and blobs are needed; "
             f"{type(error).__name__}); run the export again"
         )
         raise TerminalError(message) from error
-    if parsed.get("blobCount") not in (None, len(blobs)):
-        message = f"{key} states {parsed['blobCount']} files and lists {len(blobs)}; run the export again"
+    if blob_count not in (None, len(blobs)):
+        message = f"{key} states {blob_count} files and lists {len(blobs)}; run the export again"
         raise TerminalError(message)
     return ExportRun(
         key=key,
@@ -106,9 +111,9 @@ def read_manifest(key: str, content: bytes) -> ExportRun:
         month=month,
         run_id=str(run.get("runId") or key),
         submitted_at=submitted_at,
-        row_count=parsed.get("dataRowCount"),
+        row_count=row_count,
         blobs=blobs,
-        root_folder=str(parsed.get("deliveryConfig", {}).get("rootFolderPath") or "").strip("/"),
+        root_folder=root_folder,
     )
 
 
@@ -128,4 +133,17 @@ def choose_runs(runs: Iterable[ExportRun]) -> tuple[list[ExportRun], list[Export
 
 
 def _read_blob(blob: Mapping[str, Any]) -> RunBlob:
-    return RunBlob(str(blob["blobName"]).lstrip("/"), blob.get("byteCount"), blob.get("dataRowCount"))
+    name = blob["blobName"]
+    if not isinstance(name, str):
+        raise TypeError("blobName is no text")
+    return RunBlob(name.lstrip("/"), _read_count(blob, "byteCount"), _read_count(blob, "dataRowCount"))
+
+
+def _read_count(stated: Mapping[str, Any], name: str) -> int | None:
+    """Return a number that a manifest states, also as text; None where it states none. Raises TypeError."""
+    value = stated.get(name)
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise TypeError(f"{name} is no whole number")
+    return value

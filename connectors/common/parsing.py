@@ -5,6 +5,8 @@ What belongs here: parsing with a mask of what could not be parsed. What must no
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -23,6 +25,7 @@ NULL_TEXTS = ("", "NULL", "null")
 EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 """Decimal arithmetic that never rounds by itself: the default context would, at 28 digits."""
 
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _QUANTUM = Decimal(1).scaleb(-12)
 _LIMIT = Decimal(10) ** 26
 _WIDE = pa.decimal256(76, 40)
@@ -95,7 +98,27 @@ def parse_instant(text: str) -> datetime:
     """Return a UTC time without zone; text without an offset is UTC. Raises ValueError."""
     cleaned = text.strip().removesuffix(" UTC")
     moment = datetime.fromisoformat(cleaned)
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    except OverflowError as error:
+        raise ValueError("outside of the years 1 to 9999 in UTC") from error
+
+
+def load_json(text: str | bytes) -> Any:
+    """Return JSON with numbers as their text; halves of surrogate pairs, which no file can hold, become U+FFFD.
+
+    Raises ValueError, also for what is nested too deeply.
+    """
+    if isinstance(text, bytes):
+        text = text.decode(json.detect_encoding(text), "surrogatepass")
+    try:
+        content = json.loads(text, parse_int=str, parse_float=str)
+        if _HALF_PAIR.search(text):
+            halves = json.dumps(content, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
+            content = json.loads(halves.decode("utf-16-le", "replace"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    return content
 
 
 def parse_count(text: str) -> int:

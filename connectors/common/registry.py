@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING
+
+from connectors.common.contract import ConnectorError, TerminalError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -46,17 +50,44 @@ def load_settings_class(connector: str) -> type[BaseModel]:
 
 
 def land(settings: BaseModel, context: LandingContext) -> SourceReport:
-    """Land one source: call the client of the connector that its settings name."""
+    """Land one source: call the client of the connector that its settings name.
+
+    Raises ConnectorError or OSError, and nothing else: what a connector did not expect is a fault of its source.
+    """
     connector: str = settings.connector  # type: ignore[attr-defined]
-    return import_module(f"{CONNECTORS[connector]}.client").land(settings, context)
+    try:
+        return import_module(f"{CONNECTORS[connector]}.client").land(settings, context)
+    except (ConnectorError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 (the edge of a source: its defects never stop the others)
+        raise describe_defect(connector, error) from error
 
 
 def check(settings: BaseModel) -> Iterator[CheckStep]:
-    """Yield what came of trying a source's connection: by its connector's `check`, else that its files are there."""
-    connector: str = settings.connector  # type: ignore[attr-defined]
-    own = getattr(import_module(f"{CONNECTORS[connector]}.client"), "check", None)
-    if own is not None:
-        return own(settings)
-    from connectors.common.checking import check_files
+    """Yield what came of trying a source's connection: by its connector's `check`, else that its files are there.
 
-    return check_files(settings.path, settings.pattern)  # type: ignore[attr-defined]
+    Raises ConnectorError, and nothing else.
+    """
+    connector: str = settings.connector  # type: ignore[attr-defined]
+    try:
+        own = getattr(import_module(f"{CONNECTORS[connector]}.client"), "check", None)
+        if own is not None:
+            yield from own(settings)
+            return
+        from connectors.common.checking import check_files
+
+        yield from check_files(settings.path, settings.pattern)  # type: ignore[attr-defined]
+    except ConnectorError:
+        raise
+    except Exception as error:  # noqa: BLE001 (the edge of a source: its defects never stop the others)
+        raise describe_defect(connector, error) from error
+
+
+def describe_defect(connector: str, error: Exception) -> TerminalError:
+    """Return an error that no connector expects in words: its kind and place, never its text: that may be content."""
+    own = [frame for frame in extract_tb(error.__traceback__) if "connectors" in Path(frame.filename).parts]
+    place = f" at {'/'.join(Path(own[-1].filename).parts[-2:])}:{own[-1].lineno}" if own else ""
+    return TerminalError(
+        f"{connector} met what it did not expect ({type(error).__name__}{place}): what it delivered before stays. Look "
+        "at what changed in the delivery, and report this sentence as a defect of everycent"
+    )

@@ -19,6 +19,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import yaml
 
+from connectors.common.parsing import load_json
 from connectors.common.source_files import FileFault, SourceFile
 
 BadLine = Callable[[int | None, str], None]
@@ -138,11 +139,11 @@ def _read_json_lines(file: SourceFile, on_bad_line: BadLine | None) -> pa.Table:
 
 def _read_json_line(line: bytes, number: int, on_bad_line: BadLine | None) -> dict[str, Any] | None:
     try:
-        record = json.loads(line, parse_float=str, parse_int=str)
+        record = load_json(line)
         if isinstance(record, dict):
             return record
         reason = "not a JSON object"
-    except (ValueError, RecursionError):
+    except ValueError:
         reason = "not readable JSON"
     if on_bad_line is None:
         raise FileFault(

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.common.parsing import build_array, parse_instant
+from connectors.common.parsing import build_array, load_json, parse_instant
 from connectors.common.source_files import FileFault
 from connectors.gcp_billing.schema import KINDS, LIST_FIELDS, Kind
 
@@ -38,8 +38,8 @@ def flatten_json_lines(lines: Iterable[tuple[int, bytes]]) -> pa.Table:
     texts: dict[str, list[str | None]] = {name: [] for name in KINDS}
     for number, line in lines:
         try:
-            record = json.loads(line, parse_float=str, parse_int=str)
-        except (ValueError, RecursionError):
+            record = load_json(line)
+        except ValueError:
             record = None
         if not isinstance(record, dict):
             message = f"line {number} is not a JSON object; extract the table again"

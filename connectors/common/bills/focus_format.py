@@ -6,7 +6,6 @@ files, or which of them belong together.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -20,6 +19,7 @@ from connectors.common.bills.tags import TagReader
 from connectors.common.contract import Severity
 from connectors.common.datasets import CHARGES
 from connectors.common.identity import Identity
+from connectors.common.parsing import load_json
 
 SCHEMA_VERSION = 2
 """Raise it when the same bill would be typed differently; every bill is then typed again."""
@@ -199,8 +199,8 @@ def _read_instance_type(details: str) -> str | None:
     if not any(name in details for name in _INSTANCE_TYPE):
         return None
     try:
-        content = json.loads(details)
-    except (ValueError, RecursionError):
+        content = load_json(details)
+    except ValueError:
         return None
     values = (content.get(name) for name in _INSTANCE_TYPE) if isinstance(content, dict) else ()
     return next((value for value in values if isinstance(value, str) and value), None)

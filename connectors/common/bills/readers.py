@@ -8,11 +8,13 @@ numbers and flags are not written out as text. Nested values come as JSON text w
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +24,7 @@ import pyarrow.parquet as pq
 
 from connectors.common.bills.columns import encode_text
 from connectors.common.bills.nested import build_json_texts
-from connectors.common.parsing import build_array
+from connectors.common.parsing import build_array, load_json
 from connectors.common.source_files import FileFault, SourceFile
 
 BILL_SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
@@ -30,7 +32,12 @@ _CSV_BLOCK_BYTES = 1 << 20
 _CSV_ROWS = 16_384
 _CSV_BATCH_BYTES = 16 << 20
 _PARQUET_ROWS = 131_072
-_JSON_ROWS = 20_000
+_JSON_COLUMNS = 200
+_JSON_CELLS = 20_000 * _JSON_COLUMNS
+_JSON_BATCH_BYTES = 32 << 20
+_LONGEST_LINE_BYTES = 16 << 20
+_LONGEST_HEADER_BYTES = _CSV_BLOCK_BYTES
+_MOST_COLUMNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ def read_batches(
 
     `numbers` are columns whose text is mostly distinct: they come as plain text. `wanted` limits the columns
     that are read. Raises FileFault (`unreadable_file`, `malformed_row`, `empty_file`, `duplicate_column`,
-    `unknown_format`); messages never hold content.
+    `too_many_columns`, `unknown_format`); messages never hold content.
     """
     suffix = file.suffix
     try:
@@ -139,19 +146,24 @@ def _open(file: SourceFile) -> gzip.GzipFile | io.BufferedReader:
 
 
 def _read_header(file: SourceFile) -> list[str]:
-    """Return the column names of a CSV; a file without any, or with one twice, is refused."""
+    """Return the column names of a CSV; a file without any, or with one twice, is refused.
+
+    No more of the file is in memory than a header may be long, whatever it unpacks to.
+    """
+    with _open(file) as stream:
+        beginning = stream.read(_LONGEST_HEADER_BYTES)
+    text = io.StringIO(codecs.getincrementaldecoder("utf-8-sig")().decode(beginning), newline="")
     try:
-        with _open(file) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
-            header = next(csv.reader(text), [])
+        header = next(csv.reader(text), [])
     except csv.Error as error:
         message = "its header line cannot be read; deliver it again"
         raise FileFault("malformed_row", message, line=1) from error
+    if len(beginning) == _LONGEST_HEADER_BYTES and not text.read(1):
+        message = f"its header line is longer than {_LONGEST_HEADER_BYTES:,} bytes; deliver it again"
+        raise FileFault("malformed_row", message, line=1)
     if not [name for name in header if name.strip()]:
         raise FileFault("empty_file", "is empty: not even a header line; deliver it again", line=1)
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        message = f"has the column {twice[0]!r} twice; keep one"
-        raise FileFault("duplicate_column", message, line=1, column=twice[0])
+    _check_names(header)
     return header
 
 
@@ -173,11 +185,15 @@ def _read_parquet(file: SourceFile, wanted: frozenset[str] | None) -> Iterator[R
             yield _typed_batch(pa.RecordBatch.from_pylist([], schema=parquet.schema_arrow), first_line)
 
 
-def _check_names(names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse a header that is none: a name twice, or more columns than any bill has."""
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         message = f"has the column {twice[0]!r} twice; keep one"
         raise FileFault("duplicate_column", message, line=1, column=twice[0])
+    if len(names) > _MOST_COLUMNS:
+        message = f"has {len(names):,} columns, more than {_MOST_COLUMNS:,}; deliver it again"
+        raise FileFault("too_many_columns", message, line=1)
 
 
 def _typed_batch(batch: pa.RecordBatch, first_line: int) -> RowBatch:
@@ -201,18 +217,33 @@ def _read_json_lines(file: SourceFile) -> Iterator[RowBatch]:
     """Yield JSON objects, one a line, as batches with all columns seen so far."""
     records: list[tuple[int, dict[str, Any]]] = []
     names: dict[str, None] = {}
-    has_rows = False
+    has_rows, size = False, 0
     with _open(file) as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
+        for number, line in _read_lines(stream):
             records.append((number, _parse_json_line(line, number)))
             names.update(dict.fromkeys(records[-1][1]))
-            if len(records) == _JSON_ROWS:
+            size += len(line)
+            if len(names) > _MOST_COLUMNS:
+                _check_names(list(names))
+            if size >= _JSON_BATCH_BYTES or len(records) * max(len(names), _JSON_COLUMNS) >= _JSON_CELLS:
                 yield _json_batch(records, list(names))
-                records, has_rows = [], True
+                records, has_rows, size = [], True, 0
     if records or not has_rows:
         yield _json_batch(records, list(names))
+
+
+def _read_lines(stream: gzip.GzipFile | io.BufferedReader) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank, with their numbers; one that no memory should hold is refused."""
+    number = 0
+    while line := stream.readline(_LONGEST_LINE_BYTES + 1):
+        number += 1
+        if len(line) > _LONGEST_LINE_BYTES:
+            message = (
+                f"line {number} is longer than {_LONGEST_LINE_BYTES:,} bytes; correct it and deliver again"
+            )
+            raise FileFault("malformed_row", message, line=number)
+        if line.strip():
+            yield number, line
 
 
 def _json_batch(records: list[tuple[int, dict[str, Any]]], names: list[str]) -> RowBatch:
@@ -225,11 +256,11 @@ def _json_batch(records: list[tuple[int, dict[str, Any]]], names: list[str]) -> 
 
 def _parse_json_line(line: bytes, number: int) -> dict[str, Any]:
     try:
-        record = json.loads(line, parse_float=str, parse_int=str)
+        record = load_json(line)
         if isinstance(record, dict):
             return record
         reason = "not a JSON object"
-    except (ValueError, RecursionError):
+    except ValueError:
         reason = "not readable JSON"
     message = f"line {number} is {reason}; correct it and deliver again"
     raise FileFault("malformed_row", message, line=number)

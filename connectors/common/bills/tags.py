@@ -16,6 +16,7 @@ import pyarrow as pa
 from connectors.common.bills.columns import encode_text, spread_distinct
 from connectors.common.datasets import TAGGED_KEYS
 from connectors.common.identity import Identity
+from connectors.common.parsing import load_json
 
 _TAG_COLUMNS = ("tags", *(f"x_tag_{key}" for key in TAGGED_KEYS))
 _KNOWN_TEXTS = 10_000
@@ -39,8 +40,8 @@ def read_tags(text: str) -> dict[str, str | bool] | None:
     if not stripped.startswith(("{", "[")):
         stripped = "{" + stripped + "}"
     try:
-        content = json.loads(stripped, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
+        content = load_json(stripped)
+    except ValueError:
         return None
     if isinstance(content, list):
         if not all(isinstance(item, dict) and "key" in item for item in content):
