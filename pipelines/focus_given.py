@@ -23,6 +23,7 @@ NOTES: Mapping[str, str] = {
     "AllocatedResourceName": f"what is known of the owner {_OWNER}",
     "AllocatedTags": f"what is known of the owner, keys with the prefix `everycent/`, {_OWNER}",
     "BilledCost": _SPLIT,
+    "BillingAccountName": "as an inventory of accounts has it where the bill does not say",
     "ChargeClass": "`Correction` or null",
     "ChargeFrequency": "in FOCUS's spelling",
     "CommitmentDiscountCategory": _COMMITTED,
@@ -58,7 +59,7 @@ NOTES: Mapping[str, str] = {
     "SkuMeter": "the description where the bill gives no meter; null without a SKU",
     "SkuPriceDetails": "null without a SKU price",
     "SkuPriceId": _NOT_TAX,
-    "SubAccountName": "null without a sub account",
+    "SubAccountName": "as an inventory of accounts has it where the bill does not say; null without a sub account",
     "SubAccountType": "null without a sub account",
     "Tags": "of the configured keys only; user ids among them as their pseudonyms",
 }

@@ -122,6 +122,19 @@ owners as (select * from core.owners_daily),
 
 units as (select * from reference.focus_units),
 
+accounts as (select * from staging.accounts),
+
+/* Names of accounts that inventories know. Bills spell an id as they like, and Azure's with its kind before it. */
+account_names as (
+    select
+        accounts.provider,
+        lower(accounts.account_id) as account_key,
+        min(accounts.account_name) as account_name
+    from accounts
+    where accounts.account_name is not null
+    group by accounts.provider, lower(accounts.account_id)
+),
+
 /* Null where FOCUS wants null, filled where FOCUS says what stands for a value that the bill does not give. */
 conforming as (
     select
@@ -516,6 +529,8 @@ parts as (
         classified.token_class,
         classified.service_tier,
         classified.rule_id,
+        billing_accounts.account_name as known_billing_account_name,
+        sub_accounts.account_name as known_sub_account_name,
         tagged.user_id,
         tagged.tenant,
         tagged.customer,
@@ -531,6 +546,12 @@ parts as (
     from parts_of_charges
     inner join measured on parts_of_charges.charge_id = measured.charge_id
     inner join classified on parts_of_charges.charge_id = classified.charge_id
+    left join account_names as billing_accounts
+        on classified.provider = billing_accounts.provider
+        and lower(measured.billing_account_id) = billing_accounts.account_key
+    left join account_names as sub_accounts
+        on classified.provider = sub_accounts.provider
+        and replace(lower(measured.sub_account_id), '/subscriptions/', '') = sub_accounts.account_key
     left join tagged
         on parts_of_charges.charge_date = tagged.charge_date
         and parts_of_charges.owner_id = tagged.owner_id
@@ -702,7 +723,7 @@ select
     detailed.availability_zone,
     detailed.billed_cost_part as billed_cost,
     detailed.billing_account_id,
-    detailed.billing_account_name,
+    coalesce(detailed.billing_account_name, detailed.known_billing_account_name) as billing_account_name,
     detailed.billing_account_type,
     detailed.billing_currency,
     detailed.billing_period_end,
@@ -757,7 +778,7 @@ select
     detailed.sku_price_details,
     detailed.sku_price_id,
     detailed.sub_account_id,
-    detailed.sub_account_name,
+    coalesce(detailed.sub_account_name, detailed.known_sub_account_name) as sub_account_name,
     detailed.sub_account_type,
     detailed.tags,
     detailed.user_id,
