@@ -59,7 +59,7 @@ def complete(row: Mapping[str, str]) -> dict[str, str]:
 def land_rows(rows: Sequence[Mapping[str, str]], path: Path, context: LandingContext) -> SourceReport:
     """Land rows as one FOCUS file."""
     write_bill(path, rows, dict.fromkeys(name for row in rows for name in row))
-    return land(Settings(name="spec", path=path), context)
+    return land(Settings(name="spec", path=str(path)), context)
 
 
 def build(report: SourceReport, window: Window) -> tuple[list[Row], list[Row]]:
@@ -96,7 +96,9 @@ def build(report: SourceReport, window: Window) -> tuple[list[Row], list[Row]]:
 # --- commitments
 
 _YEAR = Window(date(2023, 1, 1), date(2024, 2, 1), datetime(2024, 3, 1))
-COMMITMENTS: dict[str, tuple[list[tuple[str, str | None, str, str]], list[tuple[str, str, str, str]]]] = {
+COMMITMENTS: Mapping[
+    str, tuple[Sequence[tuple[str, str | None, str, str]], Sequence[tuple[str, str, str, str]]]
+] = {
     "purchase_scenario_1": (  # all upfront
         [("Purchase", None, "8760", "0")],
         [("Purchase", "no_owner", "8760", "0")],
@@ -160,7 +162,7 @@ def test_an_hour_beyond_the_day_is_refused_where_it_stands(
     """As the specification's file has it: no guess is made of what T30:00 means."""
     example = read_example(shared_data / "focus_spec", "commitment_discount_purchase_scenario_2")
     path = write_bill(tmp_path / "bill.csv", [{**PRODUCT, **row} for row in example], [*PRODUCT, *example[0]])
-    report = land(Settings(name="spec", path=path), lake_context)
+    report = land(Settings(name="spec", path=str(path)), lake_context)
     (fault,) = [finding for finding in report.findings if finding.severity is Severity.FAULT]
     assert (fault.kind, report.deliveries) == ("missing_column", ()), "list and contracted cost are mandatory"
     report = land_rows(
@@ -197,7 +199,7 @@ TOKENS = {
         ("Purchase", "USD", "3000", "0", "3000", "0", "USD 2"),
     ],
 }
-"""Example → category, pricing currency, billed, effective, list; effective in the pricing currency, contracted price."""
+"""Example → category, pricing currency, billed, effective, list; effective and price in the pricing currency."""
 
 
 def test_a_date_that_may_be_read_two_ways_is_refused(shared_data: Path, lake_context: LandingContext) -> None:
@@ -205,7 +207,7 @@ def test_a_date_that_may_be_read_two_ways_is_refused(shared_data: Path, lake_con
     paths = sorted((shared_data / "focus_spec").glob("virtual_currency_*.csv"))
     assert len(paths) == len(TOKENS)
     for path in paths:
-        report = land(Settings(name=path.stem, path=path), lake_context)
+        report = land(Settings(name=path.stem, path=str(path)), lake_context)
         (fault,) = [finding for finding in report.findings if finding.severity is Severity.FAULT]
         assert "a time (ISO 8601)" in fault.message or "ServiceCategory" in fault.message
         assert report.deliveries == ()
