@@ -209,6 +209,17 @@ def _savings_plan_columns(status: str) -> Line:
     }
 
 
+def _priced(hours: Decimal, effective: Decimal) -> Line:
+    """What hours of the commitment cost: its price is agreed, there is no public one above it."""
+    price = Price(Decimal(SAVINGS_PLAN_HOURLY), Decimal(SAVINGS_PLAN_HOURLY))
+    return price_columns(price, hours, "Hours") | {
+        "EffectiveCost": text(cost(effective)),
+        "PricingCurrencyEffectiveCost": text(cost(effective)),
+        "PricingCurrencyListUnitPrice": SAVINGS_PLAN_HOURLY,
+        "PricingCurrencyContractedUnitPrice": SAVINGS_PLAN_HOURLY,
+    }
+
+
 def _savings_plan_lines(day: date, share: Decimal, used: Decimal) -> Iterator[Line]:
     """The day's commitment: what is paid (no effective cost) and what nothing used (no billed cost)."""
     committed = Decimal(SAVINGS_PLAN_HOURLY) * 24 * share
@@ -222,25 +233,23 @@ def _savings_plan_lines(day: date, share: Decimal, used: Decimal) -> Iterator[Li
     }
     yield (
         frame
-        | flat_costs(committed)
+        | _priced(24 * share, effective=Decimal(0))
         | _savings_plan_columns("")
         | {
             "ChargeCategory": "Purchase",
             "ChargeFrequency": "Recurring",
             "ChargeDescription": "1 year No Upfront Compute Savings Plan",
-            "EffectiveCost": "0",
             "CommitmentDiscountQuantity": text(cost(committed)),
         }
     )
     yield (
         frame
-        | flat_costs(Decimal(0))
+        | _priced(Decimal(0), effective=committed - used)
         | _savings_plan_columns("Unused")
         | {
             "ChargeCategory": "Usage",
             "ChargeFrequency": "Recurring",
             "ChargeDescription": "Unused commitment of a 1 year No Upfront Compute Savings Plan",
-            "EffectiveCost": text(cost(committed - used)),
             "CommitmentDiscountQuantity": text(cost(committed - used)),
         }
     )

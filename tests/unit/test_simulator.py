@@ -225,6 +225,12 @@ def test_the_savings_plan_moves_cost_but_makes_none(sample: Path) -> None:
         assert Decimal(line["EffectiveCost"]) >= 0
     assert billed == effective
     assert len(billed) == len(PERIOD.days)
+    own = [line for line in lines if line["CommitmentDiscountStatus"] != "Used"]
+    assert {line["PricingUnit"] for line in own} == {"Hours"}
+    for line in own:
+        assert line["ListUnitPrice"] == line["ContractedUnitPrice"] == line["PricingCurrencyListUnitPrice"]
+        price = Decimal(line["ListUnitPrice"]) * Decimal(line["PricingQuantity"])
+        assert price == Decimal(line["ListCost"]) == Decimal(line["BilledCost"])
 
 
 def test_bills_hold_credits_tax_refund_and_identical_lines(sample: Path) -> None:
