@@ -304,7 +304,7 @@ select
     converted.x_tag_workflow as tag_workflow,
     converted.x_tag_environment as tag_environment,
     converted.billed_quantity,
-    cast(coalesce(converted.pricing_quantity, converted.consumed_quantity) as decimal(38, 12)) as line_quantity,
+    coalesce(converted.pricing_quantity, converted.consumed_quantity) as line_quantity,
     converted.billed_cost,
     converted.effective_cost,
     converted.list_cost,

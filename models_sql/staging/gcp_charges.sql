@@ -3,8 +3,9 @@ description: >
     Charges in FOCUS terms of the lines of a Google Cloud billing export. Promotions become credits of their
     own. Commitment fees become purchases; what their usage took of them is its effective cost, the rest is an
     unused row. Both of Google's commitment models end in the same shape.
-grain: [charge_id]
-materialized: view
+grain: [billing_period_start, charge_id]
+order_by: [sku_id, charge_period_start]
+materialized: table
 partition_by: {column: billing_period_start, unit: month}
 columns:
     charge_id: null
