@@ -13,7 +13,6 @@ are matched without regard to case; files may be URIs, keys of the bucket, or ob
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.common.contract import TerminalError
-from connectors.common.parsing import parse_instant
+from connectors.common.parsing import load_json, parse_instant
 from connectors.common.stores.contract import StoredObject
 
 _PARTITION = re.compile(r"^billing_period=(\d{4}-(?:0[1-9]|1[0-2]))$", re.IGNORECASE)
@@ -82,8 +81,8 @@ def read_manifest(content: bytes, where: str, export: str, folder: str) -> Manif
     Raises ManifestFault, naming `where`, for what is no manifest or names a file outside the export.
     """
     try:
-        stated = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        stated = load_json(content)
+    except ValueError as error:
         raise ManifestFault(f"{where} is no JSON; wait for AWS's next delivery or write it again") from error
     if not isinstance(stated, dict):
         raise ManifestFault(f"{where} is no manifest: it holds no object")

@@ -39,17 +39,26 @@ DONE = ("Completed", "NewDataNotAvailable", "DataNotAvailable")
 FAILED = ("Failed", "Timeout")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,79}")
 _THROTTLED = re.compile(r"^x-ms-ratelimit-.*retry-after$", re.IGNORECASE)
+_RETRY_AFTER = ("Retry-After", "retry-after-ms", "x-ms-retry-after-ms")
 _RETRIES = 6
 _LONGEST_BACKOFF_SECONDS = 60
 _LONGEST_WAIT_SECONDS = 300
 
 
 class ThrottleHeaders(SansIOHTTPPolicy):
-    """Cost Management says how long to wait in headers of its own; the retry policy reads `Retry-After` only."""
+    """Cost Management says how long to wait in headers of its own; the retry policy reads `Retry-After` only.
+
+    However long an answer asks to wait, five minutes are the most: nobody's night sleeps for a day.
+    """
 
     def on_response(self, request: PipelineRequest, response: PipelineResponse) -> None:
-        """Copy the longest of its waits, five minutes at most, to `Retry-After` where that is absent."""
+        """Copy the longest of its waits to `Retry-After` where that is absent, and cut what is longer."""
         answer = response.http_response
+        for name in _RETRY_AFTER:
+            stated = answer.headers.get(name)
+            longest = _LONGEST_WAIT_SECONDS * (1000 if name.endswith("-ms") else 1)
+            if stated and not (stated.isdecimal() and int(stated) <= longest):
+                answer.headers[name] = str(longest)
         if answer.status_code != 429 or answer.headers.get("Retry-After"):
             return
         waits = [

@@ -114,11 +114,15 @@ def load_json(text: str | bytes) -> Any:
     try:
         content = json.loads(text, parse_int=str, parse_float=str)
         if _HALF_PAIR.search(text):
-            halves = json.dumps(content, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
-            content = json.loads(halves.decode("utf-16-le", "replace"))
+            content = json.loads(build_whole_text(json.dumps(content, ensure_ascii=False)))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     return content
+
+
+def build_whole_text(text: str) -> str:
+    """Return text that a file can hold: halves of surrogate pairs become U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def parse_count(text: str) -> int:

@@ -34,11 +34,13 @@ from connectors.common.delivery_records import (
     write_records,
 )
 from connectors.common.digests import build_digest, build_settings_digest
+from connectors.common.parsing import build_whole_text
 from connectors.common.settings import FileSourceSettings, SourceSettings
 from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SeenIndex, SourceFile, list_paths
 from connectors.common.typed_files import PartitionWriter
 
 _QUARANTINED_ROWS_KEPT = 1000
+_LONGEST_MESSAGE = 2000
 
 
 @dataclass(frozen=True)
@@ -145,8 +147,11 @@ class SourceLanding:
         file: str | None = None,
         day: date | None = None,
     ) -> Finding:
-        """Report a finding of this run and return it."""
-        finding = Finding(self.source, dataset, kind, message, severity, count, file, day)
+        """Report a finding of this run and return it; a name in it, however long or broken, can be kept and shown."""
+        told = build_whole_text(message)
+        if len(told) > _LONGEST_MESSAGE:
+            told = f"{told[: _LONGEST_MESSAGE // 2]} … {told[-_LONGEST_MESSAGE // 2 :]}"
+        finding = Finding(self.source, dataset, kind, told, severity, count, file, day)
         self._findings.append(finding)
         return finding
 

@@ -16,6 +16,7 @@ from google.api_core.client_options import ClientOptions
 from google.api_core.retry import Retry, if_exception_type
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.auth.exceptions import TransportError as AuthTransportError
+from google.auth.transport.requests import AuthorizedSession
 from requests.exceptions import RequestException
 
 from connectors.common.contract import ConnectorError, TerminalError, TransientError
@@ -26,6 +27,9 @@ SIGN_IN = (
     "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS, or give this machine a "
     "service account"
 )
+TIMEOUT = (10.0, 60.0)
+"""Seconds to connect, and between two pieces of an answer."""
+
 RETRY = Retry(
     predicate=if_exception_type(
         api.ServiceUnavailable,
@@ -80,6 +84,16 @@ def in_words(doing: str, needs: str) -> Iterator[None]:
         raise TerminalError(f"{doing}: refused ({type(error).__name__}); check the settings") from error
 
 
+class ImpatientSession(AuthorizedSession):
+    """Waits no longer than `TIMEOUT` for an answer where the client would for ever, as BigQuery's does."""
+
+    def request(self, *arguments: Any, **options: Any) -> Any:
+        """Send a request. Raises RequestException when no answer comes in time."""
+        if options.get("timeout") is None:
+            options["timeout"] = TIMEOUT
+        return super().request(*arguments, **options)
+
+
 class GoogleClients:
     """Every client that this connector uses, made when first asked for."""
 
@@ -101,6 +115,7 @@ class GoogleClients:
         return bigquery.Client(
             project=self._settings.reading_project,
             credentials=self.credentials,
+            _http=ImpatientSession(self.credentials, refresh_timeout=int(TIMEOUT[1])),
             location=self._settings.dataset_location,
             client_options=self._options(self._settings.endpoints.bigquery),
         )

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from threading import Event
+from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from requests.exceptions import RequestException
 
-from connectors.aws_data_exports.manifests import find_manifests
+from connectors.aws_data_exports.manifests import ManifestFault, find_manifests
+from connectors.aws_data_exports.manifests import read_manifest as read_aws_manifest
+from connectors.azure_cost_exports.management import ThrottleHeaders
 from connectors.azure_cost_exports.manifests import read_manifest
 from connectors.common import registry
-from connectors.common.contract import ConnectorError, LandingContext, SourceReport
+from connectors.common.contract import ConnectorError, LandingContext, Severity, SourceReport, TransientError
 from connectors.common.parsing import parse_instant
+from connectors.common.source_landing import SourceLanding
+from connectors.common.stores import transfer
 from connectors.common.stores.contract import StoredObject
+from connectors.common.stores.open import open_store
 from connectors.focus_files import client
 from connectors.focus_files.settings import Settings
+from connectors.gcp_billing import google_clients
+from connectors.gcp_billing.google_clients import GoogleClients
+from connectors.gcp_billing.settings import Settings as GoogleSettings
 from tests.contract.focus_bills import line, write_bill
+from tests.servers.backends import Backend
+from tests.servers.google_bigquery import BigQueryServer
+from tests.servers.rest import Reply, Request, RestServer, Route
 
 CANARY = "canary-of-the-content"
 
@@ -138,3 +153,81 @@ def test_what_no_connector_expects_is_a_fault_of_its_source_without_content(
     with pytest.raises(ConnectorError, match="KeyError") as caught:
         land_bill("bill.csv", b"")
     assert CANARY not in str(caught.value)
+
+
+def test_half_a_character_in_a_manifest_can_be_told() -> None:
+    content = b'{"dataFiles": ["elsewhere/\\ud800"]}'
+    with pytest.raises(ManifestFault) as caught:
+        read_aws_manifest(content, "manifest", "cur", "cur/")
+    assert str(caught.value).encode()
+
+
+def test_a_finding_can_be_kept_whatever_a_name_holds(lake_context: LandingContext) -> None:
+    landing = SourceLanding(
+        Settings(name="bill", connector="focus_files", path="/bills"), lake_context, typing={}
+    )
+    finding = landing.add("charges", "kind", "key \udcff" + "x" * 100_000, Severity.WARN)
+    assert len(finding.message.encode()) < 3000
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_what_a_store_answers_is_never_repeated(
+    remote_store: Backend, rest: Callable[[Route], RestServer], status: int
+) -> None:
+    def echo(request: Request) -> Reply:
+        body = f"<Error><Code>{CANARY}=1</Code><Message>{CANARY}</Message></Error>"
+        return Reply(status, body, {"Content-Type": "application/xml", "x-ms-error-code": f"{CANARY}=1"})
+
+    store = open_store(remote_store.settings(rest(echo).url))
+    with pytest.raises(ConnectorError) as caught:
+        list(store.list_objects())
+    assert CANARY not in str(caught.value)
+
+
+def test_a_table_service_that_never_answers_is_not_waited_for(
+    google_server: BigQueryServer,
+    rest_tls: Callable[[Route], RestServer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    released = Event()
+
+    def hang(request: Request) -> Reply:
+        released.wait(30)
+        return Reply(503)
+
+    monkeypatch.setattr(google_clients, "TIMEOUT", (1.0, 0.3))
+    endpoints = {"bigquery": rest_tls(hang).url, "bigquery_storage": google_server.storage_address}
+    settings = GoogleSettings(name="gcp", connector="gcp_billing", table="p.d.t", endpoints=endpoints)  # type: ignore[arg-type]
+    began = monotonic()
+    with pytest.raises(RequestException):
+        GoogleClients(settings).bigquery.get_table("p.d.t", retry=None)
+    released.set()
+    assert monotonic() - began < 20
+
+
+def test_a_store_that_stays_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "_LONGEST_SILENCE_SECONDS", 0.0)
+    asked = []
+
+    def open_from(offset: int) -> Iterator[bytes]:
+        asked.append(offset)
+        raise transfer.BrokenTransfer("ReadTimeoutError")
+        yield b""
+
+    with pytest.raises(TransientError, match="try again later"):
+        list(transfer.read_on(StoredObject("key", 5, datetime(2026, 11, 3), "1"), "store/key", open_from))
+    assert asked == [0]
+
+
+@pytest.mark.parametrize(
+    ("name", "stated", "wait"),
+    [
+        ("Retry-After", "86400", "300"),
+        ("Retry-After", "5", "5"),
+        ("x-ms-retry-after-ms", "86400000", "300000"),
+    ],
+)
+def test_azure_is_not_waited_for_a_day(name: str, stated: str, wait: str) -> None:
+    answer = SimpleNamespace(status_code=503, headers={name: stated})
+    ThrottleHeaders().on_response(SimpleNamespace(), SimpleNamespace(http_response=answer))  # type: ignore[arg-type]
+    assert answer.headers[name] == wait

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from connectors.common.stores.settings import StoreSettings, parse_location
 from connectors.common.stores.transfer import PIECE_BYTES, BrokenTransfer
 
 _SCOPE = "https://storage.azure.com/.default"
+_CODE = re.compile(r"[A-Za-z.]{1,60}|\d{3}")
 _REFUSED = frozenset(
     {
         "AuthenticationFailed",
@@ -59,7 +61,7 @@ class _PatientRetry(ExponentialRetry):
     def send(self, request: Any) -> Any:
         """Ask again after the wait that the answer asks for, else after a growing one."""
         for attempt in range(_ATTEMPTS):
-            response = super().send(request)
+            response: Any = super().send(request)
             if response.http_response.status_code != 429:
                 return response
             request.context.transport.sleep(self._find_wait(response.http_response.headers, attempt))
@@ -207,6 +209,7 @@ class AzureBlobStore(RangedStore):
     def _explain(self, error: HttpResponseError, action: str, key: str) -> ConnectorError:
         status = error.status_code or 0
         code = str(getattr(error, "error_code", None) or status)
+        code = code if _CODE.fullmatch(code) else str(status)  # anything else is text of whoever answered
         where = self._where(key)
         if status == 412:
             return ChangedObject(f"{where} changed since it was listed; the next run takes the new one")

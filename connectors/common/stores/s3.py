@@ -7,6 +7,7 @@ Permissions: `s3:ListBucket` on the bucket, `s3:GetObject` on the objects, `kms:
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -46,6 +47,7 @@ _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired",
 _OTHER_REGION = frozenset(
     {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 )
+_CODE = re.compile(r"[A-Za-z.]{1,60}|\d{3}")
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 _SIGN_IN = (
     "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws sso login`, or give this machine a "
@@ -162,6 +164,7 @@ class S3Store(RangedStore):
 
     def _explain(self, error: ClientError, action: str, key: str) -> ConnectorError:
         code = str(error.response.get("Error", {}).get("Code", ""))
+        code = code if _CODE.fullmatch(code) else ""  # anything else is text of whoever answered
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         where = self._where(key)
         if code in ("PreconditionFailed", "412"):

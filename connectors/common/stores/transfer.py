@@ -22,6 +22,8 @@ PIECE_BYTES = 4 << 20
 """How much of an object is in memory at most, for each transfer that is under way."""
 _FAILURES_IN_A_ROW = 6
 _LONGEST_WAIT_SECONDS = 20.0
+_LONGEST_SILENCE_SECONDS = 600.0
+"""A client waits and asks again by itself too: after so long without a byte it is not asked once more."""
 
 OpenFrom = Callable[[int], Iterator[bytes]]
 """Offset → the content from there on, in pieces. Raises BrokenTransfer when it may be asked again."""
@@ -77,7 +79,7 @@ def read_on(stored: StoredObject, where: str, open_from: OpenFrom, offset: int =
     `where` names the object in messages. Raises TransientError when nothing comes any more, and what
     `open_from` raises.
     """
-    failures = 0
+    failures, arrived_at = 0, time.monotonic()
     while offset < stored.size:
         before, problem = offset, "it ended too early"
         try:
@@ -85,12 +87,14 @@ def read_on(stored: StoredObject, where: str, open_from: OpenFrom, offset: int =
                 kept = piece[: stored.size - offset]
                 offset += len(kept)
                 yield kept
+                arrived_at = time.monotonic()
         except BrokenTransfer as error:
             problem = str(error)
         if offset >= stored.size:
             return
         failures = 1 if offset > before else failures + 1
-        if failures >= _FAILURES_IN_A_ROW:
+        is_silent = time.monotonic() - arrived_at >= _LONGEST_SILENCE_SECONDS
+        if failures >= _FAILURES_IN_A_ROW or is_silent:
             raise TransientError(
                 f"{where}: the connection broke again and again ({problem}); try again later"
             )
