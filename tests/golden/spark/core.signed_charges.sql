@@ -30,6 +30,7 @@ SELECT
   source.charge_class,
   source.charge_frequency,
   source.charge_description,
+  source.x_correction_cause,
   source.charge_period_start,
   source.charge_period_end,
   source.commitment_discount_id,

@@ -57,8 +57,18 @@ WITH lines AS (
     END AS row_type,
     COALESCE(
       NULLIF(lines.savings_plan_savings_plan_a_r_n, ''),
-      NULLIF(lines.reservation_reservation_a_r_n, '')
+      CASE
+        WHEN lines.reservation_reservation_a_r_n NOT LIKE '%:capacity-reservation/%'
+        THEN NULLIF(lines.reservation_reservation_a_r_n, '')
+      END
     ) AS commitment_id,
+    COALESCE(
+      NULLIF(lines.capacity_reservation_id, ''),
+      CASE
+        WHEN lines.reservation_reservation_a_r_n LIKE '%:capacity-reservation/%'
+        THEN lines.reservation_reservation_a_r_n
+      END
+    ) AS known_capacity_reservation_id,
     COALESCE(NULLIF(lines.savings_plan_savings_plan_a_r_n, ''), '') <> '' AS is_savings_plan,
     COALESCE(lines.line_item_usage_type, '') <> '' AS has_usage_type,
     CAST(COALESCE(lines.savings_plan_amortized_upfront_commitment_for_billing_period, 0) AS DECIMAL(24, 12)) + CAST(COALESCE(lines.savings_plan_recurring_commitment_for_billing_period, 0) AS DECIMAL(24, 12)) AS gross_commitment,
@@ -208,6 +218,10 @@ WITH lines AS (
     CASE
       WHEN NOT categorised.charge_category IN ('Usage', 'Purchase')
       OR categorised.row_type IN ('unused', 'Refund')
+      OR (
+        categorised.charge_category = 'Purchase'
+        AND COALESCE(categorised.pricing_unit, '') = ''
+      )
       THEN NULL
       ELSE categorised.line_item_usage_amount
     END AS charge_quantity
@@ -248,7 +262,7 @@ SELECT
   priced.billing_currency,
   priced.billing_period_end,
   priced.billing_period_start,
-  NULLIF(priced.capacity_reservation_id, '') AS capacity_reservation_id,
+  priced.known_capacity_reservation_id AS capacity_reservation_id,
   NULLIF(priced.capacity_reservation_status, '') AS capacity_reservation_status,
   priced.charge_category,
   CASE WHEN priced.is_of_closed_period THEN 'Correction' END AS charge_class,
@@ -344,8 +358,11 @@ SELECT
   NULLIF(priced.invoice_issuer_name, '') AS invoice_issuer_name,
   priced.charge_list_cost AS list_cost,
   CASE
-    WHEN NOT priced.charge_quantity IS NULL
-    THEN priced.pricing_public_on_demand_rate
+    WHEN priced.charge_quantity IS NULL
+    THEN NULL
+    WHEN priced.pricing_public_on_demand_rate = 0 AND priced.charge_list_cost <> 0
+    THEN NULL
+    ELSE priced.pricing_public_on_demand_rate
   END AS list_unit_price,
   CASE
     WHEN priced.charge_category IN ('Tax', 'Adjustment')

@@ -94,7 +94,7 @@ WITH source AS (
     CAST(CAST(ABS(pooled.commitment_credit) AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS credit_units,
     CASE
       WHEN pooled.pool_kind IN ('cpu', 'ram', 'gpu')
-      THEN CAST(CAST(ABS(pooled.quantity) AS DECIMAL(16, 3)) * CAST(1000 AS DECIMAL(4, 0)) AS DECIMAL(15, 0))
+      THEN CAST(CAST(CASE WHEN pooled.cost < 0 THEN -ABS(pooled.quantity) ELSE ABS(pooled.quantity) END AS DECIMAL(16, 3)) * CAST(1000 AS DECIMAL(4, 0)) AS DECIMAL(15, 0))
       ELSE CAST(0 AS DECIMAL(15, 0))
     END AS quantity_units
   FROM pooled
@@ -115,7 +115,14 @@ WITH source AS (
       ELSE CAST(0 AS DECIMAL(15, 0))
     END AS committed_units,
     CASE
-      WHEN measured.is_fee OR measured.commitment_credit >= 0 OR measured.cost <= 0
+      WHEN measured.is_fee
+      OR measured.commitment_credit = 0
+      OR measured.cost = 0
+      OR (
+        measured.commitment_credit > 0
+      ) = (
+        measured.cost > 0
+      )
       THEN CAST(0 AS DECIMAL(15, 0))
       WHEN measured.credit_units >= measured.cost_units
       THEN measured.quantity_units
@@ -140,7 +147,8 @@ WITH source AS (
     weighted.pool_kind,
     CAST(SUM(weighted.fee_units) AS DECIMAL(25, 0)) AS fee_units,
     CAST(SUM(weighted.committed_units) AS DECIMAL(13, 0)) AS committed_units,
-    CAST(SUM(weighted.covered_units) AS DECIMAL(13, 0)) AS covered_units,
+    CAST(GREATEST(SUM(weighted.covered_units), 0) AS DECIMAL(13, 0)) AS covered_units,
+    MAX(weighted.covered_units) > 0 AS is_covered_measured,
     CAST(SUM(CASE WHEN weighted.is_fee THEN 0 ELSE weighted.raw_weight END) AS DECIMAL(38, 0)) AS covered_weight,
     CAST(SUM(CASE WHEN weighted.is_fee THEN weighted.raw_weight ELSE 0 END) AS DECIMAL(38, 0)) AS fee_weight,
     CAST(COUNT(*) AS DECIMAL(12, 0)) AS members_count
@@ -155,7 +163,7 @@ WITH source AS (
       WHEN pools.pool_kind = 'offset' OR pools.covered_weight = 0 OR pools.fee_units <= 0
       THEN CAST(0 AS DECIMAL(25, 0))
       WHEN pools.pool_kind IN ('cpu', 'ram', 'gpu')
-      AND pools.covered_units > 0
+      AND pools.is_covered_measured
       AND pools.committed_units > pools.covered_units
       THEN CAST(CAST((
         (
@@ -322,7 +330,7 @@ WITH source AS (
     AND NOT parts.is_fee
     AND COALESCE(parts.cost_type, 'regular') = 'regular'
     AND (
-      parts.commitment_credit < 0 OR parts.is_commitment_priced
+      parts.commitment_credit <> 0 OR parts.is_commitment_priced
     ) AS is_covered,
     COALESCE(parts.service_name, 'Google Cloud') AS known_service_name,
     parts.sku_id || '/' || parts.tier_text AS catalogue_price_id,
@@ -533,11 +541,10 @@ WITH source AS (
     CASE WHEN committed.is_priced THEN committed.known_list_unit_price END AS list_unit_price,
     CASE WHEN committed.is_priced THEN committed.stated_contracted_unit_price END AS contracted_unit_price,
     CASE
-      WHEN committed.is_covered
-      OR (
-        committed.is_fee AND committed.charge_category <> 'Credit'
-      )
+      WHEN committed.is_covered OR committed.id_suffix = '-unused'
       THEN 'Committed'
+      WHEN committed.charge_category = 'Purchase'
+      THEN 'Standard'
       WHEN committed.charge_category <> 'Usage'
       THEN NULL
       WHEN LOWER(COALESCE(committed.sku_description, '')) RLIKE 'spot |preemptible'
