@@ -318,6 +318,7 @@ priced as (
         case
             when categorised.charge_category not in ('Usage', 'Purchase')
                 or categorised.row_type in ('unused', 'Refund')
+                or (categorised.charge_category = 'Purchase' and coalesce(categorised.pricing_unit, '') = '')
                 then null
             else categorised.line_item_usage_amount
         end as charge_quantity

@@ -185,7 +185,9 @@ categorised as (
         case
             when spelled.cost_view = 'query'
                 then 'Daily total of the query API: ' || spelled.meter_label
-            else coalesce(spelled.product_name, spelled.meter_name, spelled.commitment_name)
+            else coalesce(
+                    spelled.product_name, spelled.meter_name, spelled.commitment_name, spelled.charge_type
+                )
         end as charge_description,
         case
             when lower(spelled.publisher_type) = 'aws' then 'AWS'
@@ -258,10 +260,11 @@ select
     mapped.charge_category,
     mapped.charge_class,
     mapped.charge_description,
-    case mapped.frequency_text
-        when 'onetime' then 'One-Time'
-        when 'recurring' then 'Recurring'
-        when 'usagebased' then 'Usage-Based'
+    case
+        when mapped.frequency_text = 'onetime' then 'One-Time'
+        when mapped.frequency_text = 'recurring' then 'Recurring'
+        when mapped.frequency_text = 'usagebased' and mapped.charge_category = 'Purchase' then 'One-Time'
+        when mapped.frequency_text = 'usagebased' then 'Usage-Based'
     end as charge_frequency,
     mapped.charge_period_end,
     mapped.charge_period_start,

@@ -34,7 +34,8 @@ def land_lines(server: AzuriteServer, context: LandingContext, *lines: dict[str,
         return [
             EA_LINE
             | {name: text for name, text in line.items() if name not in ("actual", "amortized")}
-            | {"CostInBillingCurrency": line[view], "ProductName": line["OfferId"]}
+            | {"CostInBillingCurrency": line[view]}
+            | {"ProductName": line.get("ProductName", line["OfferId"])}
             for line in kept
         ]
 
@@ -118,4 +119,21 @@ def test_a_cost_that_is_missing_stays_unknown_and_is_told(
     assert {name: (row["BilledCost"], row["EffectiveCost"]) for name, row in found.items()} == {
         "empty": (None, None),
         "whole": (Decimal(2), Decimal(2)),
+    }
+
+
+def test_purchases_are_never_by_usage_and_every_line_is_described(
+    azure: AzuriteServer, lake_context: LandingContext
+) -> None:
+    nothing = {"ProductName": "", "ResourceId": "", "ResourceName": "", "PricingModel": ""}
+    report = land_lines(
+        azure,
+        lake_context,
+        {"OfferId": "bought", "actual": "20", "ChargeType": "Purchase", **_RESERVED},
+        {"OfferId": "tax", "actual": "3.8", "amortized": "3.8", "ChargeType": "Tax", **nothing},
+    )
+    found = read_focus(report)
+    assert {name: row["ChargeFrequency"] for name, row in found.items()} == {
+        "bought": "One-Time",
+        "Tax": "Usage-Based",
     }

@@ -347,6 +347,18 @@ def test_a_type_of_line_that_no_rule_knows_is_told(s3_server: S3Server, lake_con
     assert len([row for row in charges if row["charge_category"] == "Adjustment"]) == 2
 
 
+def test_a_purchase_that_names_no_unit_has_no_quantity(
+    s3_server: S3Server, lake_context: LandingContext
+) -> None:
+    fee = {"line_item_line_item_type": "Fee", "line_item_unblended_cost": 5.0}
+    lines = [cur_line(pricing_unit=unit, **fee) for unit in ("", "Months")]
+    charges = build_charges(land_month(s3_server, lake_context, lines))
+    assert sorted((row["pricing_unit"] or "", row["pricing_quantity"]) for row in charges) == [
+        ("", None),
+        ("Months", Decimal(1)),
+    ]
+
+
 def test_every_service_has_one_category() -> None:
     rows = list(csv.DictReader((MODELS_ROOT / "reference" / "aws_services.csv").read_text().splitlines()))
     assert len({row["x_service_code"] for row in rows}) == len(rows) > 100
