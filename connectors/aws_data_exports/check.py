@@ -97,15 +97,6 @@ def check_definition(definition: ExportDefinition) -> Iterator[CheckStep]:
         yield from _check_options(definition)
 
 
-_FOCUS_REQUIRED = (
-    "BilledCost",
-    "BillingAccountId",
-    "BillingCurrency",
-    "BillingPeriodStart",
-    "ChargePeriodStart",
-)
-
-
 def _find_missing(definition: ExportDefinition, required: Iterable[str | tuple[str, ...]]) -> list[str]:
     """Return required columns that the query does not select; an entry of several is met by any of them."""
     if not definition.columns:

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-PeriodStatus = Literal["open", "closed"]
 
 
 @dataclass(frozen=True)

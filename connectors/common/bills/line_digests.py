@@ -108,12 +108,6 @@ class ColumnHasher:
             total[0] += first
             total[1] += second
 
-    def add_distinct_numbers(self, values: pa.Array, indices: pa.Array, sums: tuple[Words, ...]) -> None:
-        """Add the digests of `values[indices[i]]`, values as in `add_numbers` without nulls."""
-        table = np.zeros((2, len(values)), np.uint64)
-        self.add_numbers(values, (table,))
-        self._spread(table, indices, sums)
-
     def _spread(self, digests: Words, indices: pa.Array, sums: tuple[Words, ...]) -> None:
         count = digests.shape[1]
         if count == 1 and not indices.null_count:

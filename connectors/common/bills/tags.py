@@ -57,13 +57,6 @@ def write_canonical_json(text: str) -> str:
     return text if content is None else json.dumps(content, sort_keys=True, ensure_ascii=False)
 
 
-def build_tag_columns(
-    texts: pa.Array, tag_keys: Mapping[str, tuple[str, ...]], identity: Identity
-) -> TagColumns:
-    """Return the tag columns of a bill; each distinct text is parsed once."""
-    return TagReader(tag_keys, identity).build_columns(texts)
-
-
 class TagReader:
     """Builds tag columns batch by batch and remembers what distinct texts gave."""
 

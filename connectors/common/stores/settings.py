@@ -25,7 +25,6 @@ from pydantic import (
 from connectors.common.settings import SourceSettings, resolve_path
 
 _AZURE_HOST = re.compile(r"([a-z0-9]{3,24})\.(?:blob|dfs)\.([a-z0-9.-]+)")
-_SCHEMES = ("s3", "az", "gs", "https")
 _EXPECTED = "s3://BUCKET/PREFIX, az://ACCOUNT/CONTAINER/PREFIX, gs://BUCKET/PREFIX or a folder"
 _KEY_NAMES = ("connection_string_env", "account_key_env", "sas_token_env")
 
