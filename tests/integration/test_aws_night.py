@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.golden.aws.month import EFFECTIVE_TOTAL, INVOICE_TOTAL, MONTH
 from tests.integration.mini_company import Company
 from tests.property.test_aws_bills import Folder
 
+README = Path(__file__).resolve().parents[2] / "connectors" / "aws_data_exports" / "README.md"
 CONFIG = """
 home: home
 identity: {pseudonymise: false}
@@ -48,6 +50,12 @@ def test_a_month_and_its_restatement_reach_the_marts(tmp_path: Path) -> None:
         "select sum(split_cost) as cost from staging.split_allocations where resource_id is not null"
     )
     assert pods == [{"cost": Decimal("1.7")}]
+    documented = re.findall(r"```sql\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (namespaces,) = [first.query(sql) for sql in documented]
+    assert [(row["namespace"], row["used_cost"], row["unused_cost"]) for row in namespaces] == [
+        ("search", Decimal("1.2"), Decimal("0.2")),
+        ("chat", Decimal("0.5"), Decimal("0.1")),
+    ]
 
     credit = next(golden.line for golden in MONTH if golden.name == "credit")
     bucket.deliver("2026-10", [[line for line in lines if line is not credit]])
