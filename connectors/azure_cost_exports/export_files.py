@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from azure.mgmt.costmanagement.models import Export
 
@@ -36,6 +37,7 @@ _STORAGE_OF_CLOUD = {
 }
 """Resource Manager of a sovereign cloud → where its storage accounts are."""
 
+_CLOCK_TOLERANCE = timedelta(days=1)
 BILL_TYPES = frozenset({"focuscost", "actualcost", "amortizedcost", "usage"})
 
 
@@ -104,7 +106,7 @@ def find_runs(landing: SourceLanding, settings: Settings, location: str) -> list
             landing.add(
                 AZURE_COST_LINES.name, "unusable_manifest", f"{landing.source}: {error}", Severity.FAULT
             )
-    wanted = [run for run in found if _is_wanted(run, settings)]
+    wanted = _leave_out_future(landing, [run for run in found if _is_wanted(run, settings)])
     _describe_found(landing, location, found, wanted)
     runs, doubled = choose_runs(wanted)
     _describe_doubled(landing, doubled)
@@ -125,6 +127,19 @@ def _is_wanted(run: ExportRun, settings: Settings) -> bool:
     if settings.scope is not None and run.scope != settings.scope.lower():
         return False
     return not settings.exports or run.export_name.lower() in {name.lower() for name in settings.exports}
+
+
+def _leave_out_future(landing: SourceLanding, runs: Sequence[ExportRun]) -> list[ExportRun]:
+    """Return runs of the past: one of the future would supersede all that come until then."""
+    last = landing.context.now + _CLOCK_TOLERANCE
+    for run in runs:
+        if run.submitted_at > last:
+            message = (
+                f"{landing.source}: {run.key} states that it was submitted at {run.submitted_at:%Y-%m-%d %H:%M}, which "
+                "is yet to come: it is left out; correct this machine's clock, or remove that run"
+            )
+            landing.add(AZURE_COST_LINES.name, "delivered_in_future", message, Severity.FAULT)
+    return [run for run in runs if run.submitted_at <= last]
 
 
 def _describe_found(

@@ -240,9 +240,13 @@ class SourceLanding:
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary = target.with_name(f"_tmp-{uuid.uuid4().hex}")
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with file.path.open("rb") as source, os.fdopen(descriptor, "wb") as copy:
-                shutil.copyfileobj(source, copy, 1 << 20)
-            os.replace(temporary, target)
+            try:
+                with file.path.open("rb") as source, os.fdopen(descriptor, "wb") as copy:
+                    shutil.copyfileobj(source, copy, 1 << 20)
+                os.replace(temporary, target)
+            except BaseException:
+                temporary.unlink(missing_ok=True)  # a full disk needs its room back
+                raise
         return artifact
 
     def is_pruned(self, sha256: str) -> bool:

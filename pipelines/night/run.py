@@ -165,7 +165,7 @@ class Night:
         try:
             report = land(source, context)
         except (ConnectorError, OSError) as error:
-            finding = Finding(source.name, source.connector, "source_failed", str(error), Severity.FAULT)
+            finding = Finding(source.name, source.connector, "source_failed", _describe_failure(error), Severity.FAULT)
             known = land(source, replace(context, as_of=self.request.as_of or datetime.max))  # noqa: DTZ901 (naive UTC: all that is known)
             report = replace(known, findings=(finding, *known.findings))
         self.reports[source.name] = self._at_day_ends(report, source, context)
@@ -421,6 +421,17 @@ class Night:
             ConservationLine(currency, billed.get(currency, Decimal(0)), attributed.get(currency, Decimal(0)))
             for currency in sorted({*billed, *attributed})
         )
+
+
+def _describe_failure(error: ConnectorError | OSError) -> str:
+    """Return in words why a source could not be landed: which file the system refused, and what to do."""
+    if isinstance(error, ConnectorError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    return (
+        f"{where}{error.strerror or type(error).__name__}; make room or correct the permissions there. What landed "
+        "before stays"
+    )
 
 
 def _forget(previous: ReleaseManifest | None, since: date | None) -> ReleaseManifest | None:

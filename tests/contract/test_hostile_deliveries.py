@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import resource
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -20,9 +23,12 @@ from connectors.aws_data_exports.manifests import ManifestFault, find_manifests
 from connectors.aws_data_exports.manifests import read_manifest as read_aws_manifest
 from connectors.azure_cost_exports.management import ThrottleHeaders
 from connectors.azure_cost_exports.manifests import read_manifest
+from connectors.azure_cost_exports.settings import Settings as AzureSettings
 from connectors.common import registry
 from connectors.common.contract import ConnectorError, LandingContext, Severity, SourceReport, TransientError
+from connectors.common.delivery_records import write_json
 from connectors.common.parsing import parse_instant
+from connectors.common.source_files import SourceFile
 from connectors.common.source_landing import SourceLanding
 from connectors.common.stores import transfer
 from connectors.common.stores.contract import StoredObject
@@ -32,7 +38,9 @@ from connectors.focus_files.settings import Settings
 from connectors.gcp_billing import google_clients
 from connectors.gcp_billing.google_clients import GoogleClients
 from connectors.gcp_billing.settings import Settings as GoogleSettings
+from tests.contract.azure_exports import CONTAINER, Run, write_run
 from tests.contract.focus_bills import line, write_bill
+from tests.servers.azurite import AzuriteServer
 from tests.servers.backends import Backend
 from tests.servers.google_bigquery import BigQueryServer
 from tests.servers.rest import Reply, Request, RestServer, Route
@@ -231,3 +239,47 @@ def test_azure_is_not_waited_for_a_day(name: str, stated: str, wait: str) -> Non
     answer = SimpleNamespace(status_code=503, headers={name: stated})
     ThrottleHeaders().on_response(SimpleNamespace(), SimpleNamespace(http_response=answer))  # type: ignore[arg-type]
     assert answer.headers[name] == wait
+
+
+def test_a_run_of_the_future_supersedes_nothing(
+    azurite_server: AzuriteServer, lake_context: LandingContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPORTS_ACCOUNT_KEY", azurite_server.key)
+    client = azurite_server.client()
+    write_run(client, Run([line(BilledCost="1")]))
+    write_run(
+        client, Run([line(BilledCost="999")], submitted="9999-12-31T00:00:00Z", run_id="2", overwrite=False)
+    )
+    settings = AzureSettings(  # type: ignore[call-arg]
+        name="azure",
+        connector="azure_cost_exports",
+        location=f"az://{azurite_server.account}/{CONTAINER}",
+        endpoint=f"{azurite_server.url}/{azurite_server.account}",
+        account_key_env="EXPORTS_ACCOUNT_KEY",
+    )
+    report = registry.land(settings, lake_context)
+    assert {finding.kind for finding in report.findings if finding.severity is Severity.FAULT} == {
+        "delivered_in_future"
+    }
+    assert [dict(delivery.billed_totals) for delivery in report.deliveries] == [{"USD": Decimal(1)}]
+
+
+def test_what_a_full_disk_refused_gives_its_room_back(tmp_path: Path, lake_context: LandingContext) -> None:
+    bill = write_bill(tmp_path / "bill.csv", (line(SkuId=f"sku-{number}") for number in range(2000)))
+    landing = SourceLanding(
+        Settings(name="bill", connector="focus_files", path="/bills"), lake_context, typing={}
+    )
+    file = SourceFile(bill, "bill.csv", bill.stat().st_size, 0, "0" * 64)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            landing.keep_artifact(file)
+        with pytest.raises(OSError, match="too large"):
+            write_json(tmp_path / "index" / "seen.json", {"key": "x" * 10_000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list((landing.raw / "artifacts").iterdir()) == []
+    assert list((tmp_path / "index").iterdir()) == []
