@@ -148,6 +148,7 @@ told as (
         || chr(31) || cast(commitment_source.billing_period_start as varchar) as bill_key,
         commitment_source.charge_id,
         commitment_source.sku_id,
+        lower(coalesce(commitment_source.service_name, '')) as service_text,
         commitment_source.fee_utilization_offset_credit,
         commitment_source.committed_usage_discount_dollar_base_credit,
         commitment_source.cost,
@@ -183,16 +184,27 @@ offsets as (
     group by commitments.bill_key, commitments.sku_id
 ),
 
-/* A pool is the commitments of spend of a bill, or those of one kind of resource; in the newer model a fee is
+/* Commitments of spend are a service's own, or flexible ones of Compute Engine, which cover other services too. */
+spend_services as (
+    select
+        commitments.bill_key,
+        commitments.service_text
+    from commitments
+    where commitments.is_fee and commitments.sku_text like '%dollar based%'
+    group by commitments.bill_key, commitments.service_text
+),
+
+/* A pool is the commitments of spend of a service, or those of one kind of resource; in the newer model a fee is
 alone: its usage is billed at the commitment's price already. */
 pooled as (
     select
         commitments.*,
         case
             when commitments.is_fee and offsets.offset_count is not null then 'offset'
-            when commitments.is_fee and commitments.sku_text like '%dollar based%' then 'spend'
+            when commitments.is_fee and commitments.sku_text like '%dollar based%'
+                then 'spend ' || commitments.service_text
             when not commitments.is_fee and commitments.committed_usage_discount_dollar_base_credit <> 0
-                then 'spend'
+                then 'spend ' || coalesce(spend_services.service_text, 'compute engine')
             when regexp_matches(commitments.sku_text, '(^|[^a-z])(ram|memory)([^a-z]|$)') then 'ram'
             when regexp_matches(commitments.sku_text, '(^|[^a-z])(cpu|core|vcpu)([^a-z]|$)') then 'cpu'
             when regexp_matches(commitments.sku_text, '(^|[^a-z])(gpu|nvidia)([^a-z]|$)') then 'gpu'
@@ -203,6 +215,9 @@ pooled as (
     left join offsets
         on commitments.bill_key = offsets.bill_key
         and commitments.sku_id = offsets.sku_id
+    left join spend_services
+        on commitments.bill_key = spend_services.bill_key
+        and commitments.service_text = spend_services.service_text
 ),
 
 /* Units of 1e-12 of the currency, and of 1e-3 of an hour; what is given back or taken back counts against them. */

@@ -137,6 +137,25 @@ def test_older_commitment_of_spend_covered_usage_takes_the_fee() -> None:
     assert_rows(MODEL, rows, _named(expected))
 
 
+def test_a_commitment_of_spend_is_paid_by_its_own_service_or_if_flexible_by_others() -> None:
+    """Cloud SQL's fee stays with it; Compute Engine's covers Kubernetes too; nothing used Vertex AI's."""
+    credit = "committed_usage_discount_dollar_base_credit"
+    rows = charges(
+        line("sql-fee", "6", service_name="Cloud SQL", **FEE),
+        line("sql", "10", service_name="Cloud SQL", **{credit: "-10"}),
+        line("flex-fee", "8", **FEE),
+        line("vm", "30", **{credit: "-30"}),
+        line("pods", "10", service_name="Kubernetes Engine", **{credit: "-10"}),
+        line("vertex-fee", "5", service_name="Vertex AI", **FEE),
+    )
+    assert {row["charge_id"]: row["effective_cost"] for row in rows if row["effective_cost"]} == {
+        "sql": Decimal(6),
+        "vm": Decimal(6),
+        "pods": Decimal(2),
+        "vertex-fee-unused": Decimal(5),
+    }
+
+
 def test_older_commitment_of_cores_leaves_what_was_not_used() -> None:
     """10 core hours committed for 5, 6 used: usage carries 3, 2 are unused; memory is another pool."""
     cores = {"sku_description": "Commitment v1: Cpu in Americas for 1 Year"}
