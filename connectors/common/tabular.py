@@ -124,36 +124,41 @@ def _read_json_lines(file: SourceFile, on_bad_line: BadLine | None) -> pa.Table:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
-            record = _read_json_line(line, number, on_bad_line)
-            if record is None:
+            try:
+                record = read_json_record(line)
+            except ValueError as error:
+                if on_bad_line is None:
+                    raise build_line_fault(number, str(error)) from error
+                on_bad_line(number, str(error))
                 continue
             for name, value in record.items():
                 column = columns.setdefault(name, [])
                 column.extend([None] * (rows - len(column)))
-                column.append(_json_text(value))
+                column.append(build_json_text(value))
             rows += 1
     for column in columns.values():
         column.extend([None] * (rows - len(column)))
     return pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
 
 
-def _read_json_line(line: bytes, number: int, on_bad_line: BadLine | None) -> dict[str, Any] | None:
+def read_json_record(line: bytes) -> dict[str, Any]:
+    """Return one line of a file of JSON lines. Raises ValueError that says what it is instead, without its content."""
     try:
         record = load_json(line)
-        if isinstance(record, dict):
-            return record
-        reason = "not a JSON object"
     except ValueError:
-        reason = "not readable JSON"
-    if on_bad_line is None:
-        raise FileFault(
-            "malformed_row", f"line {number} is {reason}; correct it and deliver again", line=number
-        )
-    on_bad_line(number, reason)
-    return None
+        raise ValueError("not readable JSON") from None
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")
+    return record
 
 
-def _json_text(value: Any) -> str | None:
+def build_line_fault(number: int, reason: str) -> FileFault:
+    """Return the fault of a line that is no record."""
+    return FileFault("malformed_row", f"line {number} is {reason}; correct it and deliver again", line=number)
+
+
+def build_json_text(value: Any) -> str | None:
+    """Return a value of JSON as a column's text: text as it is, nested values as JSON with sorted keys."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -174,7 +179,7 @@ def _read_yaml(file: SourceFile) -> pa.Table:
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise FileFault("unreadable_file", "is not a YAML list of mappings; write `- key: value` entries")
     names = list(dict.fromkeys(str(name) for row in content for name in row))
-    return pa.table({n: pa.array([_json_text(row.get(n)) for row in content], pa.string()) for n in names})
+    return pa.table({n: pa.array([build_json_text(row.get(n)) for row in content], pa.string()) for n in names})
 
 
 def _text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -12,7 +12,6 @@ import codecs
 import csv
 import gzip
 import io
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +23,9 @@ import pyarrow.parquet as pq
 
 from connectors.common.bills.columns import encode_text
 from connectors.common.bills.nested import build_json_texts
-from connectors.common.parsing import build_array, load_json
+from connectors.common.parsing import build_array
 from connectors.common.source_files import FileFault, SourceFile
+from connectors.common.tabular import build_json_text, build_line_fault, read_json_record
 
 BILL_SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
 _CSV_BLOCK_BYTES = 1 << 20
@@ -220,7 +220,10 @@ def _read_json_lines(file: SourceFile) -> Iterator[RowBatch]:
     has_rows, size = False, 0
     with _open(file) as stream:
         for number, line in _read_lines(stream):
-            records.append((number, _parse_json_line(line, number)))
+            try:
+                records.append((number, read_json_record(line)))
+            except ValueError as error:
+                raise build_line_fault(number, str(error)) from error
             names.update(dict.fromkeys(records[-1][1]))
             size += len(line)
             if len(names) > _MOST_COLUMNS:
@@ -248,27 +251,7 @@ def _read_lines(stream: gzip.GzipFile | io.BufferedReader) -> Iterator[tuple[int
 
 def _json_batch(records: list[tuple[int, dict[str, Any]]], names: list[str]) -> RowBatch:
     columns = {
-        name: encode_text(pa.array([_json_text(record.get(name)) for _, record in records], pa.string()))
+        name: encode_text(pa.array([build_json_text(record.get(name)) for _, record in records], pa.string()))
         for name in names
     }
     return RowBatch(columns, len(records), records[0][0] if records else 1)
-
-
-def _parse_json_line(line: bytes, number: int) -> dict[str, Any]:
-    try:
-        record = load_json(line)
-        if isinstance(record, dict):
-            return record
-        reason = "not a JSON object"
-    except ValueError:
-        reason = "not readable JSON"
-    message = f"line {number} is {reason}; correct it and deliver again"
-    raise FileFault("malformed_row", message, line=number)
-
-
-def _json_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
