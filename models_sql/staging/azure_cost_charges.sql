@@ -303,12 +303,14 @@ select
     mapped.list_unit_price,
     mapped.pricing_category,
     mapped.pricing_currency,
-    mapped.unit_price as pricing_currency_contracted_unit_price,
+    case
+        when not mapped.is_unused then nullif(mapped.unit_price, 0)
+    end as pricing_currency_contracted_unit_price,
     case
         when mapped.cost_view = 'actual' then cast(0 as decimal(38, 12))
         else mapped.cost_in_pricing_currency
     end as pricing_currency_effective_cost,
-    mapped.payg_price as pricing_currency_list_unit_price,
+    case when not mapped.is_unused then nullif(mapped.payg_price, 0) end as pricing_currency_list_unit_price,
     case when mapped.charge_category <> 'Tax' then mapped.pricing_quantity end as pricing_quantity,
     case when mapped.charge_category <> 'Tax' then mapped.unit_of_measure end as pricing_unit,
     mapped.region_id,

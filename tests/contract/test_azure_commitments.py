@@ -103,6 +103,20 @@ def test_covered_usage_has_its_contract_price_and_unused_commitments_have_none(
         "used": (Decimal(10), Decimal(9), Decimal("0.9"), Decimal(6)),
         "unused": (Decimal(54), Decimal(54), None, Decimal(54)),
     }
+    assert {name: row["PricingCurrencyListUnitPrice"] for name, row in found.items()} == {
+        "used": Decimal(1),
+        "unused": None,
+    }
+
+
+def test_a_price_of_zero_is_none_in_either_currency(
+    azure: AzuriteServer, lake_context: LandingContext
+) -> None:
+    """Azure writes 0 where it states no price."""
+    report = land_lines(azure, lake_context, {"OfferId": "unpriced", "actual": "2", "amortized": "2"})
+    (row,) = read_focus(report).values()
+    names = ("ListUnitPrice", "ContractedUnitPrice")
+    assert [row[name] for name in names] == [row[f"PricingCurrency{name}"] for name in names] == [None, None]
 
 
 def test_a_cost_that_is_missing_stays_unknown_and_is_told(
