@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -38,24 +38,38 @@ def land_inventory_files(
 
     def read(file: SourceFile, delivery: FileDelivery) -> None:
         try:
-            inventory = build(read_objects(file))
+            tables = _build_tables(build(read_objects(file)), context, named_by)
+        except ValueError as error:  # its text holds what the file states
+            message = (
+                f"states a time or text that is none ({type(error).__name__}); correct it and deliver again"
+            )
+            raise FileFault("unreadable_file", message) from error
         except (KeyError, TypeError, AttributeError) as error:
             message = f"is no such list ({type(error).__name__}: {error}); write it as the README says"
             raise FileFault("unreadable_file", message) from error
-        rows = build_rows(inventory, context.tag_keys, named_by)
-        if not any(rows.values()):
+        if not tables:
             delivery.add("empty_file", "lists nothing that is known here", Severity.WARN)
-        for name, found in rows.items():
-            if found:
-                dataset = DATASETS[name]
-                names = [column for column in dataset.schema.names if not column.startswith("x_")]
-                schema = pa.schema([dataset.schema.field(column) for column in names])
-                delivery.write(name, pa.Table.from_pylist(found, schema=schema))
+        for name, table in tables.items():
+            delivery.write(name, table)
 
     keys = {key: list(names) for key, names in sorted(context.tag_keys.items())}
     typing = {"schema": schema_version, "service_tags": list(named_by), "tag_keys": keys}
     datasets = (WORKLOADS, ZONES, ACCOUNTS)
     return land_files(settings, context, datasets, read, typing=typing, suffixes=SUFFIXES)
+
+
+def _build_tables(
+    inventory: Inventory, context: LandingContext, service_tags: Sequence[str]
+) -> dict[str, pa.Table]:
+    """Return dataset name → its rows, where there are any. Raises ValueError for text that no file can hold."""
+    tables = {}
+    for name, found in build_rows(inventory, context.tag_keys, service_tags).items():
+        if found:
+            dataset = DATASETS[name]
+            names = [column for column in dataset.schema.names if not column.startswith("x_")]
+            schema = pa.schema([dataset.schema.field(column) for column in names])
+            tables[name] = pa.Table.from_pylist(found, schema=schema)
+    return tables
 
 
 def read_objects(file: SourceFile) -> Iterator[dict[str, Any]]:

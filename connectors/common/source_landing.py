@@ -90,6 +90,7 @@ class SourceLanding:
         self.raw = context.lake / "raw" / settings.name
         self.seen = SeenIndex(self.raw / "seen.json")
         if context.as_of is None:
+            self._remove_leftovers()
             complete_records(self.raw / "deliveries")
         self.records = read_records(self.raw / "deliveries", context.lake, self.typing_digest)
         self._pruned = _find_pruned(self.records)
@@ -97,6 +98,15 @@ class SourceLanding:
         self._findings: list[Finding] = []
         self.unreadable: list[str] = []
         """Files of this run that are there and could not be opened."""
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a killed run had half written: there is one writer at a time, and none is at work yet."""
+        folders = [self.raw, *(self.raw / name for name in ("artifacts", "deliveries", "quarantine"))]
+        for dataset in self.context.lake.glob("*"):
+            folders += (dataset / self.source).glob("*") if dataset != self.raw.parent else ()
+        for folder in folders:
+            for path in folder.glob("_tmp-*"):
+                path.unlink(missing_ok=True)
 
     @property
     def is_reading_only(self) -> bool:

@@ -38,6 +38,7 @@ from connectors.focus_files.settings import Settings
 from connectors.gcp_billing import google_clients
 from connectors.gcp_billing.google_clients import GoogleClients
 from connectors.gcp_billing.settings import Settings as GoogleSettings
+from connectors.google_asset_files.settings import Settings as AssetSettings
 from tests.contract.azure_exports import CONTAINER, Run, write_run
 from tests.contract.focus_bills import line, write_bill
 from tests.servers.azurite import AzuriteServer
@@ -283,3 +284,39 @@ def test_what_a_full_disk_refused_gives_its_room_back(tmp_path: Path, lake_conte
         signal.signal(signal.SIGXFSZ, handler)
     assert list((landing.raw / "artifacts").iterdir()) == []
     assert list((tmp_path / "index").iterdir()) == []
+
+
+def test_what_a_killed_run_had_half_written_is_removed_by_the_next(lake_context: LandingContext) -> None:
+    lake = lake_context.lake
+    folders = [
+        lake / "raw" / "bill" / "artifacts",
+        lake / "raw" / "bill",
+        lake / "charges" / "bill" / "2026-10",
+    ]
+    others = [lake / "raw" / "other" / "artifacts", lake / "charges" / "other" / "2026-10"]
+    for folder in folders + others:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "_tmp-1").write_text("half")
+        (folder / "whole").write_text("whole")
+    settings = Settings(name="bill", connector="focus_files", path="/bills")
+    SourceLanding(settings, replace(lake_context, as_of=lake_context.now), typing={})
+    assert all((folder / "_tmp-1").exists() for folder in folders + others)
+    SourceLanding(settings, lake_context, typing={})
+    assert not any((folder / "_tmp-1").exists() for folder in folders)
+    assert all((folder / "_tmp-1").exists() for folder in others)
+    assert all((folder / "whole").exists() for folder in folders + others)
+
+
+@pytest.mark.parametrize("data", [{"creationTimestamp": CANARY}, {"labels": {"feature": "\ud800"}}])
+def test_an_inventory_file_of_nonsense_is_refused_alone(
+    tmp_path: Path, lake_context: LandingContext, data: dict[str, Any]
+) -> None:
+    kind, sound = "compute.googleapis.com/Disk", {"creationTimestamp": "2026-10-01T00:00:00Z"}
+    for name, content in (("bad", data), ("good", sound)):
+        asset = {"name": f"//compute/{name}", "assetType": kind, "resource": {"data": content}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(asset))
+    settings = AssetSettings(name="assets", connector="google_asset_files", path=tmp_path)
+    report = registry.land(settings, replace(lake_context, tag_keys={"feature": ("feature",)}))
+    (fault,) = [finding for finding in report.findings if finding.severity is Severity.FAULT]
+    assert fault.kind == "unreadable_file" and fault.file == "bad.json" and CANARY not in fault.message
+    assert sum(delivery.rows for delivery in report.deliveries) == 1
