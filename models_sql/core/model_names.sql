@@ -27,7 +27,6 @@ provider_names as (
         otel_name,
         min(price_provider) as price_provider
     from reference.provider_names
-    where otel_name is not null
     group by otel_name
 ),
 

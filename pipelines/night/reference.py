@@ -75,7 +75,7 @@ def build_price_table(config: Config, folder: Path) -> pa.Table:
     names = {
         row["otel_name"]: row["price_provider"]
         for row in _read_rows(folder / "provider_names.csv")
-        if row["otel_name"] and row["price_provider"]
+        if row["price_provider"]
     }
     overrides = [
         PriceOverride.model_validate({**row.model_dump(), "provider": names.get(row.provider, row.provider)})

@@ -9,8 +9,6 @@ WITH usage AS (
     otel_name,
     MIN(price_provider) AS price_provider
   FROM reference.provider_names
-  WHERE
-    NOT otel_name IS NULL
   GROUP BY
     otel_name
 ), aliases AS (
