@@ -18,6 +18,21 @@ WITH parts_of_charges AS (
   SELECT
     *
   FROM reference.focus_units
+), accounts AS (
+  SELECT
+    *
+  FROM staging.accounts
+), account_names AS (
+  SELECT
+    accounts.provider,
+    LOWER(accounts.account_id) AS account_key,
+    MIN(accounts.account_name) AS account_name
+  FROM accounts
+  WHERE
+    NOT accounts.account_name IS NULL
+  GROUP BY
+    accounts.provider,
+    LOWER(accounts.account_id)
 ), conforming AS (
   SELECT
     lines.charge_id,
@@ -349,6 +364,8 @@ WITH parts_of_charges AS (
     classified.token_class,
     classified.service_tier,
     classified.rule_id,
+    billing_accounts.account_name AS known_billing_account_name,
+    sub_accounts.account_name AS known_sub_account_name,
     tagged.user_id,
     tagged.tenant,
     tagged.customer,
@@ -366,6 +383,12 @@ WITH parts_of_charges AS (
     ON parts_of_charges.charge_id = measured.charge_id
   INNER JOIN classified
     ON parts_of_charges.charge_id = classified.charge_id
+  LEFT JOIN account_names AS billing_accounts
+    ON classified.provider = billing_accounts.provider
+    AND LOWER(measured.billing_account_id) = billing_accounts.account_key
+  LEFT JOIN account_names AS sub_accounts
+    ON classified.provider = sub_accounts.provider
+    AND REPLACE(LOWER(measured.sub_account_id), '/subscriptions/', '') = sub_accounts.account_key
   LEFT JOIN tagged
     ON parts_of_charges.charge_date = tagged.charge_date
     AND parts_of_charges.owner_id = tagged.owner_id
@@ -703,7 +726,7 @@ SELECT
   detailed.availability_zone,
   detailed.billed_cost_part AS billed_cost,
   detailed.billing_account_id,
-  detailed.billing_account_name,
+  COALESCE(detailed.billing_account_name, detailed.known_billing_account_name) AS billing_account_name,
   detailed.billing_account_type,
   detailed.billing_currency,
   detailed.billing_period_end,
@@ -758,7 +781,7 @@ SELECT
   detailed.sku_price_details,
   detailed.sku_price_id,
   detailed.sub_account_id,
-  detailed.sub_account_name,
+  COALESCE(detailed.sub_account_name, detailed.known_sub_account_name) AS sub_account_name,
   detailed.sub_account_type,
   detailed.tags,
   detailed.user_id,
