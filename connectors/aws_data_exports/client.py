@@ -140,7 +140,7 @@ class _ExportLanding:
 
     def _land(self, deliveries: ExportDeliveries, manifest: ManifestObject) -> None:
         delivery = deliveries.read(manifest)
-        files = tuple(self._fetcher.fetch(delivery.objects))
+        files = tuple(self._fetcher.fetch(delivery.objects, spares_pruned=True))
         kind = self._find_kind(delivery, files)
         if kind is None:
             return
@@ -155,6 +155,7 @@ class _ExportLanding:
         settings = self._settings
         columns = set(delivery.columns)
         if settings.table is None and not columns and files:
+            self._landing.bring_back(files[:1])
             columns = set(next(read_batches(files[0])).columns)
         kind = settings.table or _kind_of(columns)
         if kind is None and not columns:

@@ -179,7 +179,7 @@ def _build_run(place: _Place, run: ExportRun) -> BillRun:
 
 
 def _fetch(place: _Place, run: ExportRun) -> Sequence[SourceFile]:
-    return place.fetcher.fetch([_find_object(place, run, blob) for blob in run.blobs])
+    return place.fetcher.fetch([_find_object(place, run, blob) for blob in run.blobs], spares_pruned=True)
 
 
 def _find_object(place: _Place, run: ExportRun, blob: RunBlob) -> StoredObject:

@@ -19,6 +19,8 @@ from connectors.aws_data_exports.manifests import ManifestFault, read_manifest
 from connectors.aws_data_exports.settings import Settings
 from connectors.common.bill_of_record import resolve_bill_of_record
 from connectors.common.contract import CheckStep, Delivery, Finding, LandingContext, Severity, SourceReport
+from connectors.common.lateness import find_lateness
+from connectors.common.retention import plan_pruning, prune_snapshot
 from tests.contract.aws_exports import CUR_COLUMNS, ExportBucket, Line, cur_line
 from tests.contract.focus_bills import LINE as FOCUS_LINE
 from tests.servers.aws_bcm_data_exports import FakeExports
@@ -255,6 +257,29 @@ def test_filling_in_reads_every_delivery_once(
     late = land(Settings(name="late", **stated), lake_context)
     assert find(late, "unusable_manifest").severity is Severity.INFO
     assert [d.billed_totals["USD"] for d in late.deliveries] == [Decimal(2), Decimal(3)]
+
+
+def test_what_retention_let_go_is_not_filled_in_again(
+    s3_server: S3Server, bucket: ExportBucket, lake_context: LandingContext, rest: Callable[..., RestServer]
+) -> None:
+    """Not when settings change either: only what is current is typed anew, from its kept files."""
+    for hour in (1, 2, 3):
+        run = f"2026-10-20T0{hour}:02:03Z-0000000{hour}-1111-2222-3333-444455556666"
+        bucket.deliver("2026-10", [[usage(hour)]], run=run)
+    proxy = rest(pass_on(s3_server.url))
+    stated = {"export": bucket.export, "location": bucket.location, "endpoint": proxy.url, "backfill": True}
+    first = land(Settings(name="aws", **stated), lake_context)
+    lateness = find_lateness("aws_data_exports")
+    planned = plan_pruning(lake_context.lake, "aws", lateness, datetime(2030, 1, 1), lambda record: False)
+    assert [snapshot.delivery.delivered_at.hour for snapshot in planned] == [1, 2]
+    for snapshot in planned:
+        prune_snapshot(lake_context.lake, snapshot, lake_context.now)
+    proxy.log.clear()
+    again = land(Settings(name="aws", **stated), replace(lake_context, tag_keys={"team": ("team",)}))
+    assert not again.has_fault, again.findings
+    assert totals(again) == totals(first) == {"2026-10": Decimal(3)}
+    assert len(again.deliveries) == 3
+    assert [request.path for request in proxy.log if "/data/" in request.path] == []
 
 
 def test_months_limit_what_is_looked_at(bucket: ExportBucket, land_now: Land) -> None:
