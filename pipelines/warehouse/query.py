@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.warehouse.errors import WarehouseError
-from pipelines.warehouse.release import Release
+from pipelines.warehouse.manifest import read_file_paths
+from pipelines.warehouse.release import MANIFEST_NAME, Release
 
 if TYPE_CHECKING:
     import duckdb
 
 CATALOGUE_ALIAS = "everycent"
-_PRIVATE_LAKE_FOLDERS = {"raw", "ledger"}  # bills as delivered, and what only the runs may read
+_PRIVATE_LAKE_FOLDERS = {"raw", "ledger"}  # bills as delivered; of the ledger only what the release lists
 
 
 class QueryError(WarehouseError):
@@ -87,6 +88,8 @@ def _guarded_connection(release: Release, spill_folder: Path) -> duckdb.DuckDBPy
         connection.execute(f"use {CATALOGUE_ALIAS}")
         folders = ", ".join(_quoted(folder) for folder in _readable_folders(release.home))
         connection.execute(f"set allowed_directories = [{folders}]")
+        files = ", ".join(_quoted(file) for file in _released_ledger_files(release))
+        connection.execute(f"set allowed_paths = [{files}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
     except duckdb.Error as error:
@@ -101,6 +104,13 @@ def _readable_folders(home: Path) -> list[str]:
     folders = [home / "warehouse" / "tables"]
     folders += sorted(path for path in typed if path.is_dir() and path.name not in _PRIVATE_LAKE_FOLDERS)
     return [f"{folder}/" for folder in folders]
+
+
+def _released_ledger_files(release: Release) -> list[str]:
+    """Return the ledger's files that views of the release read; others there may never have counted."""
+    ledger = f"{release.home / 'lake' / 'ledger'}/"
+    listed = read_file_paths(release.path / MANIFEST_NAME, release.home)
+    return sorted(path for path in listed if path.startswith(ledger))
 
 
 def _quoted(path: Path | str) -> str:

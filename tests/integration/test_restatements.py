@@ -6,6 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
+from pipelines.warehouse.query import QueryError, run_query
+from pipelines.warehouse.release import Release
 from tests.integration.restating_company import NOW, Restating, changes, charge, write_restating
 
 FIRST, SECOND, THIRD = datetime(2026, 11, 10, 6), datetime(2026, 11, 12, 6), datetime(2026, 12, 6, 6)
@@ -116,3 +120,23 @@ def test_deliveries_that_add_up_are_each_told_with_the_whole_bill(tmp_path: Path
         (Decimal(17), Decimal(19), 5),
     ]
     assert night.billed() == {"gcp": Decimal(19)}
+
+
+def test_what_deliveries_changed_can_be_queried_and_no_bill_or_other_file_of_the_ledger(tmp_path: Path) -> None:
+    company = write_restating(tmp_path)
+    bill = company.deliver("aws", FIRST, [charge("10", "100")])
+    company.night(FIRST)
+    company.deliver("aws", SECOND, [charge("12", "120")])
+    release = Release(company.night(SECOND).release)
+    with run_query(release, "select sum(change_billed_cost) from marts.restatements") as result:
+        assert list(result.rows()) == [(Decimal(12),)]
+    for name in ("restatements", "ledger_anomalies", "ledger_forecasts", "ledger_budget_forecasts"):
+        with run_query(release, f"select count(*) from lake.{name}") as result:
+            assert len(list(result.rows())) == 1
+    ledger = tmp_path / "home/lake/ledger/restatements"
+    written = next(ledger.glob("*.parquet"))
+    (ledger / "uncommitted.parquet").write_bytes(written.read_bytes())
+    raw = next(path for path in (tmp_path / "home/lake/raw").rglob("*") if path.is_file())
+    for path in (ledger / "uncommitted.parquet", raw, bill):
+        with pytest.raises(QueryError, match="no other file"), run_query(release, f"from read_blob('{path}')"):
+            pass

@@ -143,6 +143,6 @@ def build_release(home: Path, name: str) -> Path:
     connection.execute("comment on column marts.cost_daily.effective_cost is 'Net of credits'")
     connection.execute(f"create table marts.release_name as select '{name}' as name")
     connection.close()
-    manifest = {"parameters": {"as_of": "2026-11-20T03:00:00"}, "code_version": "test"}
+    manifest = {"parameters": {"as_of": "2026-11-20T03:00:00"}, "code_version": "test", "relations": {}}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return folder
