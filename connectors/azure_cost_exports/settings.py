@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from connectors.common.azure_sign_in import AzureSignIn
 from connectors.common.settings import SourceSettings
-from connectors.common.stores.settings import StoreKind, StoreOptions, parse_location
+from connectors.common.stores.settings import StoreKind, StoreLocation, StoreOptions, parse_location
 
 _SCOPE = re.compile(
     r"/?(subscriptions/[^/?#]+(/resourceGroups/[^/?#]+)?"
@@ -64,7 +64,7 @@ class Settings(SourceSettings, StoreOptions, AzureSignIn):
         default=(),
         description="Names of the exports to read; empty = all bills that the scope or location holds.",
     )
-    location: str | None = Field(
+    location: StoreLocation | None = Field(
         default=None,
         description=(
             "Where the exports lie: az://ACCOUNT/CONTAINER/PREFIX (or a folder with a copy). "
