@@ -1,6 +1,6 @@
 /*
-description: Bill lines summed per invoice and currency, within each billing period.
-order_by: [billing_period_start, bill_of_record, invoice_issuer_name, invoice_id, billing_currency]
+description: Bill lines summed per billing account, invoice and currency, within each billing period.
+order_by: [billing_period_start, bill_of_record, invoice_issuer_name, billing_account_id, invoice_id, billing_currency]
 materialized: table
 partition_by: {column: billing_period_start, unit: month}
 columns:
@@ -14,6 +14,7 @@ columns:
     lines: null
     billed_cost: null
     tax_cost: null
+    cost_state: provisional while any of the lines is
 */
 with
 
@@ -31,16 +32,18 @@ select
     charges.invoice_id,
     charges.billing_currency,
     min(charges.provider) as provider,
-    min(charges.billing_account_id) as billing_account_id,
+    charges.billing_account_id,
     cast(count(*) as bigint) as lines,
     cast(sum(charges.billed_cost) as decimal(38, 12)) as billed_cost,
     cast(
         sum(case when charges.charge_category = 'Tax' then charges.billed_cost else 0 end) as decimal(38, 12)
-    ) as tax_cost
+    ) as tax_cost,
+    max(charges.cost_state) as cost_state
 from charges
 group by
     charges.billing_period_start,
     charges.bill_of_record,
     charges.invoice_issuer_name,
+    charges.billing_account_id,
     charges.invoice_id,
     charges.billing_currency

@@ -95,6 +95,84 @@ def test_parts_of_a_bill_add_up_and_partners_that_miss_are_shown() -> None:
     assert_rows("core.reconciled_invoices", rows, expected)
 
 
+MONTH = {"invoice_id": None, "billing_account_id": "a", "billing_period_start": "2026-10-01"}
+
+
+def test_a_bill_that_names_no_invoice_meets_those_of_its_account_and_month() -> None:
+    rows = reconcile(
+        [
+            {**MONTH, "lines": 3, "billed_cost": "40.00"},
+            {**MONTH, "billing_account_id": "b", "lines": 2, "billed_cost": "7.00"},
+            {**MONTH, "billing_account_id": "c", "lines": 2, "billed_cost": "5.00"},
+            {**MONTH, "billing_period_start": "2026-09-01", "lines": 1, "billed_cost": "50.00"},
+        ],
+        [
+            {**MONTH, "invoice_id": "i-1", "invoice_total": "30.00"},
+            {**MONTH, "invoice_id": "i-2", "invoice_total": "8.50"},
+            {**MONTH, "invoice_id": "i-3", "billing_account_id": None, "invoice_total": "12.00"},
+        ],
+    )
+    expected = [
+        {
+            "invoice_id": "i-1 and 1 more",
+            "billing_account_id": "a",
+            "lines": 3,
+            "billed_cost": "40",
+            "invoice_total": "38.50",
+            "cause": "invoice_difference",
+        },
+        {
+            "invoice_id": "i-3",
+            "billing_account_id": "b",
+            "lines": 4,
+            "billed_cost": "12",
+            "invoice_total": "12",
+            "cause": "invoice_matched",
+        },
+        {
+            "invoice_id": None,
+            "billing_account_id": "a",
+            "lines": 1,
+            "billed_cost": "50",
+            "cause": "not_invoiced_yet",
+        },
+    ]
+    assert_rows("core.reconciled_invoices", rows, expected)
+
+
+def test_a_bill_that_names_its_invoices_is_not_matched_by_month() -> None:
+    rows = reconcile(
+        [
+            {**MONTH, "invoice_id": "i-1", "lines": 1, "billed_cost": "10"},
+            {**MONTH, "lines": 1, "billed_cost": "2"},
+        ],
+        [{**MONTH, "invoice_id": "i-2", "invoice_total": "12"}],
+    )
+    assert sorted(row["cause"] for row in rows) == [
+        "invoice_without_lines",
+        "lines_without_invoice",
+        "lines_without_invoice",
+    ]
+
+
+def test_an_open_month_is_not_invoiced_yet() -> None:
+    rows = reconcile(
+        [
+            {"lines": 1, "billed_cost": "10"},
+            {"invoice_id": "i-2", "lines": 1, "billed_cost": "4", "cost_state": "provisional"},
+            {"invoice_id": None, "lines": 1, "billed_cost": "3", "cost_state": "provisional"},
+            {"invoice_id": "i-3", "lines": 1, "billed_cost": "5", "cost_state": "final"},
+        ],
+        [{"invoice_total": "10"}],
+    )
+    assert {row["invoice_id"]: row["cause"] for row in rows} == {
+        "i-1": "invoice_matched",
+        "i-2": "not_invoiced_yet",
+        None: "not_invoiced_yet",
+        "i-3": "lines_without_invoice",
+    }
+
+
 def test_an_invoice_without_tax_is_compared_without_tax() -> None:
     rows = reconcile(
         [{"lines": 2, "billed_cost": "119", "tax_cost": "19"}],
