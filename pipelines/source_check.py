@@ -40,5 +40,5 @@ def try_source(source: SourceSettings) -> Iterator[CheckStep]:
 
 
 def is_all_well(steps: Sequence[CheckStep]) -> bool:
-    """Tell whether every step worked; one that could not be tried did not."""
-    return bool(steps) and all(step.is_ok for step in steps)
+    """Tell whether no step failed; one that was not tried follows one that failed, or is not needed."""
+    return bool(steps) and all(step.is_ok is not False for step in steps)

@@ -142,7 +142,8 @@ def _check_storage(settings: Settings, exports: list[Export]) -> Iterator[CheckS
     try:
         locations = find_locations(settings, exports)
     except ConnectorError:
-        yield CheckStep("storage", None, "not tried: no export says where the files lie; set `location`")
+        message = "not tried: no export says where the files lie; set `location`"
+        yield CheckStep("storage", False if exports else None, message)
         return
     for location in locations:
         yield _check_location(settings, location)

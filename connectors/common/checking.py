@@ -37,7 +37,11 @@ def check_files(path: Path, pattern: str, suffixes: tuple[str, ...] = _ANY_FILE)
         message = f"no file matches {pattern!r} below {path}; deliver one or correct `pattern`"
         yield CheckStep("files", False, message)
         return
-    yield CheckStep("files", True, f"{_count(names, 'file')} of {size / 1e6:,.1f} MB, all readable")
+    yield CheckStep(
+        "files",
+        True,
+        f"{_count(names, 'file')} of {size / 1e6:,.1f} MB, all may be opened; a night reads what they hold",
+    )
 
 
 def check_store(

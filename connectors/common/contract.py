@@ -31,7 +31,9 @@ class Finding:
 
     source: str
     dataset: str
-    kind: str  # snake_case, stable: missing_file, unreadable_file, missing_column, type_flip, quarantined_row …
+    kind: (
+        str  # snake_case, stable: missing_file, unreadable_file, missing_column, type_flip, quarantined_row …
+    )
     message: str  # what, where, what to do; never request text or secrets
     severity: Severity
     count: int = 1
@@ -63,7 +65,9 @@ class Delivery:
     fetched_at: datetime  # UTC, naive: when we first saw it
     rows: int
     typed_files: tuple[TypedFile, ...]
-    billed_totals: Mapping[str, Decimal] = field(default_factory=dict)  # currency → Σ billed_cost (charges only)
+    billed_totals: Mapping[str, Decimal] = field(
+        default_factory=dict
+    )  # currency → Σ billed_cost (charges only)
     invoice_issuers: tuple[str | None, ...] = ()  # charges only: who issued, for the bill of record
     billing_account_id: str | None = None
     content: str | None = None  # digest of the lines, whatever files carry them (bills only)
@@ -108,7 +112,7 @@ class LandingProgress(Protocol):
 class CheckStep:
     """One thing that `everycent sources check` tried: what it was, whether it worked, and what to do if not.
 
-    `is_ok` is None for a step that could not be tried because an earlier one failed.
+    `is_ok` is None for a step that could not be tried because an earlier one failed, or that landing does not need.
     """
 
     name: str

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.common.contract import CheckStep
+from pipelines.source_check import is_all_well
 from pipelines.terminal.console import safe_text
 
 _NAME_WIDTH = 20
@@ -37,8 +38,11 @@ def print_source(name: str, connector: str, steps: Iterable[CheckStep], console:
 
 def print_conclusion(results: Mapping[str, Sequence[CheckStep]], console: Console) -> None:
     """Print which sources are not ready, or that all are."""
-    failed = {name: [step for step in steps if step.is_ok is False] for name, steps in results.items()}
-    failed = {name: steps for name, steps in failed.items() if steps}
+    failed = {
+        name: [step for step in steps if step.is_ok is False]
+        for name, steps in results.items()
+        if not is_all_well(steps)
+    }
     if not failed:
         console.print(Text("\nAll is well: the next night can land from here.", style="green"))
         return
@@ -50,12 +54,12 @@ def print_conclusion(results: Mapping[str, Sequence[CheckStep]], console: Consol
 
 
 def render_json(results: Mapping[str, Sequence[CheckStep]], connectors: Mapping[str, str]) -> str:
-    """Return the steps as JSON: a list of sources, each with its steps; `is_ok` null for one not tried."""
+    """Return the steps as JSON: a list of sources, each with its steps; a step's `is_ok` is null when not tried."""
     listed: list[dict[str, Any]] = [
         {
             "source": name,
             "connector": connectors[name],
-            "is_ok": bool(steps) and all(step.is_ok for step in steps),
+            "is_ok": is_all_well(steps),
             "steps": [{"name": step.name, "is_ok": step.is_ok, "message": step.message} for step in steps],
         }
         for name, steps in results.items()

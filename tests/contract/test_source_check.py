@@ -10,6 +10,7 @@ import pytest
 
 from connectors.common.checking import check_store
 from pipelines import cli
+from tests.contract.aws_exports import CUR_COLUMNS, cur_line, write_table
 from tests.servers.backends import Backend
 from tests.servers.rest import Reply, Request, RestServer, Route, pass_on
 
@@ -28,7 +29,12 @@ def test_files_that_are_there_are_well(tmp_path: Path, capsys: pytest.CaptureFix
     config = write_config(tmp_path, "name: bill, connector: focus_files, path: bills")
     assert cli.run(["sources", "check", "bill", "--config", config]) == 0
     shown = capsys.readouterr().out
-    for part in ("bill (focus_files)", "✓", "1 file of 0.3 MB, all readable", "All is well"):
+    for part in (
+        "bill (focus_files)",
+        "✓",
+        "1 file of 0.3 MB, all may be opened; a night reads what they hold",
+        "All is well",
+    ):
         assert part in shown
 
 
@@ -60,6 +66,33 @@ def test_json_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     (source,) = json.loads(capsys.readouterr().out)
     assert (source["source"], source["connector"], source["is_ok"]) == ("gone", "zone_files", False)
     assert [(step["name"], step["is_ok"]) for step in source["steps"]] == [("path", False), ("files", None)]
+
+
+def test_a_step_that_is_not_needed_leaves_all_well(
+    tmp_path: Path, no_credentials: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A copy of an AWS export on disk: without credentials the export cannot be asked for, and need not be."""
+    data, manifest = (
+        tmp_path / "copy/bill" / kind / "BILLING_PERIOD=2026-10" for kind in ("data", "metadata")
+    )
+    data.mkdir(parents=True)
+    manifest.mkdir(parents=True)
+    (data / "bill-00001.snappy.parquet").write_bytes(write_table([cur_line()], CUR_COLUMNS, "parquet"))
+    content = {
+        "executionId": "11111111-2222-3333-4444-555555555555",
+        "columns": [{"name": name} for name in CUR_COLUMNS],
+        "dataFiles": ["s3://bills/bill/data/BILLING_PERIOD=2026-10/bill-00001.snappy.parquet"],
+    }
+    (manifest / "bill-Manifest.json").write_text(json.dumps(content))
+    config = write_config(tmp_path, "name: aws, connector: aws_data_exports, export: bill, location: copy")
+    assert cli.run(["sources", "check", "aws", "--config", config]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "landing does not need it" in shown
+    assert "All is well" in shown
+    assert cli.run(["sources", "check", "aws", "--json", "--config", config]) == 0
+    (source,) = json.loads(capsys.readouterr().out)
+    assert source["is_ok"] is True
+    assert (source["steps"][0]["name"], source["steps"][0]["is_ok"]) == ("export", None)
 
 
 def test_an_unknown_name_is_an_error_in_the_arguments(

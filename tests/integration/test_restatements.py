@@ -122,7 +122,9 @@ def test_deliveries_that_add_up_are_each_told_with_the_whole_bill(tmp_path: Path
     assert night.billed() == {"gcp": Decimal(19)}
 
 
-def test_what_deliveries_changed_can_be_queried_and_no_bill_or_other_file_of_the_ledger(tmp_path: Path) -> None:
+def test_what_deliveries_changed_can_be_queried_and_no_bill_or_other_file_of_the_ledger(
+    tmp_path: Path,
+) -> None:
     company = write_restating(tmp_path)
     bill = company.deliver("aws", FIRST, [charge("10", "100")])
     company.night(FIRST)
@@ -138,5 +140,8 @@ def test_what_deliveries_changed_can_be_queried_and_no_bill_or_other_file_of_the
     (ledger / "uncommitted.parquet").write_bytes(written.read_bytes())
     raw = next(path for path in (tmp_path / "home/lake/raw").rglob("*") if path.is_file())
     for path in (ledger / "uncommitted.parquet", raw, bill):
-        with pytest.raises(QueryError, match="no other file"), run_query(release, f"from read_blob('{path}')"):
+        with (
+            pytest.raises(QueryError, match="no other file"),
+            run_query(release, f"from read_blob('{path}')"),
+        ):
             pass
