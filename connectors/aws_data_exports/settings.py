@@ -106,5 +106,9 @@ class Settings(SourceSettings):
         if parse_location(location).kind.value != "s3":
             return StoreSettings(location=location)
         return StoreSettings(
-            location=location, endpoint=self.endpoint, region=self.region, profile=self.profile
+            location=location,
+            endpoint=self.endpoint,
+            region=self.region,
+            profile=self.profile,
+            offered_keys=frozenset({"endpoint", "region", "profile"}),
         )

@@ -13,6 +13,7 @@ from time import monotonic
 
 import pytest
 
+from connectors.aws_data_exports.settings import Settings as AwsExport
 from connectors.common.contract import TerminalError, TransientError
 from connectors.common.stores.contract import (
     ChangedObject,
@@ -23,6 +24,7 @@ from connectors.common.stores.contract import (
 )
 from connectors.common.stores.open import open_store
 from connectors.common.stores.settings import StoreSettings
+from connectors.oci_cost_reports.settings import Settings as OracleReports
 from tests.servers.backends import Backend
 from tests.servers.rest import Reply, Request, RestServer, Route, answer_in_turn, cut_off, pass_on
 from tests.servers.s3 import S3Server
@@ -305,6 +307,28 @@ def test_without_credentials_it_says_how_to_sign_in(
 ) -> None:
     with pytest.raises(TerminalError, match=advice):
         open_store(StoreSettings(**values)).find_credentials()
+
+
+def test_advice_to_sign_in_names_only_what_the_source_and_its_store_know(no_credentials: Path) -> None:
+    amazon = AwsExport(name="aws", export="bill", location="s3://bills/exports")
+    oracle = OracleReports(
+        name="oracle",
+        path="s3://bills/reports",
+        endpoint="https://space.compat.objectstorage.eu-frankfurt-1.oraclecloud.com",
+        region="eu-frankfurt-1",
+    )
+    said = []
+    for settings in (
+        amazon.build_store_settings("s3://bills/exports"),
+        oracle.build_store_settings(oracle.path),
+        StoreSettings(location="s3://bills"),
+    ):
+        with pytest.raises(TerminalError) as raised:
+            open_store(settings).find_credentials()
+        said.append(str(raised.value))
+    assert ["`anonymous: true`" in message for message in said] == [False, True, True]
+    assert ["aws sso login" in message for message in said] == [True, False, True]
+    assert ["Customer Secret Key" in message for message in said] == [False, True, False]
 
 
 @pytest.mark.parametrize(("bucket", "region"), [("company exports", None), ("exports", "no region")])

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore import UNSIGNED
@@ -51,8 +52,14 @@ _CODE = re.compile(r"[A-Za-z.]{1,60}|\d{3}")
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 _SIGN_IN = (
     "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws sso login`, or give this machine a "
-    "role; or state `anonymous: true` for a public bucket"
+    "role"
 )
+_SIGN_IN_ELSEWHERE = (
+    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key of this store (of Oracle: a Customer Secret Key), or state "
+    "the `profile` of the AWS config files that holds it"
+)
+_SIGN_IN_NOT = "; or state `anonymous: true` for a public bucket"
+_AWS_HOST = re.compile(r"\.amazonaws\.com(\.cn)?$")
 
 
 class S3Store(RangedStore):
@@ -153,9 +160,15 @@ class S3Store(RangedStore):
             raise TerminalError(f"{message}; correct the bucket's name or `region`") from error
         except BotoCoreError as error:
             what = f"{self.location}: no AWS credentials that could be used ({type(error).__name__})"
-            raise TerminalError(f"{what}. {_SIGN_IN}") from error
+            raise TerminalError(f"{what}. {self._advise_sign_in()}") from error
         except ValueError as error:
             raise TerminalError(f"{self.location}: {error}") from error
+
+    def _advise_sign_in(self) -> str:
+        """Return what to do without credentials: stores that only speak S3's protocol know nothing of AWS's sign-in."""
+        host = urlsplit(self._settings.endpoint or "https://s3.amazonaws.com").hostname or ""
+        advice = _SIGN_IN if _AWS_HOST.search(host) else _SIGN_IN_ELSEWHERE
+        return advice + (_SIGN_IN_NOT if "anonymous" in self._settings.offered_keys else "")
 
     def _unreachable(self, error: Exception) -> str:
         endpoint = self._settings.endpoint or "S3"

@@ -146,6 +146,10 @@ class StoreSettings(StoreOptions):
     """A location with the way to reach it."""
 
     location: StoreLocation = Field(description=f"Where the objects lie: {_EXPECTED}.")
+    offered_keys: frozenset[str] = Field(
+        default=frozenset(StoreOptions.model_fields),
+        description="Which of the keys the source's config may state; advice names no others.",
+    )
 
     @model_validator(mode="after")
     def _check_options(self) -> Self:
