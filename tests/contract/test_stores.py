@@ -306,7 +306,7 @@ def test_without_credentials_it_says_how_to_sign_in(
     no_credentials: Path, values: dict[str, str], advice: str
 ) -> None:
     with pytest.raises(TerminalError, match=advice):
-        open_store(StoreSettings(**values)).find_credentials()
+        open_store(StoreSettings.model_validate(values)).find_credentials()
 
 
 def test_advice_to_sign_in_names_only_what_the_source_and_its_store_know(no_credentials: Path) -> None:

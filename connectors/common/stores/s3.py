@@ -55,8 +55,8 @@ _SIGN_IN = (
     "role"
 )
 _SIGN_IN_ELSEWHERE = (
-    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key of this store (of Oracle: a Customer Secret Key), or state "
-    "the `profile` of the AWS config files that holds it"
+    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key of this store (of Oracle: a Customer Secret Key), or "
+    "state the `profile` of the AWS config files that holds it"
 )
 _SIGN_IN_NOT = "; or state `anonymous: true` for a public bucket"
 _AWS_HOST = re.compile(r"\.amazonaws\.com(\.cn)?$")
