@@ -196,6 +196,7 @@ def _open_build(
 ) -> Build:
     config = Config()
     reference = MODELS_FOLDER / "reference"
+    known_at = datetime.combine(shape.last_day, datetime.min.time()) + timedelta(days=40)
     relations = empty_relations() | {"lake.requests": lake.requests, "lake.charges": lake.charges}
     own = ("lake.prices", "lake.model_aliases")
     build = Build(
@@ -203,14 +204,14 @@ def _open_build(
         models=models,
         inputs={name: relation for name, relation in relations.items() if name not in own},
         parameters={
-            "as_of": datetime.combine(shape.last_day, datetime.min.time()) + timedelta(days=40),
+            "as_of": known_at,
             "today": shape.last_day,
             "reporting_currency": config.reporting_currency,
         },
         engine=settings,
     )
     report = SourceReport("generated", "generated", lake.bill_deliveries, ())
-    build.add_input(write_bill_deliveries(build.tables, [report]))
+    build.add_input(write_bill_deliveries(build.tables, [report], known_at))
     build.add_table("lake.prices", build_price_table(config, reference))
     build.add_table("lake.model_aliases", build_alias_table(config, reference))
     for name, table in build_reference_tables(config, reference).items():

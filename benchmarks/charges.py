@@ -212,7 +212,7 @@ def _open_build(
         previous=previous,
         engine=engine,
     )
-    build.add_input(write_bill_deliveries(build.tables, reports))
+    build.add_input(write_bill_deliveries(build.tables, reports, CLOCK))
     build.add_table("lake.prices", build_price_table(config, reference))
     build.add_table("lake.model_aliases", build_alias_table(config, reference))
     for name, table in build_reference_tables(config, reference).items():

@@ -165,6 +165,11 @@ def mark_current(records: Iterable[DeliveryRecord], as_of: datetime | None = Non
     return marked
 
 
+def is_added(delivery: Delivery) -> bool:
+    """Tell whether a bill's delivery adds up with others (`BillDelivery.mode`): it then has a scope of its own."""
+    return delivery.delivery_key is not None and delivery.scope.endswith(f"|{delivery.delivery_key}")
+
+
 def set_aside_copies(records: Iterable[DeliveryRecord]) -> tuple[list[DeliveryRecord], list[Finding]]:
     """Let a file that lies twice under two names count once: the first name stays current.
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Lateness:
-    """A day is complete once a delivery follows its end by `complete_after_hours`; a billing period is closed by a
-    delivery that follows its end by `closed_after_days`."""
+    """A day is complete once a delivery follows its end by `complete_after_hours`; a billing period is closed
+    `closed_after_days` after its end, if its bill was delivered since."""
 
     complete_after_hours: int
     closed_after_days: int

@@ -138,9 +138,7 @@ joined as (
         classes.token_class,
         classes.service_tier,
         classes.class_key,
-        deliveries.delivered_at,
         deliveries.watermark_at,
-        deliveries.closed_after_days,
         deliveries.period_status,
         case
             when classes.consumed_unit_tokens is not null
@@ -314,12 +312,6 @@ select
     converted.fx_date,
     case
         when converted.period_status = 'closed' then 'final'
-        when converted.period_status = 'open' then 'provisional'
-        when converted.delivered_at >= converted.billing_period_end
-            and date_diff(
-                'day', cast(converted.billing_period_end as date), cast(converted.delivered_at as date)
-            ) >= converted.closed_after_days
-            then 'final'
         else 'provisional'
     end as cost_state,
     converted.spread_kind,

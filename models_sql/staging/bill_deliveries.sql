@@ -11,7 +11,6 @@ columns:
     snapshot_id: null
     delivered_at: null
     watermark_at: null
-    closed_after_days: null
     period_status: null
 */
 with
@@ -25,6 +24,5 @@ select
     source.snapshot_id,
     source.delivered_at,
     source.watermark_at,
-    source.closed_after_days,
     source.period_status
 from source

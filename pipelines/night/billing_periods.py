@@ -1,18 +1,21 @@
-"""What issuers say about their billing periods: open or closed, from the dataset `billing_periods`.
+"""Which billing periods are closed: as their issuers say (dataset `billing_periods`), else by their age.
 
-What belongs here: reading the statements and finding the one that holds for a bill. What must not: what follows from
-it (`core.charges`), or how late a vendor is when nobody says (`connectors.common.lateness`).
+What belongs here: the statements, the one that holds for a bill, and what holds without one. What must not: what
+follows from it (`core.charges`), or how late a vendor is (`connectors.common.lateness`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 import pyarrow.parquet as pq
 
 from connectors.common.contract import Delivery, SourceReport
 from connectors.common.datasets import BILLING_PERIODS
+from connectors.common.delivery_records import is_added
+from connectors.common.lateness import Lateness
 
 _COLUMNS = (
     "invoice_issuer_name",
@@ -22,6 +25,10 @@ _COLUMNS = (
     "billing_period_last_updated_at",
     "x_snapshot_id",
 )
+
+
+Bill = tuple[str | None, str]
+"""Billing account and period 'YYYY-MM' of a source."""
 
 
 @dataclass(frozen=True)
@@ -72,3 +79,39 @@ def _take(
     known = statuses.get(key)
     if known is None or rank > known[0]:
         statuses[key] = (rank, str(row["billing_period_status"]).lower())
+
+
+def find_period_end(period: str) -> datetime:
+    """Return the end of a period 'YYYY-MM', exclusive."""
+    start = datetime.strptime(period, "%Y-%m")  # noqa: DTZ007 (naive UTC)
+    return (start + timedelta(days=32)).replace(day=1)
+
+
+def find_period_statuses(
+    deliveries: Sequence[Delivery], statements: PeriodStatements, lateness: Lateness, known_at: datetime
+) -> dict[Bill, str]:
+    """Return open or closed for each bill of one source; `deliveries` are those that count, whatever parts they are of.
+
+    Without a word of its issuer a bill is closed `closed_after_days` after its period's end, by the clock of the run
+    (`known_at`), if what counts of it was delivered after that end: a bill that nobody delivered since is not whole.
+    """
+    bills: dict[Bill, list[Delivery]] = {}
+    for delivery in deliveries:
+        bills.setdefault((delivery.billing_account_id, delivery.period or ""), []).append(delivery)
+    newest = max((delivery.delivered_at for delivery in deliveries), default=None)
+    statuses = {}
+    for bill, parts in bills.items():
+        issuers = tuple(dict.fromkeys(issuer for part in parts for issuer in part.invoice_issuers))
+        said = statements.find_status(replace(parts[0], invoice_issuers=issuers))
+        end = find_period_end(bill[1])
+        delivered_at = newest if lateness.adds_up and newest else _find_whole_since(parts)
+        is_past = known_at >= end + timedelta(days=lateness.closed_after_days) and delivered_at >= end
+        statuses[bill] = said or ("closed" if is_past else "open")
+    return statuses
+
+
+def _find_whole_since(parts: Sequence[Delivery]) -> datetime:
+    """Return when all that counts of a bill was delivered: parts that replace each other only count together."""
+    if any(is_added(part) for part in parts):
+        return max(part.delivered_at for part in parts)
+    return min(part.delivered_at for part in [part for part in parts if part.rows] or parts)

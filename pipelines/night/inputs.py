@@ -16,7 +16,11 @@ import pyarrow.parquet as pq
 from connectors.common.contract import Delivery, Finding, Severity, SourceReport, TypedFile
 from connectors.common.datasets import BILL_DATASETS, DATASETS, Dataset
 from connectors.common.lateness import Lateness, find_lateness
-from pipelines.night.billing_periods import read_period_statements
+from pipelines.night.billing_periods import (
+    find_period_end,
+    find_period_statuses,
+    read_period_statements,
+)
 from pipelines.warehouse.relations import DataFile, Relation, duckdb_columns, keep_file
 
 _TEXT, _INSTANT, _COUNT = pa.string(), pa.timestamp("us"), pa.int64()
@@ -41,7 +45,6 @@ BILL_DELIVERY_SCHEMA = pa.schema(
         ("snapshot_id", _TEXT),
         ("delivered_at", _INSTANT),
         ("watermark_at", _INSTANT),
-        ("closed_after_days", _COUNT),
         ("period_status", _TEXT),
     ]
 )
@@ -112,8 +115,9 @@ def build_delivery_table(reports: Sequence[SourceReport]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=DELIVERY_SCHEMA)
 
 
-def write_bill_deliveries(tables: Path, reports: Sequence[SourceReport]) -> Relation:
-    """`lake.bill_deliveries`, one file a billing month, so that a new delivery touches its own month only."""
+def write_bill_deliveries(tables: Path, reports: Sequence[SourceReport], known_at: datetime) -> Relation:
+    """`lake.bill_deliveries`, one file a billing month, so that a new delivery, or the day on which a period closes
+    (`known_at` is the run's clock), touches its own month only."""
     statements = read_period_statements(reports)
     months: dict[str, list[dict[str, object]]] = {}
     for report in reports:
@@ -122,8 +126,10 @@ def write_bill_deliveries(tables: Path, reports: Sequence[SourceReport]) -> Rela
         newest = (
             max((delivery.delivered_at for delivery in bills), default=None) if lateness.adds_up else None
         )
+        statuses = find_period_statuses(bills, statements, lateness, known_at)
         for delivery in bills:
-            row = _bill_delivery_row(delivery, lateness, statements.find_status(delivery), newest)
+            status = statuses[delivery.billing_account_id, delivery.period or ""]
+            row = _bill_delivery_row(delivery, lateness, status, newest)
             months.setdefault(delivery.period or "", []).append(row)
     files = {}
     for month in sorted(months):
@@ -134,15 +140,15 @@ def write_bill_deliveries(tables: Path, reports: Sequence[SourceReport]) -> Rela
 
 
 def _bill_delivery_row(
-    delivery: Delivery, lateness: Lateness, status: str | None, newest: datetime | None
+    delivery: Delivery, lateness: Lateness, status: str, newest: datetime | None
 ) -> dict[str, object]:
-    """Until when a bill is complete: so long before its delivery, or to its end once its issuer closed it.
+    """Until when a bill is complete: so long before its delivery, or to its end once it is closed.
 
     `newest` is the newest delivery of a source whose deliveries add up: it tells of every month, up to when the
     month closes, so that a closed month is not built again each night.
     """
     start = datetime.strptime(delivery.period or "", "%Y-%m")  # noqa: DTZ007 (naive UTC)
-    end = (start + timedelta(days=32)).replace(day=1)
+    end = find_period_end(delivery.period or "")
     delivered_at = delivery.delivered_at
     if newest is not None:
         delivered_at = max(delivered_at, min(newest, end + timedelta(days=lateness.closed_after_days + 1)))
@@ -156,7 +162,6 @@ def _bill_delivery_row(
         "snapshot_id": delivery.snapshot_id,
         "delivered_at": delivered_at,
         "watermark_at": watermark,
-        "closed_after_days": lateness.closed_after_days,
         "period_status": status,
     }
 

@@ -208,11 +208,12 @@ class Night:
             self.build.add_table(name, table)
         for relation in build_lake_relations(resolved).values():
             self._add_dataset(relation)
-        self.build.add_input(write_bill_deliveries(self.build.tables, resolved))
+        known_at = request.as_of or request.now
+        self.build.add_input(write_bill_deliveries(self.build.tables, resolved, known_at))
         self.build.add_table("lake.deliveries", build_delivery_table(resolved))
         self.build.add_table("lake.source_days", build_source_day_table(resolved))
         self.build.add_table("lake.findings", build_finding_table(self.findings))
-        self.build.add_table("lake.source_status", build_status_table(resolved, request.as_of or request.now))
+        self.build.add_table("lake.source_status", build_status_table(resolved, known_at))
         self._add_restatements(resolved)
 
     def _add_restatements(self, reports: Sequence[SourceReport]) -> None:

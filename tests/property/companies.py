@@ -276,7 +276,6 @@ def build_bill_deliveries(charges: Iterable[Mapping[str, Any]]) -> list[dict[str
             "snapshot_id": "s1",
             "delivered_at": feeds[source].complete_until + timedelta(days=1),
             "watermark_at": feeds[source].complete_until,
-            "closed_after_days": 4,
         }
         for source, account, period in scopes
     ]

@@ -142,7 +142,6 @@ def run(
             "snapshot_id": "s1",
             "delivered_at": watermark + timedelta(days=1),
             "watermark_at": watermark,
-            "closed_after_days": 4,
         }
         for source, account, period in sorted(scopes)
     ]

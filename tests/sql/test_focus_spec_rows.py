@@ -74,7 +74,6 @@ def build(report: SourceReport, window: Window) -> tuple[list[Row], list[Row]]:
             "snapshot_id": delivery.snapshot_id,
             "delivered_at": window.as_of,
             "watermark_at": window.as_of,
-            "closed_after_days": 4,
         }
         for delivery in report.deliveries
     ]

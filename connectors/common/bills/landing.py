@@ -23,6 +23,7 @@ from connectors.common.delivery_records import (
     DeliveryRecord,
     finding_from_json,
     finding_to_json,
+    is_added,
     mark_current,
 )
 from connectors.common.digests import build_digest
@@ -327,10 +328,8 @@ class BillLanding:
             return
         by_scope = {_plain_scope(record.delivery): record for record in records}
         first = records[0].delivery
-        is_append = first.delivery_key is not None and first.scope.endswith(f"|{first.delivery_key}")
-        as_delivered = BillDelivery(
-            first.delivery_key or "", tuple(kept), first.delivered_at, "append" if is_append else "replace"
-        )
+        mode = "append" if is_added(first) else "replace"
+        as_delivered = BillDelivery(first.delivery_key or "", tuple(kept), first.delivered_at, mode)
         target = self._open_files(lambda scope: by_scope[scope].delivery.snapshot_id)
         try:
             reading = read_delivery(

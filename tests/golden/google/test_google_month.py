@@ -36,7 +36,7 @@ def report(google_server: BigQueryServer, lake_context: LandingContext) -> Sourc
 def build_chain(report: SourceReport, folder: Path, *targets: str) -> Chain:
     """The models over what was landed."""
     lines = [line for file in report.current_files for line in pq.read_table(file.path).to_pylist()]
-    relation = write_bill_deliveries(folder / "tables", [report])
+    relation = write_bill_deliveries(folder / "tables", [report], YEAR.as_of)
     bills = [bill for files in relation.files.values() for file in files for bill in _read(file.path)]
     return Chain(Inputs({"gcp_cost_lines": lines}, bills), YEAR, targets)
 
