@@ -445,6 +445,8 @@ def export_focus_command(
         f"{out}: FOCUS {version.value} of release {chosen.name}, {len(files)} billing periods, "
         f"{sum(file.rows for file in files)} rows"
     )
+    if not files:
+        typer.echo("Warning: no bill of these days is known, so the folder holds a manifest alone.", err=True)
 
 
 def run(arguments: Sequence[str]) -> int:

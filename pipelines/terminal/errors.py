@@ -11,6 +11,7 @@ from typer.exceptions import Abort, TyperException
 from pipelines.config.problems import ConfigError
 from pipelines.results import ExitCode
 from pipelines.terminal.console import error_console
+from pipelines.warehouse.errors import ArgumentError
 from pipelines.warehouse.query import QueryError
 
 
@@ -23,7 +24,7 @@ def print_error(error: Exception) -> ExitCode:
 
 def exit_code_of(error: Exception) -> ExitCode:
     """Return 3 for what the user can correct in the config or the arguments, 1 for all else."""
-    if isinstance(error, ConfigError | TyperException | QueryError):
+    if isinstance(error, ConfigError | TyperException | QueryError | ArgumentError):
         return ExitCode.BAD_CONFIG
     return ExitCode.NOTHING_PUBLISHED
 
@@ -32,7 +33,7 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, Abort):
         return "stopped."
     if isinstance(error, TyperException):
-        return f"{error.format_message()} See everycent --help."
+        return f"{error.format_message().replace(': Value error, ', ': ')} See everycent --help."
     if type(error).__module__.startswith(("connectors.", "pipelines.", "reports.")):
         return str(error)
     if isinstance(error, OSError):

@@ -22,5 +22,9 @@ class PublishError(WarehouseError):
     """A release could not be written, found or rolled back."""
 
 
+class ArgumentError(WarehouseError):
+    """What was asked for cannot be, such as a place that holds something else; nothing was begun."""
+
+
 class LockedError(WarehouseError):
     """Another process is writing to the same home."""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipelines.warehouse.errors import PublishError
+from pipelines.warehouse.errors import ArgumentError, PublishError
 from pipelines.warehouse.focus_files import FILE_FORMATS, write_focus_file
 from pipelines.warehouse.release import Release, ReleaseStore
 
@@ -63,16 +63,17 @@ def export_focus(
 ) -> tuple[ExportedFile, ...]:
     """Write the bill of a release to the folder `out`: billing periods that have a day from `since` until `until`.
 
-    `announce(period start, number of periods)` is called before each file. Raises PublishError when `out` holds
-    anything but an earlier export, when the release cannot be read, and when the files would not sum to the bill.
+    `announce(period start, number of periods)` is called before each file. Raises ArgumentError when `out` holds
+    anything but an earlier export, PublishError when the release cannot be read, and when the files would not sum to
+    the bill.
     """
     if version not in VERSIONS or file_format not in FILE_FORMATS:
-        raise PublishError(
+        raise ArgumentError(
             f"FOCUS {version} as {file_format} cannot be written. Versions: {', '.join(VERSIONS)}; "
             f"formats: {', '.join(FILE_FORMATS)}."
         )
     if since and until and until < since:
-        raise PublishError(f"--until {until} is before --since {since}. Give the days the other way round.")
+        raise ArgumentError(f"--until {until} is before --since {since}. Give the days the other way round.")
     out = out.expanduser().absolute()
     with _replacing_folder(out) as folder, ReleaseStore(release.home).reading(release) as connection:
         _check_views(connection, release, version)
@@ -263,7 +264,7 @@ def _digest(path: Path) -> str:
 def _replacing_folder(out: Path) -> Iterator[Path]:
     """Give a new folder that takes the place of `out` when the block ends well; else it is gone."""
     if out.exists() and not _is_export(out):
-        raise PublishError(
+        raise ArgumentError(
             f"{out} holds something else than an export of ours. Give --out a folder of its own."
         )
     partial, former = (out.with_name(f".{out.name}.{word}-{os.getpid()}") for word in ("partial", "former"))

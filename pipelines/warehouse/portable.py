@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.warehouse.errors import PublishError
+from pipelines.warehouse.errors import ArgumentError, PublishError
 from pipelines.warehouse.release import Release
 
 if TYPE_CHECKING:
@@ -36,15 +36,15 @@ def export_duckdb(release: Release, out: Path, announce: Callable[[str, int], No
     """Write every table of the release, with its comments, into the new file `out`; returns their number.
 
     `announce(name, total)` is called before each table. The file appears only when complete. Raises
-    PublishError when `out` exists or its folder does not.
+    ArgumentError when `out` exists or its folder does not, PublishError when the release cannot be exported.
     """
     import duckdb
 
     out = out.expanduser().absolute()
     if out.exists():
-        raise PublishError(f"{out} exists already. Remove it or choose another --out.")
+        raise ArgumentError(f"{out} exists already. Remove it or choose another --out.")
     if not out.parent.is_dir():
-        raise PublishError(f"The folder {out.parent} does not exist. Make it or choose another --out.")
+        raise ArgumentError(f"The folder {out.parent} does not exist. Make it or choose another --out.")
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     connection = duckdb.connect(":memory:")
     try:

@@ -317,7 +317,7 @@ def test_export_duckdb(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture
     assert "tables of release" in capsys.readouterr().out
     with duckdb.connect(str(out), read_only=True) as portable:
         assert portable.execute("select count(*) from marts.cost_daily").fetchall() == [(3,)]
-    assert cli.run(["export", "duckdb", "--home", str(home), "--out", str(out)]) == 1
+    assert cli.run(["export", "duckdb", "--home", str(home), "--out", str(out)]) == 3
 
 
 def test_explain_closes_at_the_cell(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

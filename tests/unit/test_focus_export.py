@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from pipelines import cli
 from pipelines.warehouse import focus_export
-from pipelines.warehouse.errors import PublishError
+from pipelines.warehouse.errors import ArgumentError, PublishError
 from pipelines.warehouse.focus_export import export_focus
 from pipelines.warehouse.release import Release, ReleaseStore
 
@@ -121,7 +121,7 @@ def test_since_and_until_choose_periods(tmp_path: Path) -> None:
     assert sorted(_manifest(out)) == ["focus-1.2-2026-10-01.parquet"]
     export_focus(release, out, "1.2", since=date(2026, 10, 31), until=date(2026, 11, 1))
     assert len(_manifest(out)) == 2
-    with pytest.raises(PublishError, match="before --since"):
+    with pytest.raises(ArgumentError, match="before --since"):
         export_focus(release, out, "1.2", since=date(2026, 11, 1), until=date(2026, 10, 1))
 
 
@@ -149,11 +149,11 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     out.mkdir()
     (out / "letters.txt").write_text("mine")
     for _ in range(2):
-        with pytest.raises(PublishError, match="something else"):
+        with pytest.raises(ArgumentError, match="something else"):
             export_focus(release, out, "1.2")
         (out / "manifest.json").write_text('{"kind": "everycent focus export", "files": []}')
     assert (out / "letters.txt").read_text() == "mine"
-    with pytest.raises(PublishError, match="something else"):
+    with pytest.raises(ArgumentError, match="something else"):
         export_focus(release, out / "letters.txt", "1.2")
 
 
@@ -180,6 +180,13 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert cli.run(arguments) == 0
     assert f"FOCUS 1.2 of release {NAME}, 2 billing periods, 4 rows" in capsys.readouterr().out
     assert cli.run([*arguments, "--version", "1.1"]) == 3
+    assert "Invalid value for '--version': '1.1' is not one of '1.2'" in capsys.readouterr().err
+    assert cli.run([*arguments, "--since", "2027-01-01"]) == 0
+    captured = capsys.readouterr()
+    assert "0 billing periods" in captured.out
+    assert "no bill of these days" in captured.err
+    assert cli.run(["export", "focus", "--home", str(home), "--out", str(home)]) == 3
+    assert "holds something else" in capsys.readouterr().err
     assert cli.run([*arguments, "--version", "1.4"]) == 1
     assert "before FOCUS 1.4 could be written" in capsys.readouterr().err
     assert cli.run(["export", "focus", "--home", str(tmp_path / "none"), "--out", str(out)]) == 1
