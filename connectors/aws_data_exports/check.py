@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from connectors.aws_data_exports import schema
 from connectors.aws_data_exports.deliveries import ExportDeliveries, choose_manifests, describe_absence
 from connectors.aws_data_exports.exports import Execution, ExportDefinition, ExportService
-from connectors.aws_data_exports.settings import Settings
+from connectors.aws_data_exports.settings import Settings, TableKind
 from connectors.common.bills import focus_format
 from connectors.common.contract import CheckStep, ConnectorError
+from connectors.common.schema_contract import find_missing_columns, join_words
 from connectors.common.stores.contract import ObjectStore
 from connectors.common.stores.open import open_store
 
@@ -87,9 +88,9 @@ def check_definition(definition: ExportDefinition) -> Iterator[CheckStep]:
     if not definition.is_healthy:
         reason = _describe_reason(definition.health_reason)
         yield CheckStep("health", False, f"AWS calls the export unhealthy: {reason}")
-    missing = _find_missing(definition, schema.REQUIRED if kind == "cur_2_0" else focus_format.REQUIRED)
+    missing = _find_missing(definition.columns, kind)
     if missing:
-        yield CheckStep("columns", False, f"the query leaves out {', '.join(missing)}; select them")
+        yield CheckStep("columns", False, f"the query leaves out {join_words(missing)}; select them")
     if definition.has_filter:
         message = "the query has a WHERE: lines that it leaves out are missing from every total; remove it"
         yield CheckStep("filter", False, message)
@@ -97,12 +98,13 @@ def check_definition(definition: ExportDefinition) -> Iterator[CheckStep]:
         yield from _check_options(definition)
 
 
-def _find_missing(definition: ExportDefinition, required: Iterable[str | tuple[str, ...]]) -> list[str]:
-    """Return required columns that the query does not select; an entry of several is met by any of them."""
-    if not definition.columns:
+def _find_missing(columns: Iterable[str], kind: TableKind) -> list[str]:
+    """Return required columns that are not among these; none where it is not known which there are."""
+    present = set(columns)
+    if not present:
         return []
-    choices = [(entry,) if isinstance(entry, str) else entry for entry in required]
-    return [names[0] for names in choices if not set(names) & set(definition.columns)]
+    required = schema.REQUIRED if kind == "cur_2_0" else focus_format.REQUIRED
+    return [" or ".join(choices) for choices in find_missing_columns(present, required)]
 
 
 def _check_options(definition: ExportDefinition) -> Iterator[CheckStep]:
@@ -169,4 +171,28 @@ def _check_newest(settings: Settings, store: ObjectStore) -> Iterator[CheckStep]
     size = sum(stored.size for stored in delivery.objects) / 1e6
     yield CheckStep(
         "files", True, f"{newest.period}: {len(delivery.objects)} files, {size:,.1f} MB, readable"
+    )
+    if delivery.columns:
+        yield _check_columns(settings, delivery.columns)
+
+
+def _check_columns(settings: Settings, columns: tuple[str, ...]) -> CheckStep:
+    """Return whether the columns that a manifest lists make a bill."""
+    kind = settings.table or schema.find_kind(columns)
+    if kind is None:
+        message = (
+            "the manifest lists neither line_item_line_item_type (CUR 2.0) nor BilledCost (FOCUS); select them in "
+            "the export's query, or correct `export`"
+        )
+        return CheckStep("delivered columns", False, message)
+    table = "CUR 2.0" if kind == "cur_2_0" else "FOCUS"
+    missing = _find_missing(columns, kind)
+    if missing:
+        message = (
+            f"{table}: the manifest does not list {join_words(missing)}, and without them nothing lands; add them to "
+            "the export's query"
+        )
+        return CheckStep("delivered columns", False, message)
+    return CheckStep(
+        "delivered columns", True, f"{table}: all required ones are among the {len(columns)} of the manifest"
     )

@@ -157,7 +157,7 @@ class _ExportLanding:
         if settings.table is None and not columns and files:
             self._landing.bring_back(files[:1])
             columns = set(next(read_batches(files[0])).columns)
-        kind = settings.table or _kind_of(columns)
+        kind = settings.table or schema.find_kind(columns)
         if kind is None and not columns:
             known = [d.delivery for d in self._landing.records if d.delivery.period == delivery.period]
             kind = "focus" if known and known[-1].dataset == CHARGES.name else "cur_2_0" if known else None
@@ -187,9 +187,3 @@ class _ExportLanding:
     def _report(self, kind: str, message: str, severity: Severity = Severity.FAULT) -> None:
         dataset = CHARGES.name if self._settings.table == "focus" else AWS_CUR_LINES.name
         self._landing.add(dataset, kind, f"{self._landing.source}: {message}", severity)
-
-
-def _kind_of(columns: set[str]) -> TableKind | None:
-    if "line_item_line_item_type" in columns:
-        return "cur_2_0"
-    return "focus" if "BilledCost" in columns else None

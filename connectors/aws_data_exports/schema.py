@@ -9,6 +9,9 @@ Source: AWS Data Exports user guide, table dictionary "CUR 2.0", and "Understand
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+
+from connectors.aws_data_exports.settings import TableKind
 
 SCHEMA_VERSION = 1
 """Counts up when typing a CUR file changes, so that current deliveries are typed anew."""
@@ -162,6 +165,13 @@ def is_measure(name: str) -> bool:
     final: neither names what was bought.
     """
     return name in _PER_DELIVERY or _MEASURE.search(name) is not None
+
+
+def find_kind(columns: Collection[str]) -> TableKind | None:
+    """Return which table has such columns, None for one that holds no bill."""
+    if "line_item_line_item_type" in columns:
+        return "cur_2_0"
+    return "focus" if "BilledCost" in columns else None
 
 
 KNOWN_NOT_KEPT = frozenset(

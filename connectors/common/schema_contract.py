@@ -15,22 +15,47 @@ _NAMES_SHOWN = 8
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_:./ -]{0,59}")
 
 
-def check_required_columns(present: Iterable[str], required: Iterable[str | tuple[str, ...]]) -> None:
-    """Raise FileFault `missing_column` for the first required column that is absent.
+def find_missing_columns(
+    present: Iterable[str], required: Iterable[str | tuple[str, ...]]
+) -> list[tuple[str, ...]]:
+    """Return the required columns that are absent, each with the names that would do.
 
-    An entry that is a tuple is met by any of its names. The message names a
-    column that looks like a renamed one.
+    An entry that is a tuple is met by any of its names.
     """
-    names = list(present)
-    for entry in required:
-        choices = (entry,) if isinstance(entry, str) else entry
-        if any(choice in names for choice in choices):
-            continue
-        wanted = " or ".join(choices)
-        near = _closest(choices[0], names)
-        hint = f" ({near!r} looks like it: was it renamed?)" if near else ""
-        message = f"the required column {wanted} is missing{hint}; deliver it again with this column"
-        raise FileFault("missing_column", message, line=1, column=choices[0])
+    names = set(present)
+    choices = [(entry,) if isinstance(entry, str) else entry for entry in required]
+    return [choice for choice in choices if names.isdisjoint(choice)]
+
+
+def check_required_columns(
+    present: Iterable[str], required: Iterable[str | tuple[str, ...]], *, known: Iterable[str] = ()
+) -> None:
+    """Raise FileFault `missing_column` that names every required column that is absent.
+
+    The message names columns that look like renamed ones, which none of the `known` names is; the fault's own
+    column is the first.
+    """
+    names, wanted = set(present), tuple(required)
+    missing = find_missing_columns(names, wanted)
+    if not missing:
+        return
+    own = ((entry,) if isinstance(entry, str) else entry for entry in wanted)
+    others = sorted(names.difference(known, *own))
+    told = join_words([_describe_missing(choices, others) for choices in missing])
+    words = ("column", "is", "this column") if len(missing) == 1 else ("columns", "are", "these columns")
+    message = f"the required {words[0]} {told} {words[1]} missing; deliver it again with {words[2]}"
+    raise FileFault("missing_column", message, line=1, column=missing[0][0])
+
+
+def join_words(words: list[str]) -> str:
+    """Return words as a sentence has them: 'a', 'a and b', 'a, b and c'."""
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+
+
+def _describe_missing(choices: tuple[str, ...], names: list[str]) -> str:
+    near = _closest(choices[0], names)
+    hint = f" ({near!r} looks like it: was it renamed?)" if near else ""
+    return " or ".join(choices) + hint
 
 
 def check_type(

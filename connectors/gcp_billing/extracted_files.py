@@ -1,4 +1,4 @@
-"""Shards of the export that were extracted to Cloud Storage: Parquet or JSON lines.
+"""Shards of the export that were extracted to Cloud Storage, or copied to disk: Parquet or JSON lines.
 
 What belongs here: which shards form a delivery, and their way to flat rows. What must not: what rows mean.
 """
@@ -19,9 +19,11 @@ from connectors.common.bills.contract import BillDelivery, BillFormat
 from connectors.common.bills.landing import BillLanding
 from connectors.common.contract import Severity
 from connectors.common.fetching import ArtifactFetcher
+from connectors.common.schema_contract import check_required_columns
 from connectors.common.source_files import FileFault, SourceFile
 from connectors.common.source_landing import SourceLanding
 from connectors.common.stores.contract import ObjectStore, StoredObject
+from connectors.gcp_billing import schema
 from connectors.gcp_billing.flat_rows import flatten_json_lines, flatten_rows
 from connectors.gcp_billing.settings import Settings
 from connectors.gcp_billing.snapshots import SnapshotWriter, read_snapshot
@@ -167,10 +169,26 @@ class ExtractedFiles:
 
 
 def read_shard(file: SourceFile) -> Iterator[pa.Table]:
-    """Yield the flat rows of a shard batch by batch. Raises FileFault."""
+    """Yield the flat rows of a shard batch by batch. Raises FileFault, for missing columns before any row."""
+    is_first = True
+    for rows in _read_rows(file):
+        if is_first and rows.num_rows:
+            _check_filled(rows)
+        is_first = is_first and not rows.num_rows
+        yield rows
+
+
+def _check_filled(rows: pa.Table) -> None:
+    """Refuse rows of which none has a value that every line needs: JSON leaves out what is null."""
+    filled = [name for name in rows.column_names if rows.column(name).null_count < rows.num_rows]
+    check_required_columns(filled, schema.NOT_NULL)
+
+
+def _read_rows(file: SourceFile) -> Iterator[pa.Table]:
     try:
         if file.relative.lower().endswith(_PARQUET):
             with pq.ParquetFile(file.path) as parquet:
+                check_required_columns(parquet.schema_arrow.names, schema.REQUIRED)
                 for batch in parquet.iter_batches(_ROWS):
                     yield flatten_rows(batch)
             return

@@ -12,12 +12,11 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from connectors.common.settings import SourceSettings
-from connectors.common.stores.settings import StoreSettings
+from connectors.common.stores.settings import StoreKind, StoreLocation, StoreSettings, parse_location
 
 TableKind = Literal["detailed", "standard", "focus"]
 
 _TABLE = re.compile(r"(?P<project>[a-z0-9.:-]+)\.(?P<dataset>\w+)\.(?P<table>[\w-]+)")
-_LOCATION = re.compile(r"gs://[a-z0-9._-]+(/.*)?")
 
 
 class Endpoints(BaseModel):
@@ -37,7 +36,7 @@ class Endpoints(BaseModel):
 
 
 class Settings(SourceSettings):
-    """A billing export in BigQuery, or extracted to Cloud Storage; prices, accounts and budgets beside it."""
+    """A billing export in BigQuery, or extracted to files; prices, accounts and budgets beside it."""
 
     connector: str = "gcp_billing"
     table: str | None = Field(default=None, description="The export's table: project.dataset.table.")
@@ -45,9 +44,12 @@ class Settings(SourceSettings):
         default=None,
         description="What the table holds: detailed, standard, or focus (Google's FOCUS export). Default: by its name.",
     )
-    location: str | None = Field(
+    location: StoreLocation | None = Field(
         default=None,
-        description="Instead of a table: gs://bucket/prefix of extracted Parquet or JSON lines (.json, .json.gz).",
+        description=(
+            "Instead of a table: gs://BUCKET/PREFIX of extracted Parquet or JSON lines (.json, .json.gz), or a folder "
+            "with a copy."
+        ),
     )
     dataset_location: str | None = Field(
         default=None,
@@ -115,8 +117,8 @@ class Settings(SourceSettings):
     @field_validator("location")
     @classmethod
     def _check_location(cls, value: str | None) -> str | None:
-        if value is not None and not _LOCATION.fullmatch(value):
-            raise ValueError("expected gs://bucket/prefix")
+        if value is not None and parse_location(value).kind not in (StoreKind.GCS, StoreKind.LOCAL):
+            raise ValueError("Google's extracts lie in Cloud Storage: write gs://BUCKET/PREFIX, or a folder")
         return value
 
     @field_validator("delivery_pattern")
@@ -138,7 +140,7 @@ class Settings(SourceSettings):
         if not (self.table or self.location or self.catalog or self.accounts or self.budgets):
             raise ValueError("nothing to read: name `table` or `location`")
         if self.location and self.kind == "focus":
-            raise ValueError("FOCUS files in a bucket are a `focus_files` source")
+            raise ValueError("FOCUS files are a `focus_files` source")
         return self
 
     @property
@@ -165,6 +167,10 @@ class Settings(SourceSettings):
         return self.quota_project or self.table_parts[0]
 
     def build_store_settings(self) -> StoreSettings:
-        """Return how the location of extracted files is reached."""
+        """Return how the location of extracted files is reached. Raises ValueError without a location."""
+        if self.location is None:
+            raise ValueError("no location is stated")
+        if parse_location(self.location).kind is StoreKind.LOCAL:
+            return StoreSettings(location=self.location)
         endpoint = self.endpoints.storage
-        return StoreSettings(location=self.location or "", endpoint=endpoint, anonymous=self.anonymous)
+        return StoreSettings(location=self.location, endpoint=endpoint, anonymous=self.anonymous)

@@ -522,7 +522,9 @@ def test_check_tells_a_healthy_export(
     exports.add_execution(arn, "DELIVERY_SUCCESS", datetime(2026, 11, 2))
     bucket.deliver("2026-10", [[usage(1)]])
     steps = check_now(bucket, s3_server, service)
-    assert list(steps) == ["export", "table", "last run", "credentials", "manifests", "files"]
+    assert list(steps) == [
+        *("export", "table", "last run", "credentials", "manifests", "files", "delivered columns")
+    ]
     assert all(step.is_ok for step in steps.values())
     assert "DELIVERY_SUCCESS" in steps["last run"].message
     assert exports.calls == ["ListExports", "GetExport", "ListExecutions", "GetExecution"]
@@ -548,6 +550,32 @@ def test_check_tells_what_is_missing(
     for option in ("include_resources", "include_iam_principal_data", "include_split_cost_allocation_data"):
         assert "is off" in steps[option].message
     assert "s3://other-bucket/x" in steps["location"].message
+
+
+def test_missing_columns_are_all_told_at_once_by_check_and_by_landing(
+    s3_server: S3Server, exports: FakeExports, service: RestServer, land_now: Land
+) -> None:
+    left_out = ("bill_payer_account_id", "line_item_currency_code", "line_item_usage_type")
+    columns = {name: kind for name, kind in CUR_COLUMNS.items() if name not in left_out}
+    bucket = ExportBucket(s3_server.client(), columns=columns)
+    bucket.deliver("2026-10", [[usage(1)]])
+    told = "bill_payer_account_id, line_item_currency_code and line_item_usage_type"
+    step = check_now(bucket, s3_server, service)["delivered columns"]
+    assert step.is_ok is False and f"CUR 2.0: the manifest does not list {told}," in step.message
+    report = land_now(bucket)
+    (fault,) = [finding for finding in report.findings if finding.severity is Severity.FAULT]
+    assert fault.kind == "missing_column"
+    assert f"the required columns {told} are missing; deliver it again with these columns" in fault.message
+    assert report.deliveries == ()
+
+
+def test_a_manifest_that_lists_no_bill_is_told(
+    s3_server: S3Server, exports: FakeExports, service: RestServer
+) -> None:
+    bucket = ExportBucket(s3_server.client(), columns={"line_item_unblended_cost": pa.float64()})
+    bucket.deliver("2026-10", [[usage(1)]])
+    step = check_now(bucket, s3_server, service)["delivered columns"]
+    assert step.is_ok is False and "neither line_item_line_item_type" in step.message
 
 
 def test_check_names_the_exports_there_are(

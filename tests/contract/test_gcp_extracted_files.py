@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from connectors.common.contract import LandingContext, SourceReport
 from connectors.common.lateness import find_lateness
@@ -137,6 +140,50 @@ def test_parquet_json_and_bigquery_give_the_same_lines(
     assert (first["cost"], first["promotion_credit"]) == (Decimal("0.3"), Decimal("-0.0000001"))
     assert first["billed_cost"] == Decimal("0.2499999")
     assert first["instance_type"] == "n2-standard-4"
+
+
+def test_a_folder_on_disk_is_a_location_too(tmp_path: Path, lake_context: LandingContext) -> None:
+    """Relative to the config's folder; the endpoint of Cloud Storage says nothing about it."""
+    folder = tmp_path / "google" / "2026-11-05"
+    folder.mkdir(parents=True)
+    (folder / "000.json").write_bytes(write_json_lines(ROWS[:3]))
+    (folder / "001.parquet").write_bytes(parquet(ROWS[3:]))
+    stated = {"name": "gcp", "location": "google", "endpoints": {"storage": "http://127.0.0.1:1"}}
+    wanted = Settings.model_validate(stated, context={"base_dir": tmp_path})
+    assert wanted.location == str(tmp_path / "google")
+    (step,) = check(wanted)
+    assert step.is_ok and "2 shards in 1 deliveries" in step.message and "on this machine" in step.message
+    report = land(wanted, lake_context)
+    assert not report.has_fault, report.findings
+    assert costs(report) == [Decimal("-2.5"), Decimal("-2.5"), Decimal("0.3"), Decimal(7)]
+    assert report.deliveries == land(wanted, lake_context).deliveries
+    (folder / "000.json").write_bytes(write_json_lines([row(1.0)]))
+    assert costs(land(wanted, lake_context)) == [Decimal(1), Decimal(7)]
+
+
+@pytest.mark.parametrize("location", ["s3://bucket/prefix", "az://account/container/x", "gs://"])
+def test_a_location_elsewhere_is_refused(location: str) -> None:
+    with pytest.raises(ValidationError, match=r"gs://"):
+        Settings(name="gcp", location=location)
+
+
+def test_fields_that_are_missing_are_all_told_at_once(tmp_path: Path, lake_context: LandingContext) -> None:
+    """In Parquet by the schema, in JSON lines, which leave out what is null, by what no line has."""
+    wanted = Settings(name="gcp", location=str(tmp_path / "shards"))
+    (tmp_path / "shards").mkdir()
+    shard = tmp_path / "shards" / "000.parquet"
+    pq.write_table(build_table(ROWS).drop_columns(["credits", "export_time"]), shard)
+    (fault,) = [finding for finding in land(wanted, lake_context).findings if finding.severity == "fault"]
+    assert fault.kind == "missing_column"
+    assert "the required columns credits and export_time are missing" in fault.message
+    shard.unlink()
+    lines = [json.loads(line) for line in write_json_lines(ROWS).splitlines()]
+    for line in lines:
+        del line["export_time"], line["invoice"]
+    shard.with_suffix(".json").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (fault,) = [finding for finding in land(wanted, lake_context).findings if finding.severity == "fault"]
+    assert fault.kind == "missing_column"
+    assert "the required columns invoice.month and export_time are missing" in fault.message
 
 
 def test_empty_shards_are_skipped(gcs_server: GcsServer, bucket: Any, lake_context: LandingContext) -> None:

@@ -97,6 +97,7 @@ class LineBuilder:
         self._key_seed = key_seed
         self._hashers: dict[str, ColumnHasher] = {}
         self._renames = dict(bill_format.renames)
+        self._known = bill_format.columns.keys() | bill_format.known_not_kept
         self.numbers = frozenset(
             name
             for name in (*bill_format.columns, *self._renames)
@@ -111,7 +112,7 @@ class LineBuilder:
         """Type a batch; FileFault when a column is missing or a value cannot be read."""
         delivered = {self._renames.get(name, name): column for name, column in batch.columns.items()}
         if not oddities.schema_seen:
-            check_required_columns(delivered, self._format.required)
+            check_required_columns(delivered, self._format.required, known=self._known)
         oddities.schema_seen |= dict.fromkeys(delivered)
         texts: dict[str, pa.DictionaryArray] = {}
         parsed = self._read_columns(delivered, texts, batch.first_line)
@@ -120,8 +121,7 @@ class LineBuilder:
         columns |= self._derive(delivered, columns, texts, batch.rows, oddities)
         self._check_whole(columns, batch)
         sums, key_sums = self._sum_digests(delivered, parsed, texts, batch.rows)
-        known = self._format.columns.keys() | self._format.known_not_kept
-        oddities.new_columns |= delivered.keys() - known
+        oddities.new_columns |= delivered.keys() - self._known
         scopes, scope_of_line = build_scopes(
             columns[self._format.account], columns[self._format.period_start]
         )
