@@ -29,7 +29,7 @@ from connectors.common.delivery_records import (
 )
 from connectors.common.settings import FileSourceSettings
 from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SourceFile
-from connectors.common.source_landing import DeliveryFacts, SourceLanding
+from connectors.common.source_landing import CORRECT_FILE, REFUSED_ROWS, DeliveryFacts, SourceLanding
 
 
 class FileDelivery:
@@ -81,8 +81,8 @@ class FileDelivery:
             where = f"column {column}, " if column else ""
             more = ", …" if count > len(lines) else ""
             where += f"lines {', '.join(lines)}{more}"
-            message = f"{count} rows refused ({where}): {reason}; correct and deliver again"
-            self.add("quarantined_row", message, Severity.WARN, count=count)
+            message = f"{count} rows refused ({where}): {reason}{CORRECT_FILE}"
+            self.add(REFUSED_ROWS, message, Severity.WARN, count=count)
         if self._refused:
             self._landing.quarantine(self._file, self._refused)
         for name, facts in self._facts.items():
@@ -121,6 +121,8 @@ def land_files(
             outcome = _land_file(landing, file, datasets, read)
             landing.seen.write_outcome(file, landing.typing_digest, outcome)
         landing.add_findings(finding_from_json(f) for f in outcome["findings"])
+    if files:
+        landing.note_gone(file.relative for file in files)
     _retype_missing(landing, {file.relative for file in files}, datasets, read)
     return landing.report()
 

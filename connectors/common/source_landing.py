@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -41,6 +41,13 @@ from connectors.common.typed_files import PartitionWriter
 
 _QUARANTINED_ROWS_KEPT = 1000
 _LONGEST_MESSAGE = 2000
+REFUSED_ROWS = "quarantined_row"
+CORRECT_FILE = "; correct and deliver again"
+"""How a finding about refused rows ends while their file is there to be corrected."""
+_FILE_IS_GONE = (
+    "; the file is gone from the source, and the rows that it delivered besides count until a file of this name "
+    "holds its header alone"
+)
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,7 @@ class SourceLanding:
         self._pruned = _find_pruned(self.records)
         self._put_off: dict[Path, Callable[[], object]] = {}
         self._findings: list[Finding] = []
+        self._gone: frozenset[str] = frozenset()
         self.unreadable: list[str] = []
         """Files of this run that are there and could not be opened."""
 
@@ -164,6 +172,10 @@ class SourceLanding:
         finding = Finding(self.source, dataset, kind, told, severity, count, file, day)
         self._findings.append(finding)
         return finding
+
+    def note_gone(self, present: Iterable[str]) -> None:
+        """Remember which delivered files lie in the source no more, given those that do."""
+        self._gone = frozenset(r.delivery.scope for r in self.records) - {*present, *self.unreadable}
 
     def add_findings(self, findings: Iterable[Finding]) -> None:
         """Report findings that were made, or remembered, elsewhere."""
@@ -296,7 +308,8 @@ class SourceLanding:
             self.seen.save()
         ordered = sorted(self.records, key=lambda record: record.file_name)
         known, copies = set_aside_copies(mark_current(ordered, self.context.as_of))
-        remembered = [finding for r in known if r.delivery.is_current for finding in r.findings]
+        current = [record for record in known if record.delivery.is_current]
+        remembered = [told for record in current for told in self._recall_findings(record)]
         findings = tuple(dict.fromkeys([*self._findings, *copies, *remembered]))
         deliveries = tuple(
             replace(r.delivery, file_sha256=r.artifacts[0].sha256)
@@ -305,6 +318,15 @@ class SourceLanding:
             for r in known
         )
         return SourceReport(self.source, self.settings.connector, deliveries, findings)
+
+    def _recall_findings(self, record: DeliveryRecord) -> Iterator[Finding]:
+        """What is known of a current delivery; refused rows of a file that is gone are nobody's to correct."""
+        for finding in record.findings:
+            if finding.kind != REFUSED_ROWS or finding.file not in self._gone:
+                yield finding
+            elif record.delivery.rows:
+                message = finding.message.removesuffix(CORRECT_FILE) + _FILE_IS_GONE
+                yield replace(finding, message=message, severity=Severity.INFO)
 
     def _build_delivery(self, facts: DeliveryFacts, rows: int, typed: tuple[TypedFile, ...]) -> Delivery:
         return Delivery(

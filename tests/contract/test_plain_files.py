@@ -193,6 +193,28 @@ def test_a_file_copied_under_another_name_adds_nothing(tmp_path: Path, lake_cont
     assert read_rows(land("transfer_files", folder, lake_context)) == before
 
 
+def test_refused_rows_of_a_file_that_is_gone_warn_no_more(
+    tmp_path: Path, lake_context: LandingContext
+) -> None:
+    folder = tmp_path / "flows"
+    folder.mkdir()
+    (folder / "one.csv").write_text(FLOWS)
+    (folder / "half.csv").write_text(FLOWS.replace(FLOWS.splitlines()[1], "never" + FLOWS.splitlines()[1]))
+    (folder / "bad.csv").write_text("\n".join(FLOWS.splitlines()[:2]).replace("2026", "never"))
+    before = land("transfer_files", folder, lake_context)
+    assert {finding.file for finding in before.findings} == {"bad.csv", "half.csv"}
+    (folder / "half.csv").unlink()
+    (folder / "bad.csv").unlink()
+    report = land("transfer_files", folder, lake_context)
+    assert read_rows(report) == read_rows(before)
+    [told] = report.findings
+    assert (told.kind, told.severity, told.file) == ("quarantined_row", Severity.INFO, "half.csv")
+    assert "correct and deliver again" not in told.message
+    assert "gone from the source, and the rows that it delivered besides count" in told.message
+    (folder / "half.csv").write_text(FLOWS.splitlines()[0] + "\n")
+    assert kinds(land("transfer_files", folder, lake_context)) == ["header_only"]
+
+
 def test_keys_of_json_lines_are_not_repeated(tmp_path: Path, lake_context: LandingContext) -> None:
     path = tmp_path / "zones.jsonl"
     path.write_text(
