@@ -6,7 +6,7 @@ What must not: a column of any of them; a connector's `schema.py` lists its colu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -106,14 +106,18 @@ def land_plain_files(
 
 
 def _read_file(file: SourceFile, delivery: FileDelivery, plain: PlainFormat, context: LandingContext) -> None:
-    text = _rename(read_text_table(file, on_bad_line=delivery.quarantine), plain)
+    text = read_text_table(file, on_bad_line=delivery.quarantine)
+    delivered = _find_delivered_names(text.column_names, plain)
+    text = _rename(text, delivered)
     known = {column.name for column in plain.columns}
     has_header = file.suffix.startswith(
         (".csv", ".parquet")
     )  # elsewhere a key may hold anything, prompts too
     delivery.note_schema(name for name in text.column_names if has_header or name in known)
     if text.num_columns or has_header:
-        required = [column.name for column in plain.columns if column.is_required]
+        required = [
+            (*reversed(column.aliases), column.name) for column in plain.columns if column.is_required
+        ]
         check_required_columns(text.column_names, required)
     if text.num_rows == 0:
         delivery.add("header_only", "holds no rows: what it delivered before counts no more", Severity.INFO)
@@ -129,9 +133,10 @@ def _read_file(file: SourceFile, delivery: FileDelivery, plain: PlainFormat, con
         values = _read_column(text, column)
         if values is None:
             continue
-        parsed = _parse_column(column, values, context)
+        told_as = delivered.get(column.name, column.name)
+        parsed = _parse_column(column, told_as, values, context)
         problems = _find_problems(column, values, parsed)
-        _refuse(delivery, column.name, problems, refused, first_line)
+        _refuse(delivery, told_as, problems, refused, first_line)
         columns[column.name] = parsed.values
     if plain.interval is not None:
         _refuse(delivery, plain.interval[1], _find_reversed(columns, plain.interval), refused, first_line)
@@ -139,14 +144,20 @@ def _read_file(file: SourceFile, delivery: FileDelivery, plain: PlainFormat, con
     delivery.write(plain.dataset.name, table.filter(pa.array(~refused)) if refused.any() else table)
 
 
-def _rename(text: pa.Table, plain: PlainFormat) -> pa.Table:
-    """Give columns that come under another name their own."""
-    names = list(text.column_names)
+def _find_delivered_names(names: Sequence[str], plain: PlainFormat) -> dict[str, str]:
+    """Our own name of each column that comes under another → the name that it comes under."""
+    delivered: dict[str, str] = {}
     for column in plain.columns:
         found = next((alias for alias in column.aliases if alias in names), None)
         if found is not None and column.name not in names:
-            names[names.index(found)] = column.name
-    return text.rename_columns(names)
+            delivered[column.name] = found
+    return delivered
+
+
+def _rename(text: pa.Table, delivered: Mapping[str, str]) -> pa.Table:
+    """Give columns that come under another name their own."""
+    own = {alias: name for name, alias in delivered.items()}
+    return text.rename_columns([own.get(name, name) for name in text.column_names])
 
 
 def _read_column(text: pa.Table, column: PlainColumn) -> pa.Array | None:
@@ -157,7 +168,7 @@ def _read_column(text: pa.Table, column: PlainColumn) -> pa.Array | None:
     return values if column.default is None else pc.fill_null(values, column.default)
 
 
-def _parse_column(column: PlainColumn, values: pa.Array, context: LandingContext) -> Parsed:
+def _parse_column(column: PlainColumn, told_as: str, values: pa.Array, context: LandingContext) -> Parsed:
     if column.kind is Kind.TEXT:
         return Parsed(values)
     if column.kind is Kind.USER:
@@ -165,8 +176,8 @@ def _parse_column(column: PlainColumn, values: pa.Array, context: LandingContext
     parsed = _PARSERS[column.kind](values)
     present = len(values) - values.null_count
     if present > 1 and len(parsed.bad) == present:
-        message = f"column {column.name} changed its type: no value is {column.kind.value}; deliver it again"
-        raise FileFault("type_flip", message, column=column.name)
+        message = f"column {told_as} changed its type: no value is {column.kind.value}; deliver it again"
+        raise FileFault("type_flip", message, column=told_as)
     return parsed
 
 

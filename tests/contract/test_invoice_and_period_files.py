@@ -67,6 +67,27 @@ def test_rows_that_cannot_be_read_are_refused_alone(tmp_path: Path) -> None:
 def test_a_file_without_the_total_is_a_fault(tmp_path: Path) -> None:
     report = land_file(tmp_path, "invoice_files", "invoice_id,issuer,period,currency\ni-1,AWS,2026-11,USD\n")
     assert [finding.kind for finding in report.findings] == ["missing_column"]
+    assert "total or BilledCost or invoice_total" in report.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("header", "column"),
+    [
+        ("invoice_id,issuer,period,total,currency", "total"),
+        ("InvoiceId,InvoiceIssuerName,BillingPeriodStart,BilledCost,BillingCurrency", "BilledCost"),
+        (
+            "invoice_id,invoice_issuer_name,billing_period_start,invoice_total,billing_currency",
+            "invoice_total",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_with_the_names_of_the_file(tmp_path: Path, header: str, column: str) -> None:
+    rows = [f"{header}\n", "i-1,AWS,2026-11,10,USD\n", "i-2,AWS,2026-11,ten,USD\n"]
+    report = land_file(tmp_path, "invoice_files", "".join(rows))
+    assert [f"column {column}, lines 3" in finding.message for finding in report.findings] == [True]
+    report = land_file(tmp_path, "invoice_files", "".join(rows).replace("10", "ten"))
+    told = [finding.message for finding in report.findings if finding.kind == "type_flip"]
+    assert [f"column {column} changed its type" in message for message in told] == [True]
 
 
 def bill(issuers: tuple[str | None, ...], account: str = "acct") -> Delivery:
