@@ -12,8 +12,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from connectors.billing_period_files.schema import FORMAT as BILLING_PERIOD
 from connectors.common.datasets import CHARGES
+from connectors.common.plain_files import PlainFormat
 from connectors.focus_files.schema import COLUMNS, KNOWN_NOT_KEPT, REQUIRED
+from connectors.invoice_files.schema import FORMAT as INVOICE_DETAIL
 from pipelines.focus_given import NOTES, PASSED_THROUGH
 from pipelines.warehouse.models import ModelSet
 from pipelines.warehouse.relations import duckdb_columns
@@ -86,7 +89,8 @@ def _order(version: str) -> tuple[int, ...]:
 
 
 def render_mapping(models: ModelSet) -> str:
-    """Three tables: columns taken over one to one, FOCUS columns that are not, and columns of our own."""
+    """Tables of the columns taken over one to one, FOCUS columns that are not, those of the two datasets beside the
+    bill, columns of our own, and what is given back."""
     types = duckdb_columns(CHARGES.schema)
     taken = [
         (f"`{ours}`", f"`{focus}`", _versions(focus), types[ours], _without(focus))
@@ -104,6 +108,10 @@ def render_mapping(models: ModelSet) -> str:
             _table(("our column", "FOCUS column", "in versions", "type", "a bill without it"), taken),
             "## Known, and not a column of `charges`",
             _table(("FOCUS column", "in versions", "instead"), kept_out),
+            "## Invoice Detail",
+            _render_plain(INVOICE_DETAIL),
+            "## Billing Period",
+            _render_plain(BILLING_PERIOD),
             "## Our own columns",
             _table(("our column", "type", "meaning"), own),
             "## Given back",
@@ -112,6 +120,20 @@ def render_mapping(models: ModelSet) -> str:
             _table(("column", "from `core.charge_parts`", "meaning"), _render_given_own(models)),
         ]
     )
+
+
+def _render_plain(plain: PlainFormat) -> str:
+    """The columns of a FOCUS dataset that a plain file may have, and their plain names."""
+    types = duckdb_columns(plain.dataset.schema)
+    rows = []
+    for column in plain.columns:
+        focus = [f"`{alias}`" for alias in column.aliases if alias[0].isupper()]
+        other = [f"`{alias}`" for alias in column.aliases if not alias[0].isupper()]
+        without = "is refused" if column.is_required else f"is read; {column.default or 'null'}"
+        rows.append(
+            (f"`{column.name}`", *(", ".join(names) for names in (focus, other)), types[column.name], without)
+        )
+    return _table(("our column", "FOCUS column", "or", "type", "a file without it"), rows)
 
 
 def exported_columns(models: ModelSet, version: str) -> dict[str, str]:

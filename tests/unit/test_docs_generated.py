@@ -12,7 +12,9 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from connectors.billing_period_files.schema import FORMAT as BILLING_PERIOD
 from connectors.focus_files.schema import COLUMNS, KNOWN_NOT_KEPT
+from connectors.invoice_files.schema import FORMAT as INVOICE_DETAIL
 from pipelines import focus_given, focus_mapping
 from pipelines.results import ExitCode
 from pipelines.warehouse import table_docs
@@ -40,6 +42,14 @@ def test_table_pages_are_as_generated(models: ModelSet, name: str) -> None:
     assert page == table_docs.render_page(page, models), (
         f"run: python -m pipelines.warehouse.table_docs {name}"
     )
+
+
+def test_focus_mapping_names_the_columns_of_both_datasets_beside_the_bill() -> None:
+    page = _read("docs/focus_mapping.md")
+    for plain in (INVOICE_DETAIL, BILLING_PERIOD):
+        for column in plain.columns:
+            focus = [f"`{alias}`" for alias in column.aliases if alias[0].isupper()]
+            assert f"| `{column.name}` | {', '.join(focus)} |" in page
 
 
 def test_focus_mapping_is_as_generated(models: ModelSet) -> None:
