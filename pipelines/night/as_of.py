@@ -5,7 +5,7 @@ What belongs here: comparing a run with releases, replacing deliveries. What mus
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, time
 
@@ -50,6 +50,16 @@ def _is_equal(build: Build, manifest: ReleaseManifest, wanted: Mapping[str, str]
     )
     is_whole = all(file.path.exists() for r in manifest.relations.values() for file in r.relation.all_files)
     return manifest.code_version == build.code_version and is_same_question and inputs == wanted and is_whole
+
+
+def check_something_known(reports: Iterable[SourceReport], as_of: datetime) -> None:
+    """Raise PublishError when no source had delivered anything by then: there is nothing to answer with."""
+    if any(delivery.is_current for report in reports for delivery in report.deliveries):
+        return
+    raise PublishError(
+        f"No source had delivered anything by {as_of:%Y-%m-%d %H:%M} UTC, so nothing was known then. Ask about a later "
+        "time; staging.deliveries lists what was delivered when."
+    )
 
 
 def take_day_ends(report: SourceReport, land_as_of: Callable[[datetime], SourceReport]) -> SourceReport:

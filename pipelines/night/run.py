@@ -33,7 +33,7 @@ from connectors.common.settings import SourceSettings
 from connectors.common.shared_files import set_aside_shared_files
 from pipelines.config.model import Config
 from pipelines.night import restatements
-from pipelines.night.as_of import find_side_release, take_day_ends
+from pipelines.night.as_of import check_something_known, find_side_release, take_day_ends
 from pipelines.night.findings import find_changed_identity, find_removed_sources, find_silent_sources
 from pipelines.night.inputs import (
     billed_totals,
@@ -180,8 +180,13 @@ class Night:
         return take_day_ends(report, lambda moment: land(source, replace(context, as_of=moment)))
 
     def gather(self) -> None:
-        """Decide the bill of record and give the build its inputs. All sources must have landed."""
+        """Decide the bill of record and give the build its inputs. All sources must have landed.
+
+        Raises PublishError for a run about a time by which nothing had been delivered.
+        """
         request, config = self.request, self.request.config
+        if request.as_of is not None:
+            check_something_known(self.reports.values(), request.as_of)
         order = [source.name for source in config.sources]
         resolved = resolve_bill_of_record([self.reports[name] for name in order], order)
         resolved = set_aside_shared_files(resolved, order)

@@ -13,6 +13,7 @@ from pipelines.config.load import load_config
 from pipelines.defs.session import NightSession
 from pipelines.night.retention import plan_home_pruning
 from pipelines.night.run import Night, NightRequest
+from pipelines.warehouse.errors import PublishError
 from tests.integration.mini_company import models
 from tests.integration.restating_company import NOW, Restating, charge, write_restating
 
@@ -70,6 +71,15 @@ def test_a_question_asked_twice_is_built_once(tmp_path: Path) -> None:
     company.night(datetime(2026, 12, 21))
     assert ask(company, datetime(2026, 11, 19), datetime(2026, 12, 22)) == (release, report, False)
     assert ask(company, datetime(2026, 12, 7))[2]
+
+
+def test_a_time_before_any_delivery_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    company = write_restating(tmp_path)
+    deliver(company, 0)
+    company.night()
+    with pytest.raises(PublishError, match="No source had delivered anything by 2025-01-01 00:00 UTC"):
+        ask(company, datetime(2025, 1, 1))
+    assert list((tmp_path / "home/warehouse/releases").glob("asof-*")) == []
 
 
 def snapshots(company: Restating) -> int:
