@@ -136,6 +136,8 @@ def test_estimated_days_are_named(release: Path, tmp_path: Path) -> None:
     assert [day.state for day in data.days] == [DayState.COMPLETE] * 6 + [DayState.PARTLY_ESTIMATED]
     html = build(release, tmp_path)
     assert "6 of 7 days complete, 1 with estimates" in html
+    head = html[html.index("<header>") : html.index("</header>")]
+    assert "as known on 23\u00a0Nov\u00a02026 05:30 UTC" in head
     assert f'<data value="{data.days[-1].estimated_cost:f}">' in html
 
 
