@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CONFIG_NAME = "everycent.yml"
 CONFIG_VARIABLE = "EVERYCENT_CONFIG"
+_OR_HOME = ", or --home DIR, the folder of lake/ and warehouse/ (of the sample: home/sample)"
 
 
 def parse_day(text: str) -> date:
@@ -63,13 +64,18 @@ def find_config_file(option: Path | None) -> Path | None:
     return Path(named) if named else None
 
 
-def read_config(option: Path | None, *, is_identity_key_needed: bool) -> Config:
-    """Return the checked config. Raises ConfigError, and typer.BadParameter when there is no file to read."""
+def read_config(
+    option: Path | None, *, is_identity_key_needed: bool, instead: str = "; docs/config.md shows one"
+) -> Config:
+    """Return the checked config. Raises ConfigError, and typer.BadParameter when there is no file to read.
+
+    `instead` ends what is advised then.
+    """
     file = find_config_file(option)
     if file is None:
         message = (
             f"there is no config: no --config, no ./{CONFIG_NAME}, and {CONFIG_VARIABLE} is not set. "
-            "Give --config FILE; docs/config.md shows one."
+            f"Give --config FILE{instead}."
         )
         raise typer.BadParameter(message)
     from pipelines.config import load_config
@@ -81,14 +87,14 @@ def read_config_if_any(option: Path | None, home: Path | None) -> Config | None:
     """Return the checked config for a command that only reads; None if there is none but a home is given."""
     if home is not None and find_config_file(option) is None:
         return None
-    return read_config(option, is_identity_key_needed=False)
+    return read_config(option, is_identity_key_needed=False, instead=_OR_HOME)
 
 
 def choose_home(config_option: Path | None, home: Path | None) -> Path:
     """Return the home of a command that only reads: `--home`, else the one that the config names."""
     if home is not None:
         return home
-    return read_config(config_option, is_identity_key_needed=False).home
+    return read_config(config_option, is_identity_key_needed=False, instead=_OR_HOME).home
 
 
 def choose_release(config_option: Path | None, home: Path | None, name: str | None) -> Release:

@@ -117,6 +117,8 @@ def test_help_imports_nothing_heavy() -> None:
         (["report", "--week", "2026-W60"], "2026-W47"),
         (["nightly"], "there is no config"),
         (["query", "select 1"], "there is no config"),
+        (["explain", "--feature", "search"], "Give --config FILE, or --home DIR"),
+        (["sources"], "or --home DIR"),
         (["explain", "--home", "x"], "say what to explain"),
         (["nightly", "--config", "absent.yml"], "no such file"),
         (["query", "select 1", "--limit", "-1", "--home", "x"], "limit"),
