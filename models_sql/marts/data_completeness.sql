@@ -266,7 +266,8 @@ unclassified as (
 unknown_rate as (
     select
         billing_currency,
-        count(*) as charges
+        count(*) as charges,
+        sum(billed_cost) as billed_cost
     from core.charges
     where billed_cost_reporting is null and billed_cost is not null
     group by billing_currency
@@ -335,8 +336,10 @@ select
     'missing_fx_rate' as finding,
     cast(unknown_rate.charges as bigint) as finding_count,
     'warn' as severity,
-    'No rate from ' || unknown_rate.billing_currency || ' to ' || $reporting_currency
-    || ' at the charge dates: these charges keep their own currency; add fx_rates to the config.' as message
+    cast(cast(unknown_rate.billed_cost as decimal(38, 2)) as varchar) || ' ' || unknown_rate.billing_currency
+    || ' not converted: no rate from ' || unknown_rate.billing_currency || ' to ' || $reporting_currency
+    || ' at the charge dates; figures in ' || $reporting_currency
+    || ' leave these charges out; add fx_rates to the config.' as message
 from unknown_rate
 union all
 select

@@ -78,7 +78,7 @@ limit 10
 """
 _WARNINGS_SQL = """
 select finding, finding_count, message from marts.data_completeness
-where severity = 'warn' order by finding_count desc nulls last, finding, message
+where severity = 'warn' order by finding <> 'missing_fx_rate', finding_count desc nulls last, finding, message
 """
 _ATTRIBUTED_SQL = """
 select billing_currency, cast(sum(billed_cost) as decimal(38, 12)) as total

@@ -313,9 +313,11 @@ def test_a_currency_without_a_rate_is_unknown_in_the_reporting_currency_not_zero
     assert converted == [{"currency": "JPY", "usd": None}, {"currency": "USD", "usd": Decimal(20)}]
     assert ("missing_fx_rate", "ok") in outcome.completeness("fx_rates")
     told = outcome.query("select message from marts.data_completeness where finding = 'missing_fx_rate'")
-    assert (
-        "No rate from JPY to USD" in told[0]["message"] and "add fx_rates to the config" in told[0]["message"]
+    assert told[0]["message"] == (
+        "100.00 JPY not converted: no rate from JPY to USD at the charge dates; figures in USD leave these charges "
+        "out; add fx_rates to the config."
     )
+    assert "100.00 JPY not converted" in outcome.result.warnings[0]
     _assert_conserved(outcome)
 
 

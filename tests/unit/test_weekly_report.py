@@ -123,7 +123,12 @@ def test_currencies_without_a_rate_stand_apart(release: Path, tmp_path: Path) ->
     assert data.total.this_week == total
     assert {row.currency for row in data.currencies} == {"EUR", "JPY", "USD"}
     assert all(row.attributed + row.residual == row.total for row in data.currencies)
-    assert "Not in the figures above: no exchange rate" in build(release, tmp_path)
+    html = build(release, tmp_path)
+    assert "Not in the figures above: no exchange rate" in html
+    amount = '+ <data value="7002.310000000000">7,002.31</data> <bdi>JPY</bdi> not converted: no rate'
+    cards, days = html.index('<section class="cards"'), html.index('<table class="days">')
+    assert amount in " ".join(html[cards : html.index("Against budget", cards)].split())
+    assert f"The days leave out {amount} to USD." in " ".join(html[days : html.index("</section>", days)].split())
 
 
 def test_tax_is_no_part_of_the_week_but_is_shown(release: Path) -> None:
