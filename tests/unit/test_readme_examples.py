@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = {
     "aws_data_exports": ("### CUR 2.0, overwritten", "### FOCUS, kept beside older ones"),
     "azure_cost_exports": ("### FocusCost", "### ActualCost and AmortizedCost"),
+    "focus_files": ("### A bill of one line",),
     "gcp_billing": ("### Example: one line",),
 }
 REQUIRED = {
@@ -39,6 +40,7 @@ REQUIRED = {
     ("aws_data_exports", "FOCUS"): focus_format.REQUIRED,
     ("azure_cost_exports", "ActualCost, AmortizedCost"): azure.REQUIRED,
     ("azure_cost_exports", "FOCUS"): focus_format.REQUIRED,
+    ("focus_files", "FOCUS"): focus_format.REQUIRED,
     ("gcp_billing", "table or Parquet"): gcp.REQUIRED,
     ("gcp_billing", "every line"): gcp.NOT_NULL,
 }
