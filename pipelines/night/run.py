@@ -6,7 +6,7 @@ What belongs here: holding the lock, the build and the findings of one run. What
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -34,7 +34,12 @@ from connectors.common.shared_files import set_aside_shared_files
 from pipelines.config.model import Config
 from pipelines.night import restatements
 from pipelines.night.as_of import check_something_known, find_side_release, take_day_ends
-from pipelines.night.findings import find_changed_identity, find_removed_sources, find_silent_sources
+from pipelines.night.findings import (
+    find_changed_identity,
+    find_late_bills,
+    find_removed_sources,
+    find_silent_sources,
+)
 from pipelines.night.inputs import (
     billed_totals,
     build_delivery_table,
@@ -69,11 +74,14 @@ OUTLOOK_READS = ("marts.cost_daily", "core.bill_coverage", "staging.budgets")
 """What must be built before the night looks ahead; the ledger relations are read after it."""
 
 _TOP_SQL = """
-select charge_date, provider, service_name, cost_driver, model, feature, residual_reason, cost_state,
-    effective_cost, billing_currency
+select cost_driver, provider, service_name, model, feature, residual_reason, billing_currency,
+    count(distinct charge_date) as days, max(charge_date) as last_date,
+    cast(sum(requests) as bigint) as requests, sum(effective_cost) as effective_cost
 from marts.cost_daily
 where charge_category <> 'Tax'
-order by effective_cost_reporting desc nulls last, charge_date, service_name, sku_meter, feature, user_id
+group by cost_driver, provider, service_name, model, feature, residual_reason, billing_currency
+order by sum(effective_cost_reporting) desc nulls last, cost_driver, provider, service_name, model, feature,
+    residual_reason, billing_currency
 limit 10
 """
 _WARNINGS_SQL = """
@@ -269,6 +277,7 @@ class Night:
             *find_changed_identity(known, self._identity_name),
             *find_removed_sources(known, names),
             *find_silent_sources(list(self.reports.values()), self.request.as_of),
+            *find_late_bills(list(self.reports.values()), self.request.today),
         ]
 
     @property
@@ -400,10 +409,7 @@ class Night:
             is_published=self.is_published,
             unchanged=not self.is_published,
             source_faults=faults,
-            warnings=tuple(
-                f"{row['finding_count']} {row['finding']}: {row['message']}"
-                for row in self._fetch(_WARNINGS_SQL)
-            ),
+            warnings=tuple(_describe_warning(row) for row in self._fetch(_WARNINGS_SQL)),
             conservation=self._prove_conservation(),
             top_lines=tuple(self._fetch(_TOP_SQL)),
             pruned=self._pruned,
@@ -427,6 +433,12 @@ class Night:
             ConservationLine(currency, billed.get(currency, Decimal(0)), attributed.get(currency, Decimal(0)))
             for currency in sorted({*billed, *attributed})
         )
+
+
+def _describe_warning(row: Mapping[str, Any]) -> str:
+    """Return a finding as a sentence; only a count of several says anything."""
+    count = f" ×{row['finding_count']:,}" if (row["finding_count"] or 0) > 1 else ""
+    return f"{row['finding']}{count}: {row['message']}"
 
 
 def _describe_failure(error: ConnectorError | OSError) -> str:

@@ -26,7 +26,7 @@ _VERDICTS = {
 
 
 def print_nightly(result: NightlyResult, console: Console) -> None:
-    """Print the largest lines, the conservation proof, what is wrong, and where release and report lie."""
+    """Print the largest costs, the conservation proof, what is wrong, and where release and report lie."""
     if result.top_lines:
         console.print(_largest_lines(result, console.width))
     if result.conservation:
@@ -45,34 +45,26 @@ def print_nightly(result: NightlyResult, console: Console) -> None:
 
 def _largest_lines(result: NightlyResult, width: int) -> Table:
     is_wide = width >= _WIDE
-    columns = [("date", "whole"), ("driver", "whole"), ("feature", "left"), ("user", "whole")]
-    columns += [("model or service", "left")]
+    columns = [("driver", "whole"), ("feature", "left"), ("model or service", "left"), ("days", "right")]
+    columns += [("newest", "whole")]
     columns += [("requests", "right")] if is_wide else []
     columns += [("effective cost", "right")]
-    columns += [("state", "whole")] if is_wide else []
     rows = [_line_cells(line, is_wide) for line in result.top_lines]
-    return table_of(columns, rows, title=f"The {len(rows)} largest lines of marts.cost_daily")
+    return table_of(columns, rows, title=f"The {len(rows)} largest costs of marts.cost_daily, their days together")
 
 
 def _line_cells(line: Mapping[str, Any], is_wide: bool) -> list[Any]:
     residual = line.get("residual_reason")
-    day = safe_text(line.get("charge_date"))
+    day = safe_text(line.get("last_date"))
     cells = [
-        day if is_wide else day[-5:],
         line.get("cost_driver"),
         Text(f"({safe_text(residual)})", style="dim") if residual else line.get("feature") or "(unknown)",
-        _shortened(line.get("user_id")),
         line.get("model") or line.get("service_name"),
+        count_text(line.get("days")),
+        day if is_wide else day[-5:],
     ]
     cells += [count_text(line.get("requests"))] if is_wide else []
-    cells += [f"{money_text(line.get('effective_cost'))} {safe_text(line.get('billing_currency'))}"]
-    return cells + ([line.get("cost_state")] if is_wide else [])
-
-
-def _shortened(user_id: str | None) -> str:
-    """Return the first 12 characters: enough to tell people apart in ten lines."""
-    text = safe_text(user_id)
-    return text if len(text) <= 13 else f"{text[:12]}…"
+    return [*cells, f"{money_text(line.get('effective_cost'))} {safe_text(line.get('billing_currency'))}"]
 
 
 def _proof(result: NightlyResult) -> Table:
@@ -116,11 +108,15 @@ def _print_verdict(result: NightlyResult, console: Console) -> None:
 
 def _print_warnings(warnings: tuple[str, ...], console: Console) -> None:
     """Print one line a warning, cut at the terminal's width: `everycent sources` has them in full."""
-    for sentence in warnings[:_MOST_WARNINGS]:
-        line = Text.assemble(("! ", "yellow"), sentence_text(sentence))
+    lines = [
+        Text.assemble(("! ", "yellow"), sentence_text(sentence)) for sentence in warnings[:_MOST_WARNINGS]
+    ]
+    for line in lines:
         console.print(line, no_wrap=True, overflow="ellipsis")
     if len(warnings) > _MOST_WARNINGS:
-        console.print(f"  and {len(warnings) - _MOST_WARNINGS} more: everycent sources")
+        console.print(f"  and {len(warnings) - _MOST_WARNINGS} more; in full: everycent sources")
+    elif any(line.cell_len > console.width for line in lines):
+        console.print("  in full: everycent sources")
 
 
 def _print_place(label: str, path: object, console: Console) -> None:

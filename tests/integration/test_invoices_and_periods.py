@@ -48,7 +48,7 @@ def test_lines_meet_the_invoice_and_the_issuer_closes_the_period(tmp_path: Path)
         {"invoice_id": "i-2", "cause": "invoice_without_lines", "billed_cost": None, "invoice_total": 7},
     ]
     assert any(
-        warning.startswith("0 invoice_without_lines: Invoice i-2 of Amazon")
+        warning.startswith("invoice_without_lines: Invoice i-2 of Amazon")
         for warning in night.result.warnings
     )
     assert night.query(STATES) == [{"cost_state": "provisional", "billed": Decimal(15)}]

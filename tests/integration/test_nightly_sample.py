@@ -120,6 +120,12 @@ def test_a_first_night_publishes_and_conserves(first_night: tuple[SmallCompany, 
     assert {line.currency for line in result.conservation} == {"EUR", "USD"}
     assert all(line.difference == 0 and line.billed_total > 0 for line in result.conservation)
     assert len(result.top_lines) == 10
+    what = [
+        {**line, "days": 0, "last_date": None, "requests": 0, "effective_cost": 0}
+        for line in result.top_lines
+    ]
+    assert all(line not in what[:number] for number, line in enumerate(what))
+    assert max(line["days"] for line in result.top_lines) > 1
 
 
 def test_dagster_shows_what_was_made(first_night: tuple[SmallCompany, NightlyResult]) -> None:

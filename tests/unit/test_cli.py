@@ -447,19 +447,18 @@ RESULT = NightlyResult(
     ),
     top_lines=(
         {
-            "charge_date": date(2026, 11, 19),
+            "last_date": date(2026, 11, 19),
+            "days": 17,
             "cost_driver": "inference",
             "feature": "customer-support-assistant",
-            "user_id": "u_ab12_0123456789abcdef0123",
             "model": "claude-sonnet-4-5-20250929",
             "requests": 123456,
             "effective_cost": Decimal("-1234567.891"),
             "billing_currency": "USD",
-            "cost_state": "provisional",
             "residual_reason": None,
         },
         {
-            "charge_date": date(2026, 11, 19),
+            "last_date": date(2026, 11, 19),
             "effective_cost": Decimal("1"),
             "residual_reason": "unlogged_usage",
         },
@@ -498,8 +497,15 @@ def test_the_summary_prints_a_line_a_warning_and_counts_the_rest(width: int) -> 
     verdict = next(index for index, line in enumerate(shown) if "Published, with a source at fault." in line)
     words = [line.split(":")[0] for line in shown[verdict + 1 : verdict + 9]]
     assert words == [f"! {number} over_logged" for number in range(11, 3, -1)]
-    assert shown[verdict + 9] == "  and 3 more: everycent sources"
+    assert shown[verdict + 9] == "  and 3 more; in full: everycent sources"
     assert max(map(len, shown)) <= width
+
+
+def test_the_summary_says_where_a_warning_that_is_cut_stands_in_full() -> None:
+    for sentence, is_cut in (("over_logged: short", False), (f"over_logged: {'long ' * 40}", True)):
+        console = Console(width=80, file=io.StringIO(), highlight=False)
+        print_nightly(replace(RESULT, warnings=(sentence,)), console)
+        assert ("  in full: everycent sources\n" in console.file.getvalue()) == is_cut
 
 
 def test_a_fault_names_its_source_once() -> None:
