@@ -284,11 +284,17 @@ def explain(
     trace_id: Annotated[
         str | None, typer.Option(help="Start from this trace; the beginning is enough.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, metavar="ROWS", help="Most rows of each table.")] = 5,
+    is_detailed: Annotated[
+        bool, typer.Option("--all", help="Its lines, cells, bill lines, logs and requests too.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="ROWS", help="With --all: most rows of each table.")
+    ] = 5,
 ) -> None:
-    """Show where a cost comes from: the line, its cells, the bill lines and the requests behind them.
+    """Show where a cost comes from: what it pays for, how it was shared and which rules decided.
 
-    Both sides close at the cell: what the bill says, and what was attributed, to the last digit.
+    With --all its lines, cells, bill lines and requests. Both sides close at the cell: what the bill says, and what
+    was attributed, to the last digit.
     """
     from pipelines.terminal.console import output_console
     from pipelines.terminal.explanation import print_explanation
@@ -316,9 +322,8 @@ def explain(
     )
     if selection.is_empty:
         raise typer.BadParameter("say what to explain, for example --date 2026-11-19 --feature search")
-    print_explanation(
-        build_explanation(choose_release(config, home, release), selection, limit), output_console()
-    )
+    chosen = choose_release(config, home, release)
+    print_explanation(build_explanation(chosen, selection, limit, is_detailed=is_detailed), output_console())
 
 
 @app.command(epilog=EXIT_CODES)

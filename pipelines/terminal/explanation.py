@@ -14,7 +14,8 @@ from rich.rule import Rule
 from rich.text import Text
 
 from pipelines.terminal.console import count_text, exact_text, safe_text, table_of
-from pipelines.warehouse.explain import CellExplanation, Explanation, Part, Row
+from pipelines.warehouse.explain import CellExplanation, Detail, Explanation, Part, Row
+from pipelines.warehouse.explain_summary import Summary
 from reports.weekly.explanations import EVIDENCE, explain_residual
 
 METHOD_WORDS = {
@@ -30,7 +31,7 @@ METHOD_WORDS = {
 
 
 def print_explanation(explanation: Explanation, console: Console) -> None:
-    """Print the selection's total, its lines, its cells with both sides, and the requests."""
+    """Print the selection's total and summary; in detail its lines, its cells with both sides, and the requests."""
     console.print(Text(f"Release {explanation.release_name}", style="dim"))
     for total in explanation.totals:
         figures = (
@@ -43,13 +44,50 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
         )
     if explanation.trace:
         _print_trace(explanation.trace, console)
-    _print_part("Lines of marts.cost_daily", explanation.lines, _LINE_COLUMNS, console)
-    for number, cell in enumerate(explanation.cells, start=1):
-        _print_cell(number, explanation.cell_count, cell, console)
-    if explanation.cell_count > len(explanation.cells):
-        hidden = explanation.cell_count - len(explanation.cells)
+    _print_summary(explanation.summary, console)
+    if explanation.detail:
+        _print_detail(explanation.detail, console)
+    else:
+        console.print(Text("Lines, cells, bill lines, logs and requests: the same with --all.", style="dim"))
+
+
+def _print_summary(summary: Summary, console: Console) -> None:
+    """Print what the selection pays for, how it was shared and by which rules, and whether both sides close."""
+    _print_part("What it pays for", Part(summary.classes, len(summary.classes)), _CLASS_COLUMNS, console)
+    for method in summary.methods:
+        _print_sentence("method", method, METHOD_WORDS.get(method, "see core.cells"), console)
+    for rule in summary.rules:
+        whose = "" if rule["is_own"] is None else "your rule, " if rule["is_own"] else "shipped rule, "
+        lines = f"{rule['charges']:,} bill line{'' if rule['charges'] == 1 else 's'}"
+        why = rule["reason"] or "see reference.classification_rules"
+        _print_sentence("rule", f"{safe_text(rule['rule_id'])} ({whose}{lines})", why, console)
+    billed = summary.cell_count - summary.estimated_cells
+    if summary.open_cells:
+        verdict = Text(f"✗ {summary.open_cells:,} of {billed:,} cells do not close; see --all", style="red")
+        console.print(verdict)
+    elif billed:
+        words = (
+            f"✓ bill and attribution close to the last digit in {billed:,} cell{'' if billed == 1 else 's'}"
+        )
+        console.print(Text(words, style="green"))
+    if summary.estimated_cells:
+        console.print(
+            Text(f"– no bill covers {summary.estimated_cells:,} of the cells yet: estimated", style="yellow")
+        )
+
+
+def _print_sentence(label: str, name: str, words: str, console: Console) -> None:
+    console.print(Text(f"{label:<8} {safe_text(name)}: {safe_text(words)}"))
+
+
+def _print_detail(detail: Detail, console: Console) -> None:
+    _print_part("Lines of marts.cost_daily", detail.lines, _LINE_COLUMNS, console)
+    for number, cell in enumerate(detail.cells, start=1):
+        _print_cell(number, detail.cell_count, cell, console)
+    if detail.cell_count > len(detail.cells):
+        hidden = detail.cell_count - len(detail.cells)
         console.print(Text(f"{hidden:,} smaller cells are not shown; use --limit.", style="dim"))
-    _print_part("Requests of these owners on these days", explanation.requests, _REQUEST_COLUMNS, console)
+    _print_part("Requests of these owners on these days", detail.requests, _REQUEST_COLUMNS, console)
 
 
 def _print_cell(number: int, count: int, explained: CellExplanation, console: Console) -> None:
@@ -71,18 +109,9 @@ def _print_cell(number: int, count: int, explained: CellExplanation, console: Co
         billed = count_text(cell["billed_quantity"])
         console.print(Text(f"coverage the logs show {share} of what was billed ({billed} on this cell)"))
     _print_part("Bill lines", explained.charges, _CHARGE_COLUMNS, console)
-    _print_rules(explained.charges, console)
     _print_part("Attributed to", explained.attributions, _ATTRIBUTION_COLUMNS, console)
     _print_part("The logs say", explained.usage, _usage_columns(explained), console)
     _print_closing(explained, console)
-
-
-def _print_rules(charges: Part, console: Console) -> None:
-    """Say why each rule above decided as it did."""
-    reasons = {row["rule_id"]: row.get("rule_reason") for row in charges.rows if row.get("rule_id")}
-    for rule_id, reason in reasons.items():
-        why = safe_text(reason) if reason else "see reference.classification_rules"
-        console.print(Text(f"rule     {safe_text(rule_id)}: {why}"))
 
 
 def _print_closing(explained: CellExplanation, console: Console) -> None:
@@ -148,6 +177,13 @@ def _owner(row: Row) -> str:
     return " / ".join(named) or "(unknown)"
 
 
+_CLASS_COLUMNS: list[Column] = [
+    ("driver", "whole", _plain("cost_driver")),
+    ("token class", "whole", _plain("token_class")),
+    ("without an owner", "whole", _plain("residual_reason")),
+    ("effective cost", "right", _amount("effective_cost")),
+    ("", "left", _plain("billing_currency")),
+]
 _LINE_COLUMNS: list[Column] = [
     ("date", "whole", _plain("charge_date")),
     ("driver", "left", _plain("cost_driver")),
@@ -159,7 +195,7 @@ _LINE_COLUMNS: list[Column] = [
 _CHARGE_COLUMNS: list[Column] = [
     ("charge", "whole", _plain("short_id")),
     ("what", "left", lambda row: row.get("charge_description") or row.get("sku_meter")),
-    ("rule", "left", _plain("rule_id")),
+    ("rule", "whole", _plain("rule_id")),
     ("billed here", "right", _amount("billed_cost")),
     ("whole line", "right", _amount("line_billed_cost")),
 ]
@@ -184,7 +220,7 @@ _WEIGHT_COLUMNS: list[Column] = [
 ]
 _REQUEST_COLUMNS: list[Column] = [
     ("at", "whole", lambda row: f"{row['started_at']:%m-%d %H:%M:%S}" if row.get("started_at") else None),
-    ("request", "left", lambda row: str(row["request_id"])[:16]),
+    ("request", "whole", lambda row: str(row["request_id"])[:16]),
     ("trace", "whole", _plain("short_id")),
     ("model", "left", _plain("model")),
     ("for", "left", _owner),

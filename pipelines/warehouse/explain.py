@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.warehouse.errors import PublishError
 from pipelines.warehouse.explain_ids import ID_NAMES, noun_of, short_ids, whole_id
+from pipelines.warehouse.explain_summary import Summary, build_summary
+from pipelines.warehouse.explain_values import suggest_values
 from pipelines.warehouse.release import Release, ReleaseStore
 
 if TYPE_CHECKING:
@@ -90,20 +92,30 @@ class CellExplanation:
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """All that one release knows about the cost selected."""
+class Detail:
+    """The parts of what was selected, the largest first."""
 
-    release_name: str
-    totals: tuple[Row, ...]  # per currency: billed_cost, effective_cost, list_cost of what was selected
     lines: Part
     cells: tuple[CellExplanation, ...]
     cell_count: int
     requests: Part
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one release knows about the cost selected."""
+
+    release_name: str
+    totals: tuple[Row, ...]  # per currency: billed_cost, effective_cost, list_cost of what was selected
+    summary: Summary
     trace: Row | None = None
+    detail: Detail | None = None
 
 
-def build_explanation(release: Release, selection: Selection, limit: int) -> Explanation:
-    """Read what stands behind a selection; at most `limit` rows of each table, the largest first.
+def build_explanation(
+    release: Release, selection: Selection, limit: int, *, is_detailed: bool = False
+) -> Explanation:
+    """Read what stands behind a selection; in detail at most `limit` rows of each table, the largest first.
 
     The beginning of an id is enough where only one id begins so. Raises PublishError when the release holds
     no such id or cost; a trace that cost nothing is still explained.
@@ -118,17 +130,25 @@ def build_explanation(release: Release, selection: Selection, limit: int) -> Exp
             "from selected group by all order by all",
         )
         if not totals and not selection.trace_id:
-            raise PublishError(_no_such_cost(release.name, selection))
-        keys, cell_count = _largest_cells(connection, limit)
+            alike = suggest_values(connection, _DIMENSIONS, selection.dimensions)
+            raise PublishError(_no_such_cost(release.name, selection, alike))
         return Explanation(
             release_name=release.name,
             totals=totals,
-            lines=_largest_lines(connection, limit),
-            cells=tuple(_explain_cell(connection, key, selection.charge_id, limit) for key in keys),
-            cell_count=cell_count,
-            requests=_largest_requests(connection, selection, limit),
+            summary=build_summary(connection),
             trace=_trace(connection, selection.trace_id),
+            detail=_build_detail(connection, selection, limit) if is_detailed else None,
         )
+
+
+def _build_detail(connection: duckdb.DuckDBPyConnection, selection: Selection, limit: int) -> Detail:
+    keys, cell_count = _largest_cells(connection, limit)
+    return Detail(
+        lines=_largest_lines(connection, limit),
+        cells=tuple(_explain_cell(connection, key, selection.charge_id, limit) for key in keys),
+        cell_count=cell_count,
+        requests=_largest_requests(connection, selection, limit),
+    )
 
 
 def _whole_ids(
@@ -138,7 +158,7 @@ def _whole_ids(
     return {name: whole_id(connection, release.name, name, value) for name, value in given.items()}
 
 
-def _no_such_cost(release_name: str, selection: Selection) -> str:
+def _no_such_cost(release_name: str, selection: Selection, alike: str) -> str:
     """Say what would help: other values for a dimension, other days for an id that costs nothing there."""
     names = [name for name in ID_NAMES if getattr(selection, name)]
     if names and (selection.day or selection.dimensions):
@@ -151,7 +171,7 @@ def _no_such_cost(release_name: str, selection: Selection) -> str:
         noun = noun_of(names[0])
         return f"The release {release_name} holds this {noun}, but no cost was attributed through it."
     return (
-        f"The release {release_name} holds no such cost. See which values there are: everycent query "  # noqa: S608
+        f"The release {release_name} holds no such cost.{alike} See which values there are: everycent query "  # noqa: S608
         '"select distinct feature, cost_driver from marts.cost_daily"'
     )
 
@@ -279,13 +299,11 @@ _SUM_OF = """
 """
 
 _CELL_CHARGES = """
-    select parts.charge_id, charges.rule_id, rules.reason as rule_reason, charges.charge_category,
-        charges.charge_description,
-        charges.sku_meter, charges.resource_id, charges.billed_cost as line_billed_cost, parts.billed_cost,
+    select parts.charge_id, charges.rule_id, charges.charge_category, charges.charge_description, charges.sku_meter,
+        charges.resource_id, charges.billed_cost as line_billed_cost, parts.billed_cost,
         parts.effective_cost, charges.x_source_file, count(*) over () as total_count
     from core.charge_cells as parts
     inner join core.charges as charges on parts.charge_id = charges.charge_id
-    left join reference.classification_rules as rules on charges.rule_id = rules.rule_id
     where parts.charge_date = $day and parts.cell_id = $cell_id
     order by coalesce(parts.charge_id = $charge_id, false) desc, abs(parts.effective_cost) desc nulls last,
         parts.charge_id

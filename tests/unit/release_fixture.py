@@ -42,10 +42,10 @@ TABLES = {
             ('line-3', 'any_credit', 'Credit', chr(27) || '[31mred', 'credit', -2.5)
         ) as v(charge_id, rule_id, charge_category, charge_description, sku_meter, cost)""",
     "reference.classification_rules": """
-        select rule_id, reason
+        select priority, rule_id, reason
         from (values
-            ('openai_output', 'Output of OpenAI.'), ('ours', chr(27) || '[31mmine')
-        ) as v(rule_id, reason)""",
+            (1010, 'openai_output', 'Output of OpenAI.'), (1, 'ours', chr(27) || '[31mmine')
+        ) as v(priority, rule_id, reason)""",
     "core.charge_cells": f"""
         select date '{DAY}' as charge_date, charge_id, cell_id, cast(cost as {_MONEY}) as billed_cost,
             cast(cost as {_MONEY}) as effective_cost, 'USD' as billing_currency

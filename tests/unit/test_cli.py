@@ -323,7 +323,8 @@ def test_export_duckdb(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture
 
 
 def test_explain_closes_at_the_cell(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["explain", "--home", str(home), "--date", "2026-11-19", "--feature", "search"]) == 0
+    words = ["explain", "--home", str(home), "--date", "2026-11-19", "--feature", "search", "--all"]
+    assert cli.run(words) == 0
     shown = capsys.readouterr().out
     for part in (
         "Selected: billed 6.75   effective 6.75 USD",
@@ -342,12 +343,51 @@ def test_explain_closes_at_the_cell(home: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_explain_says_which_rule_decided_and_why(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["explain", "--home", str(home), "--cell-id", "cell-1"]) == 0
+    assert cli.run(["explain", "--home", str(home), "--cell-id", "cell-1", "--all"]) == 0
     shown = capsys.readouterr().out
-    assert "rule     openai_output: Output of OpenAI." in shown
+    assert "rule     openai_output (shipped rule, 2 bill lines): Output of OpenAI." in shown
     assert shown.count("Output of OpenAI.") == 1
     assert cli.run(["explain", "--home", str(home), "--cell-id", "cell-2"]) == 0
-    assert "rule     any_credit: see reference.classification_rules" in capsys.readouterr().out
+    assert "rule     any_credit (1 bill line): see reference.classification_rules" in capsys.readouterr().out
+
+
+def test_explain_tells_a_rule_of_the_config_from_a_shipped_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = build_home(tmp_path / "own")
+    rewrite(own, "core.charges", "select * replace ('ours' as rule_id) from whole")
+    assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-2"]) == 0
+    assert "rule     ours (your rule, 1 bill line): \ufffd[31mmine" in capsys.readouterr().out
+
+
+def test_explain_is_short_unless_all_is_asked_for(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The totals of each class, how they were shared and by which rules, and that both sides close: no more."""
+    assert cli.run(["explain", "--home", str(home), "--date", DAY]) == 0
+    shown = capsys.readouterr().out
+    rows = [line.split() for line in shown.splitlines()]
+    assert ["inference", "output_tokens", "9.00", "USD"] in rows
+    assert ["inference", "output_tokens", "unlogged_usage", "1.00", "USD"] in rows
+    assert ["compute", "credit", "-2.50", "USD"] in rows
+    assert "method   tokens: shared by logged tokens" in shown
+    assert "✓ bill and attribution close to the last digit in 2 cells" in shown
+    assert "the same with --all" in shown
+    assert "line-1" not in shown and "cell_id" not in shown
+    assert len(rows) < 25
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--feature", "serch"], "It knows no feature 'serch'. Did you mean 'search'?"),
+        (["--driver", "inferenc"], "It knows no cost driver 'inferenc'. Did you mean 'inference'?"),
+        (["--feature", "search", "--residual", "zzz"], "It knows no residual reason 'zzz'. See which"),
+    ],
+)
+def test_explain_asks_what_was_meant(
+    home: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["explain", "--home", str(home), *words]) == 1
+    assert sentence in capsys.readouterr().err
 
 
 def test_explain_starts_from_a_bill_line_a_cell_or_a_trace(
@@ -360,7 +400,7 @@ def test_explain_starts_from_a_bill_line_a_cell_or_a_trace(
         ("--user", "none"): ("billed -1.50", "(unlogged_usage)", "(credit)"),
     }
     for words, parts in expected.items():
-        assert cli.run(["explain", "--home", str(home), *words]) == 0
+        assert cli.run(["explain", "--home", str(home), *words, "--all"]) == 0
         shown = capsys.readouterr().out
         assert all(part in shown for part in parts), words
     assert cli.run(["explain", "--home", str(home), "--feature", "nothing"]) == 1
@@ -377,11 +417,11 @@ def test_explain_follows_a_trace_to_the_owner_that_a_tag_of_the_bill_names(
     assert "No cost was attributed" in capsys.readouterr().out
     tag = "'cell-1' as cell_id, 'pool-1' as pool_key, 'owner-1' as log_owner_id, 'owner-9' as owner_id"
     rewrite(own, "core.tagged_owners", f"select charge_date, {tag} from whole")
-    assert cli.run(["explain", "--home", str(own), "--trace-id", "trace-1"]) == 0
+    assert cli.run(["explain", "--home", str(own), "--trace-id", "trace-1", "--all"]) == 0
     shown = capsys.readouterr().out
     assert "Selected: billed 6.75 " in shown
     assert "request-1" in shown
-    assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-1"]) == 0
+    assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-1", "--all"]) == 0
     assert "request-1" in capsys.readouterr().out
 
 
@@ -415,11 +455,11 @@ def test_explain_takes_the_ids_that_it_prints(tmp_path: Path, capsys: pytest.Cap
     longer = "case charge_id when 'line-3' then 'b' || repeat('0', 31) else repeat('a', 32) || right(charge_id, 2) end"
     for relation in ("core.charges", "core.charge_cells"):
         rewrite(own, relation, f"select * replace ({longer} as charge_id) from whole")
-    assert cli.run(["explain", "--home", str(own), "--date", DAY]) == 0
+    assert cli.run(["explain", "--home", str(own), "--date", DAY, "--all"]) == 0
     printed = set(re.findall(r"^ (a{8}\S*|b0\S*)", capsys.readouterr().out, re.MULTILINE))
     assert printed == {"a" * 32 + "-1", "a" * 32 + "-2", "b" + "0" * 11}
     for charge_id in printed:
-        assert cli.run(["explain", "--home", str(own), "--charge-id", charge_id]) == 0
+        assert cli.run(["explain", "--home", str(own), "--charge-id", charge_id, "--all"]) == 0
         assert charge_id in capsys.readouterr().out
     assert cli.run(["explain", "--home", str(own), "--charge-id", "aaaa"]) == 1
     assert "2 bill lines" in capsys.readouterr().err
@@ -431,6 +471,8 @@ def test_explain_shows_a_side_that_does_not_close(tmp_path: Path, capsys: pytest
     own = build_home(tmp_path / "own")
     rewrite(own, "core.charge_cells", "select * replace (billed_cost + 1 as billed_cost) from whole")
     assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-2"]) == 0
+    assert "✗ 1 of 1 cells do not close; see --all" in capsys.readouterr().out
+    assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-2", "--all"]) == 0
     assert "✗ open" in capsys.readouterr().out
 
 
