@@ -156,13 +156,19 @@ def mark_current(records: Iterable[DeliveryRecord], as_of: datetime | None = Non
     newest: dict[tuple[str, str], tuple[datetime, bool, str, str]] = {}
     for record in known:
         d = record.delivery
-        rank = _rank(record)
+        rank = rank_delivery(d)
         newest[d.dataset, d.scope] = max(rank, newest.get((d.dataset, d.scope), rank))
     marked = []
     for record in known:
-        is_current = _rank(record) == newest[record.delivery.dataset, record.delivery.scope]
+        is_current = rank_delivery(record.delivery) == newest[record.delivery.dataset, record.delivery.scope]
         marked.append(replace(record, delivery=replace(record.delivery, is_current=is_current)))
     return marked
+
+
+def rank_delivery(delivery: Delivery) -> tuple[datetime, bool, str, str]:
+    """Return what orders the deliveries of a scope: the largest is current."""
+    content = delivery.content
+    return delivery.delivered_at, content is not None, content or "", delivery.snapshot_id
 
 
 def is_added(delivery: Delivery) -> bool:
@@ -219,11 +225,6 @@ def finding_from_json(content: Mapping[str, Any]) -> Finding:
         severity=Severity(content["severity"]),
         date=date.fromisoformat(day) if day else None,
     )
-
-
-def _rank(record: DeliveryRecord) -> tuple[datetime, bool, str, str]:
-    d = record.delivery
-    return d.delivered_at, d.content is not None, d.content or "", d.snapshot_id
 
 
 def _typed_file_to_json(file: TypedFile, lake: Path) -> dict[str, Any]:

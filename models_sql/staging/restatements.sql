@@ -1,8 +1,8 @@
 /*
 description: >
     What every delivery of a bill said and what it changed against the delivery before it, by cause, as the ledger tells
-    it. Of two rows about one delivery the later run's holds: a delivery that came late but was made early changes what
-    the next one is compared with.
+    it. What is delivered of a bill at one time is one snapshot; of two rows about one the later run's holds: a delivery
+    that came late but was made early changes what the next one is compared with.
 materialized: view
 columns:
     source: null
@@ -38,7 +38,6 @@ ranked as (
                 source.dataset,
                 source.billing_account_id,
                 source.billing_period_start,
-                source.snapshot_id,
                 source.delivered_at
         ) as newest_run_id
     from source

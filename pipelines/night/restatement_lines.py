@@ -12,7 +12,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -189,14 +188,12 @@ def _render_scan(classified: ClassifiedFiles) -> str:
 def _role_rows(steps: Sequence[Step]) -> Iterator[dict[str, object]]:
     """The part that each snapshot has in each step: what is told, or what it took the place of."""
     for number, step in enumerate(steps):
-        complete_until: datetime | None = None
-        if step.previous is not None:
-            complete_until = step.previous.delivered_at - timedelta(hours=step.complete_after_hours)
         for delivery in step.contents:
+            is_new = delivery in step.snapshot.deliveries
             yield {
                 "step_id": number,
-                "is_first": step.previous is None,
-                "is_new": delivery is step.delivery,
+                "is_first": is_new and step.is_first(delivery),
+                "is_new": is_new,
                 "snapshot_id": delivery.snapshot_id,
-                "complete_until": complete_until,
+                "complete_until": step.find_complete_until(delivery.scope),
             }

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.common.contract import Delivery, SourceReport
 from connectors.common.datasets import BILL_DATASETS
-from connectors.common.lateness import find_lateness
+from connectors.common.delivery_records import is_added, rank_delivery
+from connectors.common.digests import build_digest
+from connectors.common.lateness import Lateness, find_lateness
 
 Moment = tuple[str, datetime]
-"""A delivery within its bill: content and time, as the same content may be delivered twice."""
+"""A snapshot within its bill: content and time, as the same content may be delivered twice."""
 
 
 @dataclass(frozen=True)
@@ -28,43 +30,76 @@ class Bill:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One delivery of a bill against what was known before it.
+class Snapshot:
+    """What was delivered of a bill at one time: one delivery, or one of each part (Azure's twins), ordered by scope."""
 
-    `previous` is the delivery before it; `replaced` is the one whose place it takes, None where its lines add up to
-    what was there. `is_whole` tells that the bill is one snapshot, with nothing beside it.
-    """
-
-    bill: Bill
-    delivery: Delivery
-    previous: Delivery | None
-    replaced: Delivery | None
-    is_whole: bool
-    complete_after_hours: int
+    deliveries: tuple[Delivery, ...]
 
     @property
     def moment(self) -> Moment:
-        """The delivery within its bill."""
-        return moment_of(self.delivery)
+        """What tells it from others of its bill."""
+        ids = [delivery.snapshot_id for delivery in self.deliveries]
+        return ids[0] if len(ids) == 1 else build_digest(*ids), self.delivered_at
+
+    @property
+    def delivered_at(self) -> datetime:
+        """When it was delivered (UTC)."""
+        return self.deliveries[0].delivered_at
+
+
+@dataclass(frozen=True)
+class Step:
+    """One snapshot of a bill against what was known before it.
+
+    `previous` is the snapshot before it; `replaced` are, by scope, the deliveries whose place its own take, none where
+    their lines add up to what was there. `is_whole` tells that the bill is one part, with nothing beside it.
+    """
+
+    bill: Bill
+    snapshot: Snapshot
+    previous: Snapshot | None
+    replaced: Mapping[str, Delivery]
+    is_whole: bool
+    lateness: Lateness
+
+    @property
+    def moment(self) -> Moment:
+        """The snapshot within its bill."""
+        return self.snapshot.moment
 
     @property
     def previous_moment(self) -> Moment | None:
-        """The delivery before, within its bill."""
-        return None if self.previous is None else moment_of(self.previous)
+        """The snapshot before, within its bill."""
+        return None if self.previous is None else self.previous.moment
 
     @property
     def contents(self) -> tuple[Delivery, ...]:
         """The deliveries whose lines are to be compared."""
-        return (self.delivery,) if self.replaced is None else (self.replaced, self.delivery)
+        return (*self.replaced.values(), *self.snapshot.deliveries)
+
+    def is_first(self, delivery: Delivery) -> bool:
+        """Tell whether a delivery of the snapshot is the first of its bill, or of a part that stands for itself."""
+        if self.previous is None:
+            return True
+        return delivery.scope not in self.replaced and not self._adds_up(delivery)
+
+    def find_complete_until(self, scope: str) -> datetime | None:
+        """Return until when the days of a part were complete before this snapshot; None when it is the first."""
+        known = self.replaced.get(scope)
+        if known is not None and not self._adds_up(known):
+            known_at = known.delivered_at
+        elif self.previous is not None:
+            known_at = self.previous.delivered_at
+        else:
+            return None
+        return known_at - timedelta(hours=self.lateness.complete_after_hours)
+
+    def _adds_up(self, delivery: Delivery) -> bool:
+        return self.lateness.adds_up or is_added(delivery)
 
 
-Known = Mapping[Bill, Mapping[Moment, Moment | None]]
-"""What the ledger holds: per bill and delivery the delivery that it was compared with."""
-
-
-def moment_of(delivery: Delivery) -> Moment:
-    """Return what tells a delivery from others of its bill."""
-    return delivery.snapshot_id, delivery.delivered_at
+Known = Mapping[datetime, tuple[Moment, Moment | None]]
+"""What the ledger holds of a bill: by time the snapshot that it tells, and the one that it was compared with."""
 
 
 def is_readable(delivery: Delivery) -> bool:
@@ -77,39 +112,50 @@ def is_readable(delivery: Delivery) -> bool:
 def find_steps(reports: Sequence[SourceReport]) -> dict[Bill, list[Step]]:
     """Return every bill that a source is the bill of record of, with its deliveries in order of delivery."""
     bills: dict[Bill, list[Delivery]] = {}
-    hours: dict[str, int] = {}
+    lateness: dict[str, Lateness] = {}
     for report in reports:
-        hours[report.name] = find_lateness(report.connector).complete_after_hours
+        lateness[report.name] = find_lateness(report.connector)
         for delivery in report.deliveries:
             if delivery.dataset in BILL_DATASETS and delivery.period:
                 bill = Bill(delivery.source, delivery.dataset, delivery.billing_account_id, delivery.period)
                 bills.setdefault(bill, []).append(delivery)
     return {
-        bill: list(_build_steps(bill, deliveries, hours[bill.source]))
+        bill: list(_build_steps(bill, deliveries, lateness[bill.source]))
         for bill, deliveries in sorted(bills.items(), key=lambda item: str(item[0]))
         if any(delivery.is_current for delivery in deliveries)
     }
 
 
-def _build_steps(bill: Bill, deliveries: Sequence[Delivery], hours: int) -> Iterator[Step]:
+def _build_steps(bill: Bill, deliveries: Sequence[Delivery], lateness: Lateness) -> Iterator[Step]:
     is_whole = len({delivery.scope for delivery in deliveries}) == 1
-    previous: Delivery | None = None
+    previous: Snapshot | None = None
     standing: dict[str, Delivery] = {}
-    for delivery in sorted(deliveries, key=lambda d: (d.delivered_at, d.snapshot_id)):
-        yield Step(bill, delivery, previous, standing.get(delivery.scope), is_whole, hours)
-        standing[delivery.scope] = delivery
-        previous = delivery
+    for snapshot in _build_snapshots(deliveries):
+        own = {delivery.scope: delivery for delivery in snapshot.deliveries}
+        replaced = {scope: standing[scope] for scope in own if scope in standing}
+        yield Step(bill, snapshot, previous, replaced, is_whole, lateness)
+        standing |= own
+        previous = snapshot
 
 
-def find_missing(steps: Sequence[Step], known: Mapping[Moment, Moment | None]) -> list[Step]:
-    """Return the steps that the ledger lacks, or knows with another delivery before them.
+def _build_snapshots(deliveries: Sequence[Delivery]) -> Iterator[Snapshot]:
+    """Snapshots in order of time; of two deliveries of one part at one time the one that is current counts."""
+    times: dict[datetime, dict[str, Delivery]] = {}
+    for delivery in sorted(deliveries, key=rank_delivery):
+        times.setdefault(delivery.delivered_at, {})[delivery.scope] = delivery
+    for _, parts in sorted(times.items()):
+        yield Snapshot(tuple(parts[scope] for scope in sorted(parts)))
+
+
+def find_missing(steps: Sequence[Step], known: Known) -> list[Step]:
+    """Return the steps that the ledger lacks, knows with other parts, or with another snapshot before them.
 
     A delivery that arrived late but was delivered early changes what the next one is compared with; where deliveries
     add up, it changes all that follow. Steps whose lines were pruned stay as they were told.
     """
     missing: list[Step] = []
     for step in steps:
-        is_told = step.moment in known and known[step.moment] == step.previous_moment
+        is_told = known.get(step.snapshot.delivered_at) == (step.moment, step.previous_moment)
         is_shifted = bool(missing) and not step.is_whole
         if (not is_told or is_shifted) and all(is_readable(content) for content in step.contents):
             missing.append(step)

@@ -3,7 +3,8 @@
 What belongs here: rows of the ledger and which of them hold. What must not: comparing lines (`restatement_lines`), or
 the order of deliveries (`restatement_steps`).
 
-A pair of deliveries is compared once and then known. Of two rows about one delivery the later run's holds.
+A pair of snapshots is compared once and then known. Of two rows about one snapshot the later run's holds; what is
+delivered of a bill at one time is one snapshot.
 """
 
 from __future__ import annotations
@@ -80,14 +81,15 @@ class Told:
             rows = rows.filter(pc.less_equal(rows["delivered_at"], pa.scalar(as_of, _INSTANT)))
         return cls(rows)
 
-    def moments(self) -> dict[Bill, dict[Moment, Moment | None]]:
-        """Per bill and delivery the delivery that it was compared with, as the newest run says."""
+    def moments(self) -> dict[Bill, dict[datetime, tuple[Moment, Moment | None]]]:
+        """Per bill and time the snapshot, and the one that it was compared with, as the newest run says."""
         distinct = self.rows.group_by([*_KEYS, "run_id"], use_threads=False).aggregate([])
-        known: dict[Bill, dict[Moment, Moment | None]] = {}
+        known: dict[Bill, dict[datetime, tuple[Moment, Moment | None]]] = {}
         for row in sorted(distinct.to_pylist(), key=lambda row: row["run_id"]):
             before = row["previous_snapshot_id"]
             previous = None if before is None else (before, row["previous_delivered_at"])
-            known.setdefault(_bill_of(row), {})[row["snapshot_id"], row["delivered_at"]] = previous
+            at = row["delivered_at"]
+            known.setdefault(_bill_of(row), {})[at] = (row["snapshot_id"], at), previous
         return known
 
     def totals(self, step: Step) -> Totals:
@@ -193,17 +195,18 @@ def _bill_of(row: Mapping[str, Any]) -> Bill:
 
 
 def _step_columns(step: Step, run_id: str) -> dict[str, Any]:
-    previous = step.previous
+    snapshot_id, delivered_at = step.moment
+    previous_id, previous_at = step.previous_moment or (None, None)
     return {
         "run_id": run_id,
         "source": step.bill.source,
         "dataset": step.bill.dataset,
         "billing_account_id": step.bill.billing_account_id,
         "billing_period_start": datetime.strptime(step.bill.period, "%Y-%m"),  # noqa: DTZ007 (naive UTC)
-        "snapshot_id": step.delivery.snapshot_id,
-        "delivered_at": step.delivery.delivered_at,
-        "previous_snapshot_id": None if previous is None else previous.snapshot_id,
-        "previous_delivered_at": None if previous is None else previous.delivered_at,
+        "snapshot_id": snapshot_id,
+        "delivered_at": delivered_at,
+        "previous_snapshot_id": previous_id,
+        "previous_delivered_at": previous_at,
     }
 
 

@@ -15,6 +15,7 @@ from connectors.common.delivery_records import DeliveryRecord
 from connectors.common.lateness import find_lateness
 from connectors.common.retention import PrunedSnapshot, plan_pruning, prune_snapshot
 from pipelines.config.model import Config
+from pipelines.night.restatement_steps import Bill
 from pipelines.night.restatements import KIND, SCHEMA, Told
 from pipelines.warehouse.ledger import read_ledger
 from pipelines.warehouse.manifest import read_file_paths
@@ -27,11 +28,11 @@ def plan_home_pruning(config: Config, home: Path, now: datetime) -> list[PrunedS
     """Return every snapshot of the home that may go at `now` (UTC, naive), oldest first; nothing is changed."""
     listed = set(_listed_files(home))
     told = Told.read(read_ledger(home, KIND, duckdb_columns(SCHEMA)), None).moments()
-    known = {(bill.source, *moment) for bill, moments in told.items() for moment in moments}
 
     def is_needed(record: DeliveryRecord) -> bool:
         delivery = record.delivery
-        is_told = (delivery.source, delivery.snapshot_id, delivery.delivered_at) in known
+        bill = Bill(delivery.source, delivery.dataset, delivery.billing_account_id, delivery.period or "")
+        is_told = delivery.delivered_at in told.get(bill, {})
         files = (str(file.path) for typed in record.typed.values() for file in typed)
         return not is_told or any(file in listed for file in files)
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -65,18 +66,34 @@ def write_run(client: Any, run: Run) -> str:
     container = client.get_container_client(CONTAINER)
     if not container.exists():
         container.create_container()
+    files = build_files(run)
+    for name, content in files.items():
+        container.upload_blob(name, content, overwrite=True)
+    return next(reversed(files))
+
+
+def write_copy(folder: Path, run: Run) -> Path:
+    """Put a run's files and its manifest into a folder, as a copy of the container has them; return the manifest."""
+    files = {folder / name: content for name, content in build_files(run).items()}
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return next(reversed(files))
+
+
+def build_files(run: Run) -> dict[str, bytes]:
+    """Return a run's files by their names below the container, the manifest last."""
     columns = run.columns or tuple(dict.fromkeys(name for line in run.lines for name in line))
     parts = [list(run.lines)[number :: run.files] for number in range(run.files)]
-    blobs = []
+    blobs, files = [], {}
     for number, part in enumerate(parts):
         name = f"{run.folder}/part_{number}_0001.{run.file_format}"
         content = write_lines(part, columns, run.file_format)
         blobs.append({"blobName": name, "byteCount": len(content), "dataRowCount": len(part)})
         if number not in run.left_out:
-            container.upload_blob(name, content, overwrite=True)
-    name = f"{run.folder}/manifest.json"
-    container.upload_blob(name, json.dumps(_build_manifest(run, blobs)).encode(), overwrite=True)
-    return name
+            files[name] = content
+    files[f"{run.folder}/manifest.json"] = json.dumps(_build_manifest(run, blobs)).encode()
+    return files
 
 
 def _build_manifest(run: Run, blobs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def write_restating(
 ) -> Restating:
     """Write the config; `sources` maps a source's name to `replace` or `append`, `extra` are sources in YAML."""
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = sources or {"aws": "replace"}
+    chosen = {"aws": "replace"} if sources is None else sources
     listed = [FOCUS.format(name=name, delivery=delivery) for name, delivery in chosen.items()]
     (folder / "everycent.yml").write_text(
         CONFIG.format(sources="\n".join([*listed, *([extra] if extra else [])]), more=more)
