@@ -5,9 +5,9 @@ What belongs here: what is common to exports, reports and queries. What must not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.azure_cost_exports.azure_focus import build_azure_focus_format
 from connectors.azure_cost_exports.cost_format import build_cost_format
@@ -22,6 +22,10 @@ from connectors.common.source_files import SourceFile
 from connectors.common.source_landing import SourceLanding
 from connectors.common.stores.contract import ChangedObject
 from connectors.common.vendor_lines.azure_cost import AZURE_COST_LINES
+
+_TWINS = {"amortized": "actual", "actual": "amortized"}
+_GENERATION = timedelta(days=1)
+"""Runs of twins that are no further apart say the same about a month."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +51,20 @@ class RunLanding:
     def __init__(self, landing: SourceLanding) -> None:
         self._landing = landing
         self._bills: dict[View, BillLanding] = {}
+        self._refused: set[BillRun] = set()
 
     def land(self, runs: Iterable[BillRun]) -> None:
-        """Land runs, by month and kind in order of time; amortized cost before actual, which depends on it."""
+        """Land runs, by month and kind in order of time; amortized cost before actual, which depends on it.
+
+        Where one of a month's newest twins is refused, the other one waits for it: the last pair stands whole.
+        """
         groups: dict[tuple[str, str, str], list[BillRun]] = {}
         for run in sorted(runs, key=lambda run: (run.delivered_at, run.label)):
             groups.setdefault((run.billing_scope, run.month, run.kind), []).append(run)
         for scope, month, kind in sorted(
             groups, key=lambda key: (key[0], key[1], key[2] == "actual", key[2])
         ):
-            self._land_kind(groups[scope, month, kind])
+            self._land_kind(groups[scope, month, kind], self._find_twin(groups, scope, month, kind))
 
     def describe_pairs(self) -> None:
         """Report months whose actual or amortized cost lacks the other one."""
@@ -104,17 +112,47 @@ class RunLanding:
             own_part = build_part(part.billing_scope, view)
             self._open(view).deliver(BillDelivery(key, files, delivered_at, part=own_part))
 
-    def _land_kind(self, runs: list[BillRun]) -> None:
+    def _find_twin(
+        self, groups: Mapping[tuple[str, str, str], Sequence[BillRun]], scope: str, month: str, kind: str
+    ) -> BillRun | None:
+        """Return the other half of the newest run where both halves landed before: made within a day of it."""
+        other = _TWINS.get(kind)
+        twins = groups.get((scope, month, other)) if other else None
+        keys = {record.delivery.delivery_key for record in self._landing.records}
+        if not twins or not keys.issuperset(build_delivery_key(scope, view, month) for view in _TWINS):
+            return None
+        distance = abs(twins[-1].delivered_at - groups[scope, month, kind][-1].delivered_at)
+        return twins[-1] if distance < _GENERATION else None
+
+    def _waits_for(self, twin: BillRun, run: BillRun) -> bool:
+        """Tell whether a run must not land, as its twin cannot; one that landed before stays."""
+        key = build_delivery_key(run.billing_scope, run.kind, run.month)
+        landed = [r.delivery for r in self._landing.records if r.delivery.delivery_key == key]
+        if any(delivery.delivered_at == run.delivered_at for delivery in landed):
+            return False
+        if twin not in self._refused:
+            try:
+                twin.fetch()
+            except ConnectorError:
+                self._refused.add(twin)
+        return twin in self._refused
+
+    def _land_kind(self, runs: list[BillRun], twin: BillRun | None) -> None:
         """Land all runs of one month and kind; what keeps an older one from landing is told once, if at all."""
         for run in runs:
             is_newest = run is runs[-1]
+            if is_newest and twin is not None and self._waits_for(twin, run):
+                message = f"{run.label} waits for its twin {twin.label}: together they are the bill of {run.month}"
+                self._report("waits_for_twin", message, Severity.WARN)
+                continue
             view = self._choose_view(run)
             note_key = f"run {build_part(run.billing_scope, view)} {run.label}"
             noted = {"typing": self._landing.typing_digest}
             if not is_newest and self._landing.seen.notes.get(note_key) == noted:
                 continue
             try:
-                self._deliver(run, view)
+                if not self._deliver(run, view):
+                    self._refused.add(run)
             except (ChangedObject, TransientError) as error:
                 self._report("delivery_under_way", str(error), Severity.FAULT if is_newest else Severity.INFO)
                 continue
@@ -123,7 +161,7 @@ class RunLanding:
                 self._report(kind, str(error), Severity.FAULT if is_newest else Severity.INFO)
             self._landing.seen.write_note(note_key, noted)
 
-    def _deliver(self, run: BillRun, view: View) -> None:
+    def _deliver(self, run: BillRun, view: View) -> bool:
         delivery = BillDelivery(
             key=build_delivery_key(run.billing_scope, view, run.month),
             files=tuple(run.fetch()),
@@ -133,7 +171,7 @@ class RunLanding:
             period=run.month,
             part=build_part(run.billing_scope, view),
         )
-        self._open(view).deliver(delivery)
+        return self._open(view).deliver(delivery)
 
     def _choose_view(self, run: BillRun) -> View:
         """Actual cost beside amortized cost gives its purchases only; alone it is the whole bill."""
