@@ -99,15 +99,18 @@ def find_runs(landing: SourceLanding, settings: Settings, location: str) -> list
             )
             landing.add(AZURE_COST_LINES.name, "unusable_manifest", message, Severity.FAULT)
     found: list[ExportRun] = []
+    unread = len(listed) - len(manifests)
     for file in place.fetcher.fetch(manifests):
         try:
             found.append(read_manifest(file.relative, file.path.read_bytes()))
         except TerminalError as error:
+            unread += 1
             landing.add(
                 AZURE_COST_LINES.name, "unusable_manifest", f"{landing.source}: {error}", Severity.FAULT
             )
     wanted = _leave_out_future(landing, [run for run in found if _is_wanted(run, settings)])
-    _describe_found(landing, location, found, wanted)
+    if not wanted and (found or not unread):
+        _describe_found(landing, location, found)
     runs, doubled = choose_runs(wanted)
     _describe_doubled(landing, doubled)
     if not settings.backfill:
@@ -142,11 +145,8 @@ def _leave_out_future(landing: SourceLanding, runs: Sequence[ExportRun]) -> list
     return [run for run in runs if run.submitted_at <= last]
 
 
-def _describe_found(
-    landing: SourceLanding, location: str, found: Sequence[ExportRun], wanted: Sequence[ExportRun]
-) -> None:
-    if wanted:
-        return
+def _describe_found(landing: SourceLanding, location: str, found: Sequence[ExportRun]) -> None:
+    """Report a place without a bill that is wanted."""
     message = (
         f"{landing.source}: no manifest.json of a bill below {location}: correct `location`, `scope` or `exports`, "
         "run the export, or turn on file partitioning (only then does Azure write manifests)"
@@ -195,8 +195,8 @@ def _find_object(place: _Place, run: ExportRun, blob: RunBlob) -> StoredObject:
         raise FileFault("missing_file", message)
     if blob.byte_count is not None and blob.byte_count != stored.size:
         message = (
-            f"{run.key} states {blob.byte_count:,} bytes for {blob.name}, which holds {stored.size:,}: another run "
-            "wrote over it; the delivery waits for the next manifest"
+            f"{run.key} states {blob.byte_count:,} bytes for {blob.name}, which holds {stored.size:,}: a copy that is "
+            "cut off (copy it again), or a file that another run wrote over (its own manifest follows)"
         )
         raise FileFault("size_mismatch", message)
     return stored

@@ -31,6 +31,9 @@ _KINDS: dict[str, BillKind] = {
     "usage": "actual",
     "amortizedcost": "amortized",
 }
+_NEEDED = ("exportConfig.resourceId", "exportConfig.type", "runInfo.submittedTime", "runInfo.startDate")
+"""What every manifest must state of its run; beside it `blobs`, each with a `blobName`."""
+
 _EXPORT = re.compile(r"/providers/microsoft\.costmanagement/exports/[^/]+$")
 
 
@@ -84,6 +87,9 @@ def read_manifest(key: str, content: bytes) -> ExportRun:
     """Return the run that a manifest describes. TerminalError when it is none, or lacks what a bill needs."""
     try:
         parsed = orjson.loads(content)
+        missing = _find_missing(parsed)
+        if missing:
+            raise ValueError(f"it states no {', '.join(missing)}")
         config, run = parsed["exportConfig"], parsed["runInfo"]
         blobs = tuple(_read_blob(blob) for blob in parsed["blobs"])
         row_count, blob_count = _read_count(parsed, "dataRowCount"), _read_count(parsed, "blobCount")
@@ -91,12 +97,12 @@ def read_manifest(key: str, content: bytes) -> ExportRun:
         month = parse_instant(run["startDate"]).strftime("%Y-%m")
         resource = str(config["resourceId"]).lower().rstrip("/")
         export_type = str(config["type"])
-        root_folder = str((parsed.get("deliveryConfig") or {}).get("rootFolderPath") or "").strip("/")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        message = (
-            f"{key} is no manifest of an export run (exportConfig, runInfo and blobs are needed; "
-            f"{type(error).__name__}); run the export again"
-        )
+        delivery = parsed.get("deliveryConfig") or {}
+        if not isinstance(delivery, dict):
+            raise TypeError("it has a deliveryConfig that is no object")
+        root_folder = str(delivery.get("rootFolderPath") or "").strip("/")
+    except (ValueError, TypeError, AttributeError) as error:
+        message = f"{key} is no manifest of an export run: {_describe(error)}; run the export again"
         raise TerminalError(message) from error
     if blob_count not in (None, len(blobs)):
         message = f"{key} states {blob_count} files and lists {len(blobs)}; run the export again"
@@ -132,10 +138,35 @@ def choose_runs(runs: Iterable[ExportRun]) -> tuple[list[ExportRun], list[Export
     return [run for run in ordered if run not in doubled], doubled
 
 
+def _find_missing(parsed: Any) -> list[str]:
+    """Return the fields that a bill needs and a manifest does not state. Raises TypeError for what is no object."""
+    if not isinstance(parsed, dict):
+        raise TypeError("it is no JSON object")
+    missing = []
+    for path in _NEEDED:
+        part, _, name = path.partition(".")
+        if not isinstance(parsed.get(part), dict) or parsed[part].get(name) in (None, ""):
+            missing.append(path)
+    blobs = parsed.get("blobs")
+    if not isinstance(blobs, list):
+        missing.append("blobs")
+    elif not all(isinstance(blob, dict) and blob.get("blobName") for blob in blobs):
+        missing.append("blobs[].blobName")
+    return missing
+
+
+def _describe(error: Exception) -> str:
+    """Return what is wrong in words: our own where we have any, never a value of the file."""
+    if isinstance(error, orjson.JSONDecodeError):
+        return f"it is no JSON (line {error.lineno})"
+    words = str(error)
+    return words if words.startswith("it ") else "runInfo.submittedTime or runInfo.startDate is no time"
+
+
 def _read_blob(blob: Mapping[str, Any]) -> RunBlob:
     name = blob["blobName"]
     if not isinstance(name, str):
-        raise TypeError("blobName is no text")
+        raise TypeError("it has a blobName that is no text")
     return RunBlob(name.lstrip("/"), _read_count(blob, "byteCount"), _read_count(blob, "dataRowCount"))
 
 
@@ -145,5 +176,5 @@ def _read_count(stated: Mapping[str, Any], name: str) -> int | None:
     if isinstance(value, str) and value.isdecimal():
         return int(value)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise TypeError(f"{name} is no whole number")
+        raise TypeError(f"it has a {name} that is no whole number")
     return value

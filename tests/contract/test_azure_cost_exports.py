@@ -16,7 +16,7 @@ from connectors.azure_cost_exports.settings import Settings
 from connectors.common.contract import LandingContext, Severity, SourceReport
 from connectors.common.datasets import DATASETS
 from tests.contract import azure_month
-from tests.contract.azure_exports import CONTAINER, Run, focus_line, parse_submitted, write_run
+from tests.contract.azure_exports import CONTAINER, Run, focus_line, parse_submitted, write_copy, write_run
 from tests.servers.azure_cost_management import BILLING_ACCOUNT, SUBSCRIPTION
 from tests.servers.azurite import AzuriteServer
 from tests.sql.chain import Chain, Inputs, Window
@@ -213,8 +213,21 @@ def test_a_file_that_was_written_over_is_refused(azure: AzuriteServer, lake_cont
         container = client.get_container_client(CONTAINER)
         container.upload_blob(manifest.replace("manifest.json", "part_0_0001.csv"), b"other", overwrite=True)
     report = land(settings(), lake_context)
-    assert kinds(report, Severity.FAULT) == {"size_mismatch"}
+    (fault,) = [finding for finding in report.findings if finding.severity is Severity.FAULT]
+    assert fault.kind == "size_mismatch"
+    assert "which holds 5: a copy that is cut off (copy it again), or a file that another" in fault.message
     assert totals(report) == {}
+
+
+def test_a_manifest_that_cannot_be_read_is_the_only_fault(lake_context: LandingContext, tmp_path: Any) -> None:
+    write_copy(tmp_path, Run([focus_line()], changes={"runInfo": {}}))
+    report = land(Settings.model_validate({"name": "azure", "location": str(tmp_path)}), lake_context)
+    (fault,) = [finding for finding in report.findings if finding.severity is Severity.FAULT]
+    assert (fault.kind, fault.message) == (
+        "unusable_manifest",
+        "azure: bills/bill/20261001-20261031/11111111-0000-0000-0000-000000000001/manifest.json is no manifest of an "
+        "export run: it states no runInfo.submittedTime, runInfo.startDate; run the export again",
+    )
 
 
 def test_a_missing_older_run_is_no_fault(azure: AzuriteServer, lake_context: LandingContext) -> None:

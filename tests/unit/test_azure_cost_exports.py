@@ -147,6 +147,29 @@ def test_what_is_no_manifest_is_refused(content: bytes) -> None:
         read_manifest("x/manifest.json", content)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            b"{}",
+            "it states no exportConfig.resourceId, exportConfig.type, runInfo.submittedTime, runInfo.startDate, blobs;",
+        ),
+        (manifest(blobs=[{}]), "it states no blobs[].blobName;"),
+        (manifest(runInfo={"submittedTime": "2026-11-03T02:11:45Z"}), "it states no runInfo.startDate;"),
+        (manifest(runInfo={"submittedTime": "s3cret", "startDate": "now"}), "runInfo.startDate is no time;"),
+        (b"[]", "it is no JSON object;"),
+        (b"{", "it is no JSON (line 1);"),
+        (manifest(dataRowCount="many"), "it has a dataRowCount that is no whole number;"),
+    ],
+)
+def test_what_a_manifest_lacks_is_named(content: bytes, words: str) -> None:
+    with pytest.raises(TerminalError) as caught:
+        read_manifest("x/manifest.json", content)
+    message = str(caught.value)
+    assert words in message
+    assert "Error" not in message and "s3cret" not in message
+
+
 def test_a_price_sheet_is_no_bill() -> None:
     config = {"exportName": "p", "resourceId": "/subscriptions/s", "type": "PriceSheet"}
     assert read_manifest("m", manifest(exportConfig=config)).kind is None
