@@ -263,6 +263,25 @@ unclassified as (
         and unmatched.billing_currency = billed_months.billing_currency
 ),
 
+deciding_rules as (
+    select charges.rule_id
+    from core.charges as charges
+    group by charges.rule_id
+),
+
+decided as (select count(*) as rules from deciding_rules),
+
+idle_rules as (
+    select rules.rule_id
+    from reference.classification_rules as rules
+    cross join decided
+    left join deciding_rules on rules.rule_id = deciding_rules.rule_id
+    where
+        rules.priority < 1000 -- the config's own; those shipped begin at 1000
+        and deciding_rules.rule_id is null
+        and decided.rules > 0
+),
+
 unknown_rate as (
     select
         billing_currency,
@@ -378,6 +397,23 @@ select
     || cast(cast(unclassified.per_mille as decimal(9, 0)) * cast(0.1 as decimal(2, 1)) as varchar)
     || ' % of the month; add a classification rule to the config.' as message
 from unclassified
+union all
+select
+    'finding' as row_kind,
+    'classification' as source,
+    'charges' as dataset,
+    cast(null as date) as date,
+    cast(null as bigint) as rows,
+    cast(null as decimal(18, 12)) as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    'idle_rule' as finding,
+    cast(1 as bigint) as finding_count,
+    'warn' as severity,
+    'The rule ' || idle_rules.rule_id || ' of the config decides no charge: no line fits it, or '
+    || 'a rule before it takes them all; correct its patterns (they search lower-case text) or remove it.'
+        as message
+from idle_rules
 union all
 select
     'day' as row_kind,

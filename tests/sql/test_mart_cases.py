@@ -20,6 +20,10 @@ BUDGET = {
     "currency": "USD",
     "measure": "effective_cost",
 }
+REFERENCE_TYPES = {
+    "reference.calendar": {"calendar_date": "DATE"},
+    "reference.classification_rules": {"priority": "BIGINT"},
+}
 COST = {
     "charge_date": "2026-11-03",
     "charge_category": "Usage",
@@ -166,9 +170,8 @@ def _completeness(days: list[dict[str, Any]]) -> list[dict[str, Any]]:
     source = {"source": "calls", "dataset": "requests"}
     calendar = [{"calendar_date": f"2026-11-{day:02}"} for day in range(1, 31)]
     given = {"core.source_days": [source | day for day in days], "reference.calendar": calendar}
-    types = {"reference.calendar": {"calendar_date": "DATE"}}
     parameters = {"today": "2026-11-20", "reporting_currency": "USD", "as_of": "2026-11-20 00:00:00"}
-    return run_model("marts.data_completeness", given, parameters, types)
+    return run_model("marts.data_completeness", given, parameters, REFERENCE_TYPES)
 
 
 def _budget(
@@ -193,6 +196,25 @@ def _landing(quantiles: tuple[str, str, str]) -> dict[str, Any]:
     }
 
 
+def test_a_rule_of_the_config_that_decides_nothing_is_a_finding() -> None:
+    """Not one that is shipped, and none as long as there is no bill at all."""
+    rules = [{"priority": 1, "rule_id": "used"}, {"priority": 2, "rule_id": "idle"}]
+    rules.append({"priority": 1000, "rule_id": "shipped"})
+    charge = {
+        "provider": "acme",
+        "billing_period_start": "2026-11-01",
+        "cost_driver": "compute",
+        "rule_id": "used",
+    }
+    parameters = {"today": "2026-11-20", "reporting_currency": "USD"}
+    for charges, expected in ([charge], ["warn"]), ([], []):
+        given = {"core.charges": charges, "reference.classification_rules": rules}
+        rows = run_model("marts.data_completeness", given, parameters, REFERENCE_TYPES)
+        found = [row for row in rows if row["finding"] == "idle_rule"]
+        assert [row["severity"] for row in found] == expected
+        assert all("The rule idle of the config decides no charge" in row["message"] for row in found)
+
+
 @pytest.mark.parametrize(
     ("known", "severity", "share"), [("94", "warn", "6.0"), ("-94", "warn", "6.0"), ("994", "info", "0.6")]
 )
@@ -209,8 +231,7 @@ def test_cost_that_no_rule_knows_is_a_finding_with_its_largest_meters(
     charges.append({**month, "cost_driver": "compute", "sku_meter": "known", "billed_cost": known})
     charges.append({**month, "provider": "zenith", "cost_driver": "compute", "billed_cost": "7"})
     parameters = {"today": "2026-11-20", "reporting_currency": "USD"}
-    types = {"reference.calendar": {"calendar_date": "DATE"}}
-    rows = run_model("marts.data_completeness", {"core.charges": charges}, parameters, types)
+    rows = run_model("marts.data_completeness", {"core.charges": charges}, parameters, REFERENCE_TYPES)
     (found,) = [row for row in rows if row["finding"] == "unclassified_charges"]
     assert (found["severity"], found["finding_count"], found["date"]) == (severity, 5, date(2026, 11, 1))
     assert found["message"].startswith(
