@@ -219,12 +219,18 @@ def build_source_day_table(reports: Sequence[SourceReport]) -> pa.Table:
 
 
 def build_status_table(reports: Sequence[SourceReport], now: datetime) -> pa.Table:
-    """One row a source and dataset; a source that never delivered anything is a row too."""
+    """One row a source and dataset; a source that never delivered anything is a row too.
+
+    Of a source with rows, datasets without any are left out unless they are bills: an inventory that could name
+    accounts need not have any.
+    """
     rows = []
     for report in reports:
         current = [delivery for delivery in report.deliveries if delivery.is_current]
-        datasets = sorted({d.dataset for d in current} | {f.dataset for d in current for f in d.typed_files})
-        for dataset in datasets or [_only_dataset(report)]:
+        delivered = {d.dataset for d in current} | {f.dataset for d in current for f in d.typed_files}
+        filled = {f.dataset for d in current for f in d.typed_files if f.rows}
+        shown = (filled | (delivered & BILL_DATASETS)) or delivered
+        for dataset in shown or [_only_dataset(report)]:
             rows.append(_status_row(report, dataset, current, now))
     return pa.Table.from_pylist(sorted(rows, key=lambda r: (r["source"], r["dataset"])), schema=STATUS_SCHEMA)
 

@@ -25,6 +25,7 @@ from connectors.google_asset_files import client as google_assets
 from connectors.google_asset_files.settings import Settings as GoogleSettings
 from connectors.kubernetes_files import client as kubernetes
 from connectors.kubernetes_files.settings import Settings as KubernetesSettings
+from pipelines.night.inputs import build_status_table
 from tests.servers.azure_cost_management import CLIENT, SECRET, TENANT, sign_in
 from tests.servers.rest import Reply, Request, RestServer
 from tests.servers.s3 import S3Server
@@ -240,6 +241,8 @@ def test_pods_have_owner_address_zone_and_time(tmp_path: Path, lake_context: Lan
     assert "10.0.0.1" not in found and "kube-system/agent" in found
     assert found["172.20.0.9"]["service"] == "vector-index"
     assert [(z["zone_name"], z["region_id"]) for z in read(report, "zones")] == [("us-east-1b", "us-east-1")]
+    states = build_status_table([report], lake_context.now).to_pylist()
+    assert [(row["dataset"], row["state"]) for row in states] == [("workloads", "ok"), ("zones", "ok")]
 
 
 @pytest.mark.parametrize(
