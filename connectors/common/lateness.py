@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class Lateness:
 
 DEFAULT = Lateness(complete_after_hours=24, closed_after_days=4)
 """FOCUS files of whomever: nothing is documented, so a day and four days, as most issuers keep to."""
+
+OVERDUE_AFTER = timedelta(days=3)
+"""A bill this much later than its vendor's usual is late: somebody should look."""
 
 LATENESS: Mapping[str, Lateness] = {
     "focus_files": DEFAULT,

@@ -5,10 +5,12 @@ What belongs here: pure comparisons. What must not: reading files, or deciding w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 
-from connectors.common.contract import Finding, Severity, SourceReport
+from connectors.common.contract import Delivery, Finding, Severity, SourceReport
+from connectors.common.datasets import BILL_DATASETS
+from connectors.common.lateness import OVERDUE_AFTER, find_lateness
 
 
 def find_changed_identity(known: Mapping[str, str], identity: str) -> list[Finding]:
@@ -48,3 +50,50 @@ def find_silent_sources(reports: Sequence[SourceReport], as_of: datetime | None)
         "files that state no delivery time count from their time of change"
     )
     return [Finding("as_of", "deliveries", "nothing_delivered_by_then", message, Severity.WARN, len(silent))]
+
+
+def find_late_bills(reports: Sequence[SourceReport], today: date) -> list[Finding]:
+    """Bills that stopped coming, and months that were left out, each once a source.
+
+    An account's bill may move from one source to another: what any of them delivers of it counts.
+    """
+    bills = [d for report in reports for d in report.deliveries if d.is_current and _is_bill(d)]
+    return [finding for report in reports for finding in _find_late_bill(report, bills, today)]
+
+
+def _is_bill(delivery: Delivery) -> bool:
+    return delivery.dataset in BILL_DATASETS and delivery.period is not None
+
+
+def _find_late_bill(report: SourceReport, bills: Sequence[Delivery], today: date) -> Iterator[Finding]:
+    own = [bill for bill in bills if bill.source == report.name]
+    if not own:
+        return
+    accounts = {bill.billing_account_id for bill in own}
+    known = [bill for bill in bills if bill.source == report.name or bill.billing_account_id in accounts]
+    allowed = timedelta(hours=find_lateness(report.connector).complete_after_hours) + OVERDUE_AFTER
+    newest = max(bill.delivered_at for bill in known)
+    periods = {bill.period for bill in known if bill.period is not None}
+    is_late = today > (newest + allowed).date()
+    last = max(periods) if is_late else f"{today - allowed - timedelta(days=1):%Y-%m}"
+    if is_late:
+        message = (
+            f"{report.name}: its bill was delivered last on {newest:%Y-%m-%d} and its newest month is {max(periods)}: "
+            f"see whether the export still runs and its files arrive; `everycent sources check {report.name}` tries it"
+        )
+        yield Finding(report.name, own[0].dataset, "bill_is_late", message, Severity.WARN)
+    missing = [month for month in _months_between(min(periods), last) if month not in periods]
+    if missing:
+        message = (
+            f"{report.name}: no bill was delivered of {', '.join(missing)}, though one was of {min(periods)}: "
+            "deliver these months, or have the vendor export them again"
+        )
+        yield Finding(report.name, own[0].dataset, "missing_period", message, Severity.WARN, len(missing))
+
+
+def _months_between(first: str, last: str) -> Iterator[str]:
+    """The months from one 'YYYY-MM' to another, both included."""
+    year, month = map(int, first.split("-"))
+    while (name := f"{year:04d}-{month:02d}") <= last:
+        yield name
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
