@@ -54,6 +54,8 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
 def _print_summary(summary: Summary, console: Console) -> None:
     """Print what the selection pays for, how it was shared and by which rules, and whether both sides close."""
     _print_part("What it pays for", Part(summary.classes, len(summary.classes)), _CLASS_COLUMNS, console)
+    for reason in dict.fromkeys(row["residual_reason"] for row in summary.classes if row["residual_reason"]):
+        _print_sentence("residual", reason, explain_residual(reason), console)
     for method in summary.methods:
         _print_sentence("method", method, METHOD_WORDS.get(method, "see core.cells"), console)
     for rule in summary.rules:

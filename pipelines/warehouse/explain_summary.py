@@ -24,7 +24,7 @@ class Summary:
     """A selection without its parts: its classes and rules, the largest first, and how many of its cells close."""
 
     classes: tuple[Row, ...]  # driver, token class, residual reason, currency: billed_cost, effective_cost
-    methods: tuple[str, ...]
+    methods: tuple[str, ...]  # how what has an owner was shared
     rules: tuple[Row, ...]  # rule_id, charges, reason and is_own; both null where the release lacks the rule
     cell_count: int
     estimated_cells: int  # no bill covers them yet, so there is nothing to close against
@@ -53,7 +53,7 @@ _CLASSES = """
 """
 
 _METHODS = """
-    select method_id from selected where method_id is not null
+    select method_id from selected where residual_reason is null
     group by method_id order by abs(sum(effective_cost)) desc nulls last, method_id
 """
 

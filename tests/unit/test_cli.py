@@ -288,7 +288,7 @@ def test_sources_shows_every_finding_below_its_source_the_worst_first(
     ("relation", "select"),
     [
         ("marts.data_completeness", "* replace (if(severity = 'warn', 'fault', severity) as severity)"),
-        ("staging.source_status", "* replace ('fault' as state)"),
+        ("core.source_status", "* replace ('fault' as state)"),
     ],
 )
 def test_sources_ends_with_2_when_one_is_at_fault(
@@ -369,6 +369,7 @@ def test_explain_is_short_unless_all_is_asked_for(home: Path, capsys: pytest.Cap
     assert ["inference", "output_tokens", "unlogged_usage", "1.00", "USD"] in rows
     assert ["compute", "credit", "-2.50", "USD"] in rows
     assert "method   tokens: shared by logged tokens" in shown
+    assert "residual credit: A credit or refund" in shown
     assert "✓ bill and attribution close to the last digit in 2 cells" in shown
     assert "the same with --all" in shown
     assert "line-1" not in shown and "cell_id" not in shown
