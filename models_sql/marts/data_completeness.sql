@@ -24,6 +24,15 @@ status as (select * from core.source_status),
 
 findings as (select * from core.findings),
 
+late_bills as (
+    select
+        findings.source,
+        findings.dataset
+    from findings
+    where findings.kind = 'bill_is_late'
+    group by findings.source, findings.dataset
+),
+
 source_days as (select * from core.source_days),
 
 spans as (
@@ -301,7 +310,11 @@ select
     cast(null as decimal(18, 12)) as expected_share,
     status.age_hours,
     case
-        when status.state = 'ok' and date_diff('day', status.last_date, $today) > 3 then 'stale'
+        when status.state = 'ok' and late_bills.source is not null then 'stale'
+        when status.state = 'ok'
+            and status.dataset not in ('charges', 'aws_cur_lines', 'azure_cost_lines', 'gcp_cost_lines')
+            and date_diff('day', status.last_date, $today) > 3
+            then 'stale'
         else status.state
     end as state,
     cast(null as varchar) as finding,
@@ -309,6 +322,9 @@ select
     cast(null as varchar) as severity,
     cast(null as varchar) as message
 from status
+left join late_bills
+    on status.source = late_bills.source
+    and status.dataset = late_bills.dataset
 union all
 select
     'finding' as row_kind,
@@ -411,7 +427,7 @@ select
     cast(1 as bigint) as finding_count,
     'warn' as severity,
     'The rule ' || idle_rules.rule_id || ' of the config decides no charge: no line fits it, or '
-    || 'a rule before it takes them all; correct its patterns (they search lower-case text) or remove it.'
+    || 'a rule before it takes them all; correct its patterns, its place in the list, or remove it.'
         as message
 from idle_rules
 union all
