@@ -31,7 +31,7 @@ _STATUS = """
     )
     select status.source, status.connector, status.dataset, status.state, status.last_delivered_at,
         snapshots.snapshot_id, status.last_date, status.rows, status.age_hours, completeness.expected_share
-    from staging.source_status as status
+    from core.source_status as status
     left join snapshots on status.source = snapshots.source and status.dataset = snapshots.dataset
     left join completeness on status.source = completeness.source and status.dataset = completeness.dataset
     order by status.source, status.dataset

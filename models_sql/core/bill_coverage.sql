@@ -11,6 +11,7 @@ columns:
     provider: null
     delivered_at: null
     watermark_at: 24 hours before the newest delivery
+    last_date: the newest day with cost up to the watermark
 */
 with
 
@@ -29,14 +30,17 @@ bills as (
         charges.bill_of_record,
         charges.provider,
         charges.x_snapshot_id,
-        charges.billing_account_id
+        charges.billing_account_id,
+        case when charges.billed_cost <> 0 or charges.effective_cost <> 0 then charges.charge_period_start end
+            as cost_at
     from charges
     group by
         charges.billing_period_start,
         charges.bill_of_record,
         charges.provider,
         charges.x_snapshot_id,
-        charges.billing_account_id
+        charges.billing_account_id,
+        case when charges.billed_cost <> 0 or charges.effective_cost <> 0 then charges.charge_period_start end
 )
 
 select
@@ -44,7 +48,8 @@ select
     bills.bill_of_record,
     bills.provider,
     max(deliveries.delivered_at) as delivered_at,
-    max(deliveries.watermark_at) as watermark_at
+    max(deliveries.watermark_at) as watermark_at,
+    cast(max(case when bills.cost_at < deliveries.watermark_at then bills.cost_at end) as date) as last_date
 from bills
 left join deliveries
     on bills.bill_of_record = deliveries.source

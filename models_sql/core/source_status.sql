@@ -1,6 +1,6 @@
 /*
 description: >
-    The state of each source, passed through for the marts.
+    The state of each source. The newest day of a bill is its newest day with cost, as far as it is known.
 materialized: view
 columns:
     source: null
@@ -15,7 +15,15 @@ columns:
 */
 with
 
-source as (select * from staging.source_status)
+source as (select * from staging.source_status),
+
+bills as (
+    select
+        coverage.bill_of_record,
+        max(coverage.last_date) as last_date
+    from core.bill_coverage as coverage
+    group by coverage.bill_of_record
+)
 
 select
     source.source,
@@ -24,7 +32,10 @@ select
     source.state,
     source.last_delivered_at,
     source.first_date,
-    source.last_date,
+    coalesce(source.last_date, bills.last_date) as last_date,
     source.rows,
     source.age_hours
 from source
+left join bills
+    on source.source = bills.bill_of_record
+    and source.dataset in ('charges', 'aws_cur_lines', 'azure_cost_lines', 'gcp_cost_lines')

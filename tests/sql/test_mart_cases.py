@@ -238,3 +238,50 @@ def test_cost_that_no_rule_knows_is_a_finding_with_its_largest_meters(
         'Charges of acme that no rule knows, by cost: "large", "middle", "least". '
         f"They stand under the driver other: 6.00 USD, {share} % of the month;"
     )
+
+
+def test_the_newest_day_of_a_bill_has_cost_and_is_known_whole() -> None:
+    bill = {
+        "bill_of_record": "aws",
+        "provider": "AWS",
+        "x_snapshot_id": "s",
+        "billing_account_id": "a",
+        "billing_period_start": "2026-11-01",
+        "billed_cost": "0",
+        "effective_cost": "0",
+    }
+    charges = [
+        {**bill, "charge_period_start": "2026-11-03", "billed_cost": "1"},
+        {**bill, "charge_period_start": "2026-11-04 13:00", "effective_cost": "-1"},
+        {**bill, "charge_period_start": "2026-11-05"},
+        {**bill, "charge_period_start": "2026-11-07", "billed_cost": "1"},
+    ]
+    delivery = {
+        "source": "aws",
+        "billing_account_id": "a",
+        "billing_period_start": "2026-11-01",
+        "snapshot_id": "s",
+        "watermark_at": "2026-11-06 12:00",
+    }
+    given = {"core.charges": charges, "staging.bill_deliveries": [delivery]}
+    parameters = {"start": datetime(2026, 11, 1), "end": datetime(2026, 12, 1)}
+    rows = run_model("core.bill_coverage", given, parameters)
+    assert [row["last_date"] for row in rows] == [date(2026, 11, 4)]
+
+
+def test_sources_show_the_newest_day_of_their_bill() -> None:
+    states = [
+        {"source": "aws", "dataset": "aws_cur_lines"},
+        {"source": "aws", "dataset": "accounts"},
+        {"source": "logs", "dataset": "requests", "last_date": "2026-11-08"},
+    ]
+    coverage = [
+        {"bill_of_record": "aws", "last_date": "2026-10-31"},
+        {"bill_of_record": "aws", "last_date": "2026-11-04"},
+    ]
+    rows = run_model("core.source_status", {"staging.source_status": states, "core.bill_coverage": coverage})
+    assert {(row["source"], row["dataset"]): row["last_date"] for row in rows} == {
+        ("aws", "aws_cur_lines"): date(2026, 11, 4),
+        ("aws", "accounts"): None,
+        ("logs", "requests"): date(2026, 11, 8),
+    }

@@ -105,7 +105,7 @@ TABLES = {
         union all select 'bill', 'charges', null, null, null, 'renamed_column', 2, 'warn', 'bill.csv: column X is new'
         union all select 'agents', 'requests', null, null, null, 'new_column', 1, 'info', 'Y is new'
         union all select 'requests', 'requests', date '{DAY}', null, null, 'over_logged', 8, 'warn', 'More than billed'""",
-    "staging.source_status": f"""
+    "core.source_status": f"""
         select 'bill' as source, 'focus_files' as connector, 'charges' as dataset, 'ok' as state,
             timestamp '{DAY} 22:00:00' as last_delivered_at, date '{DAY}' as last_date, 3::bigint as rows,
             cast(5 as decimal(18, 6)) as age_hours""",
