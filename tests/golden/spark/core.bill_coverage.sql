@@ -15,21 +15,30 @@ WITH charges AS (
     charges.bill_of_record,
     charges.provider,
     charges.x_snapshot_id,
-    charges.billing_account_id
+    charges.billing_account_id,
+    CASE
+      WHEN charges.billed_cost <> 0 OR charges.effective_cost <> 0
+      THEN charges.charge_period_start
+    END AS cost_at
   FROM charges
   GROUP BY
     charges.billing_period_start,
     charges.bill_of_record,
     charges.provider,
     charges.x_snapshot_id,
-    charges.billing_account_id
+    charges.billing_account_id,
+    CASE
+      WHEN charges.billed_cost <> 0 OR charges.effective_cost <> 0
+      THEN charges.charge_period_start
+    END
 )
 SELECT
   bills.billing_period_start,
   bills.bill_of_record,
   bills.provider,
   MAX(deliveries.delivered_at) AS delivered_at,
-  MAX(deliveries.watermark_at) AS watermark_at
+  MAX(deliveries.watermark_at) AS watermark_at,
+  CAST(MAX(CASE WHEN bills.cost_at < deliveries.watermark_at THEN bills.cost_at END) AS DATE) AS last_date
 FROM bills
 LEFT JOIN deliveries
   ON bills.bill_of_record = deliveries.source

@@ -41,9 +41,7 @@ WITH signed AS (
     classes.token_class,
     classes.service_tier,
     classes.class_key,
-    deliveries.delivered_at,
     deliveries.watermark_at,
-    deliveries.closed_after_days,
     deliveries.period_status,
     CASE
       WHEN NOT classes.consumed_unit_tokens IS NULL
@@ -206,20 +204,7 @@ SELECT
   converted.effective_cost_reporting,
   converted.list_cost_reporting,
   converted.fx_date,
-  CASE
-    WHEN converted.period_status = 'closed'
-    THEN 'final'
-    WHEN converted.period_status = 'open'
-    THEN 'provisional'
-    WHEN converted.delivered_at >= converted.billing_period_end
-    AND DATEDIFF(
-      DAY,
-      CAST(converted.billing_period_end AS DATE),
-      CAST(converted.delivered_at AS DATE)
-    ) >= converted.closed_after_days
-    THEN 'final'
-    ELSE 'provisional'
-  END AS cost_state,
+  CASE WHEN converted.period_status = 'closed' THEN 'final' ELSE 'provisional' END AS cost_state,
   converted.spread_kind,
   converted.charge_period_start AS spread_start_at,
   converted.covered_until AS spread_end_at,

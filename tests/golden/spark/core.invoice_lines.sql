@@ -13,14 +13,16 @@ SELECT
   charges.invoice_id,
   charges.billing_currency,
   MIN(charges.provider) AS provider,
-  MIN(charges.billing_account_id) AS billing_account_id,
+  charges.billing_account_id,
   CAST(COUNT(*) AS BIGINT) AS lines,
   CAST(SUM(charges.billed_cost) AS DECIMAL(38, 12)) AS billed_cost,
-  CAST(SUM(CASE WHEN charges.charge_category = 'Tax' THEN charges.billed_cost ELSE 0 END) AS DECIMAL(38, 12)) AS tax_cost
+  CAST(SUM(CASE WHEN charges.charge_category = 'Tax' THEN charges.billed_cost ELSE 0 END) AS DECIMAL(38, 12)) AS tax_cost,
+  MAX(charges.cost_state) AS cost_state
 FROM charges
 GROUP BY
   charges.billing_period_start,
   charges.bill_of_record,
   charges.invoice_issuer_name,
+  charges.billing_account_id,
   charges.invoice_id,
   charges.billing_currency

@@ -6,6 +6,16 @@ WITH status AS (
   SELECT
     *
   FROM core.findings
+), late_bills AS (
+  SELECT
+    findings.source,
+    findings.dataset
+  FROM findings
+  WHERE
+    findings.kind = 'bill_is_late'
+  GROUP BY
+    findings.source,
+    findings.dataset
 ), source_days AS (
   SELECT
     *
@@ -244,10 +254,30 @@ WITH status AS (
     ON unmatched.provider = billed_months.provider
     AND unmatched.billing_period_start = billed_months.billing_period_start
     AND unmatched.billing_currency = billed_months.billing_currency
+), deciding_rules AS (
+  SELECT
+    charges.rule_id
+  FROM core.charges AS charges
+  GROUP BY
+    charges.rule_id
+), decided AS (
+  SELECT
+    COUNT(*) AS rules
+  FROM deciding_rules
+), idle_rules AS (
+  SELECT
+    rules.rule_id
+  FROM reference.classification_rules AS rules
+  CROSS JOIN decided
+  LEFT JOIN deciding_rules
+    ON rules.rule_id = deciding_rules.rule_id
+  WHERE
+    rules.priority < 1000 AND deciding_rules.rule_id IS NULL AND decided.rules > 0
 ), unknown_rate AS (
   SELECT
     billing_currency,
-    COUNT(*) AS charges
+    COUNT(*) AS charges,
+    SUM(billed_cost) AS billed_cost
   FROM core.charges
   WHERE
     billed_cost_reporting IS NULL AND NOT billed_cost IS NULL
@@ -263,7 +293,11 @@ SELECT
   CAST(NULL AS DECIMAL(18, 12)) AS expected_share,
   status.age_hours,
   CASE
-    WHEN status.state = 'ok' AND DATEDIFF(DAY, status.last_date, :today) > 3
+    WHEN status.state = 'ok' AND NOT late_bills.source IS NULL
+    THEN 'stale'
+    WHEN status.state = 'ok'
+    AND NOT status.dataset IN ('charges', 'aws_cur_lines', 'azure_cost_lines', 'gcp_cost_lines')
+    AND DATEDIFF(DAY, status.last_date, :today) > 3
     THEN 'stale'
     ELSE status.state
   END AS state,
@@ -272,6 +306,8 @@ SELECT
   CAST(NULL AS STRING) AS severity,
   CAST(NULL AS STRING) AS message
 FROM status
+LEFT JOIN late_bills
+  ON status.source = late_bills.source AND status.dataset = late_bills.dataset
 UNION ALL
 SELECT
   'finding' AS row_kind,
@@ -318,7 +354,7 @@ SELECT
   'missing_fx_rate' AS finding,
   CAST(unknown_rate.charges AS BIGINT) AS finding_count,
   'warn' AS severity,
-  'No rate from ' || unknown_rate.billing_currency || ' to ' || :reporting_currency || ' at the charge dates: these charges keep their own currency; add fx_rates to the config.' AS message
+  CAST(CAST(unknown_rate.billed_cost AS DECIMAL(38, 2)) AS STRING) || ' ' || unknown_rate.billing_currency || ' not converted: no rate from ' || unknown_rate.billing_currency || ' to ' || :reporting_currency || ' at the charge dates; figures in ' || :reporting_currency || ' leave these charges out; add fx_rates to the config.' AS message
 FROM unknown_rate
 UNION ALL
 SELECT
@@ -350,6 +386,21 @@ SELECT
   CASE WHEN unclassified.per_mille >= 50 THEN 'warn' ELSE 'info' END AS severity,
   'Charges of ' || unclassified.provider || ' that no rule knows, by cost: ' || unclassified.meters || '. They stand under the driver other: ' || CAST(CAST(unclassified.billed_cost AS DECIMAL(38, 2)) AS STRING) || ' ' || unclassified.billing_currency || ', ' || CAST(CAST(unclassified.per_mille AS DECIMAL(9, 0)) * CAST(0.1 AS DECIMAL(2, 1)) AS STRING) || ' % of the month; add a classification rule to the config.' AS message
 FROM unclassified
+UNION ALL
+SELECT
+  'finding' AS row_kind,
+  'classification' AS source,
+  'charges' AS dataset,
+  CAST(NULL AS DATE) AS date,
+  CAST(NULL AS BIGINT) AS rows,
+  CAST(NULL AS DECIMAL(18, 12)) AS expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  'ok' AS state,
+  'idle_rule' AS finding,
+  CAST(1 AS BIGINT) AS finding_count,
+  'warn' AS severity,
+  'The rule ' || idle_rules.rule_id || ' of the config decides no charge: no line fits it, or ' || 'a rule before it takes them all; correct its patterns, its place in the list, or remove it.' AS message
+FROM idle_rules
 UNION ALL
 SELECT
   'day' AS row_kind,

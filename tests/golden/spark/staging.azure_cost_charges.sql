@@ -66,7 +66,7 @@ WITH lines AS (
     CASE
       WHEN spelled.cost_view = 'query'
       THEN 'Daily total of the query API: ' || spelled.meter_label
-      ELSE COALESCE(spelled.product_name, spelled.meter_name, spelled.commitment_name)
+      ELSE COALESCE(spelled.product_name, spelled.meter_name, spelled.commitment_name, spelled.charge_type)
     END AS charge_description,
     CASE WHEN LOWER(spelled.publisher_type) = 'aws' THEN 'AWS' ELSE 'Microsoft' END AS service_provider_name
   FROM spelled
@@ -136,12 +136,14 @@ SELECT
   mapped.charge_category,
   mapped.charge_class,
   mapped.charge_description,
-  CASE mapped.frequency_text
-    WHEN 'onetime'
+  CASE
+    WHEN mapped.frequency_text = 'onetime'
     THEN 'One-Time'
-    WHEN 'recurring'
+    WHEN mapped.frequency_text = 'recurring'
     THEN 'Recurring'
-    WHEN 'usagebased'
+    WHEN mapped.frequency_text = 'usagebased' AND mapped.charge_category = 'Purchase'
+    THEN 'One-Time'
+    WHEN mapped.frequency_text = 'usagebased'
     THEN 'Usage-Based'
   END AS charge_frequency,
   mapped.charge_period_end,
@@ -186,13 +188,13 @@ SELECT
   mapped.list_unit_price,
   mapped.pricing_category,
   mapped.pricing_currency,
-  mapped.unit_price AS pricing_currency_contracted_unit_price,
+  CASE WHEN NOT mapped.is_unused THEN NULLIF(mapped.unit_price, 0) END AS pricing_currency_contracted_unit_price,
   CASE
     WHEN mapped.cost_view = 'actual'
     THEN CAST(0 AS DECIMAL(38, 12))
     ELSE mapped.cost_in_pricing_currency
   END AS pricing_currency_effective_cost,
-  mapped.payg_price AS pricing_currency_list_unit_price,
+  CASE WHEN NOT mapped.is_unused THEN NULLIF(mapped.payg_price, 0) END AS pricing_currency_list_unit_price,
   CASE WHEN mapped.charge_category <> 'Tax' THEN mapped.pricing_quantity END AS pricing_quantity,
   CASE WHEN mapped.charge_category <> 'Tax' THEN mapped.unit_of_measure END AS pricing_unit,
   mapped.region_id,

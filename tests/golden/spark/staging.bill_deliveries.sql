@@ -10,6 +10,5 @@ SELECT
   source.snapshot_id,
   source.delivered_at,
   source.watermark_at,
-  source.closed_after_days,
   source.period_status
 FROM source

@@ -30,6 +30,7 @@ WITH source AS (
     commitment_source.x_source || CHR(  31) || commitment_source.billing_account_id || CHR(  31) || commitment_source.billing_currency || CHR(  31) || CAST(commitment_source.billing_period_start AS STRING) AS bill_key,
     commitment_source.charge_id,
     commitment_source.sku_id,
+    LOWER(COALESCE(commitment_source.service_name, '')) AS service_text,
     commitment_source.fee_utilization_offset_credit,
     commitment_source.committed_usage_discount_dollar_base_credit,
     commitment_source.cost,
@@ -62,6 +63,16 @@ WITH source AS (
   GROUP BY
     commitments.bill_key,
     commitments.sku_id
+), spend_services AS (
+  SELECT
+    commitments.bill_key,
+    commitments.service_text
+  FROM commitments
+  WHERE
+    commitments.is_fee AND commitments.sku_text LIKE '%dollar based%'
+  GROUP BY
+    commitments.bill_key,
+    commitments.service_text
 ), pooled AS (
   SELECT
     commitments.*,
@@ -69,10 +80,10 @@ WITH source AS (
       WHEN commitments.is_fee AND NOT offsets.offset_count IS NULL
       THEN 'offset'
       WHEN commitments.is_fee AND commitments.sku_text LIKE '%dollar based%'
-      THEN 'spend'
+      THEN 'spend ' || commitments.service_text
       WHEN NOT commitments.is_fee
       AND commitments.committed_usage_discount_dollar_base_credit <> 0
-      THEN 'spend'
+      THEN 'spend ' || COALESCE(spend_services.service_text, 'compute engine')
       WHEN commitments.sku_text RLIKE '(^|[^a-z])(ram|memory)([^a-z]|$)'
       THEN 'ram'
       WHEN commitments.sku_text RLIKE '(^|[^a-z])(cpu|core|vcpu)([^a-z]|$)'
@@ -86,6 +97,9 @@ WITH source AS (
   FROM commitments
   LEFT JOIN offsets
     ON commitments.bill_key = offsets.bill_key AND commitments.sku_id = offsets.sku_id
+  LEFT JOIN spend_services
+    ON commitments.bill_key = spend_services.bill_key
+    AND commitments.service_text = spend_services.service_text
 ), measured AS (
   SELECT
     pooled.*,

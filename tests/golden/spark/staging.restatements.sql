@@ -6,7 +6,7 @@ WITH source AS (
   SELECT
     source.*,
     MAX(source.run_id) OVER (
-      PARTITION BY source.source, source.dataset, source.billing_account_id, source.billing_period_start, source.snapshot_id, source.delivered_at
+      PARTITION BY source.source, source.dataset, source.billing_account_id, source.billing_period_start, source.delivered_at
     ) AS newest_run_id
   FROM source
 )
