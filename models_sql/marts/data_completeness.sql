@@ -293,12 +293,12 @@ idle_rules as (
 
 unknown_rate as (
     select
-        billing_currency,
+        charges.billing_currency,
         count(*) as charges,
-        sum(billed_cost) as billed_cost
-    from core.charges
-    where billed_cost_reporting is null and billed_cost is not null
-    group by billing_currency
+        sum(charges.billed_cost) as billed_cost
+    from core.charges as charges
+    where charges.billed_cost_reporting is null and charges.billed_cost is not null
+    group by charges.billing_currency
 )
 
 select
