@@ -53,7 +53,7 @@ _CLASSES = """
 """
 
 _METHODS = """
-    select method_id from selected where residual_reason is null
+    select method_id from selected where residual_reason is null and method_id is not null
     group by method_id order by abs(sum(effective_cost)) desc nulls last, method_id
 """
 
