@@ -275,14 +275,14 @@ WITH status AS (
     rules.priority < 1000 AND deciding_rules.rule_id IS NULL AND decided.rules > 0
 ), unknown_rate AS (
   SELECT
-    billing_currency,
+    charges.billing_currency,
     COUNT(*) AS charges,
-    SUM(billed_cost) AS billed_cost
-  FROM core.charges
+    SUM(charges.billed_cost) AS billed_cost
+  FROM core.charges AS charges
   WHERE
-    billed_cost_reporting IS NULL AND NOT billed_cost IS NULL
+    charges.billed_cost_reporting IS NULL AND NOT charges.billed_cost IS NULL
   GROUP BY
-    billing_currency
+    charges.billing_currency
 )
 SELECT
   'source' AS row_kind,
