@@ -25,7 +25,7 @@ run: setup sample/.stamp ## Run the nightly job on the sample company, which is 
 	$(IN_DAGSTER_HOME) $(EVERYCENT) nightly --config $(SAMPLE_CONFIG) --today $(SAMPLE_TODAY)
 
 test: setup browser servers validator lint ## Run the linters and every test
-	.venv/bin/python -m pytest -q
+	.venv/bin/python -m pytest -q -n 2 --dist loadfile
 
 lint: setup
 	.venv/bin/ruff check .
