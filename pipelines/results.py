@@ -42,8 +42,8 @@ class NightlyResult:
     """The outcome of one nightly run.
 
     `top_lines` are sums over `marts.cost_daily`, all days of a cost together, largest effective cost first.
-    `source_faults` and `failed_checks` are sentences for the reader: what failed, where, what to do. `release_path` is the
-    release that `current` points to after the run, also when this run published nothing new.
+    `source_faults` and `failed_checks` are sentences for the reader: what failed, where, what to do.
+    `release_path` is the release that `current` points to after the run, also when this run published nothing new.
     """
 
     exit_code: ExitCode
