@@ -28,7 +28,7 @@ def test_files_that_are_there_are_well(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "bills" / "a.csv").write_text("x" * 300_000)
     config = write_config(tmp_path, "name: bill, connector: focus_files, path: bills")
     assert cli.run(["sources", "check", "bill", "--config", config]) == 0
-    shown = capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
     for part in (
         "bill (focus_files)",
         "✓",

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.warehouse.errors import LockedError, PublishError
+from pipelines.warehouse.errors import ArgumentError, LockedError, PublishError
 from pipelines.warehouse.lock import writer_lock
 from pipelines.warehouse.portable import export_duckdb
 from pipelines.warehouse.query import QueryError, run_query
@@ -297,7 +297,7 @@ def test_export_refuses_to_overwrite_and_leaves_nothing_half_done(
 ) -> None:
     out = tmp_path / "portable.duckdb"
     out.write_text("precious")
-    with pytest.raises(PublishError, match="exists already"):
+    with pytest.raises(ArgumentError, match="exists already"):
         export_duckdb(store.current(), out)
     assert out.read_text() == "precious"
     (store.home / "warehouse" / "tables" / "core.cells" / "all" / "0123.parquet").unlink()
