@@ -10,6 +10,7 @@ timestamps without zone; intervals are half open.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import pyarrow as pa
 
@@ -40,6 +41,25 @@ ATTRIBUTION_KEYS = (
 
 TAGGED_KEYS = ("user_id", "tenant", "customer", "team", "feature", "endpoint", "workflow", "environment")
 """The attribution keys that a bill's tags can carry (`x_tag_<key>` on charges)."""
+
+TrafficKind = Literal[
+    "inter_az",
+    "inter_region",
+    "internet",
+    "inbound",
+    "nat",
+    "private_link",
+    "cdn",
+    "peering",
+    "transit",
+    "vpn",
+    "direct_connect",
+    "load_balancer",
+    "other",
+]
+"""What bytes crossed, as `traffic_kind` of flows and of bill lines holds it."""
+
+TRAFFIC_KINDS: tuple[str, ...] = get_args(TrafficKind)
 
 LINE_COLUMNS: dict[str, pa.DataType] = {
     "charge_id": TEXT,

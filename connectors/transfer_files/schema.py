@@ -5,25 +5,9 @@ What belongs here: column names and kinds. What must not: code that reads files.
 
 from __future__ import annotations
 
+from connectors.common.dataset_types import TRAFFIC_KINDS
 from connectors.common.datasets import TRANSFERS
 from connectors.common.plain_files import Kind, PlainColumn, PlainFormat
-
-TRAFFIC_KINDS = (
-    "inter_az",
-    "inter_region",
-    "internet",
-    "inbound",
-    "nat",
-    "private_link",
-    "cdn",
-    "peering",
-    "transit",
-    "vpn",
-    "direct_connect",
-    "load_balancer",
-    "other",
-)
-"""What a flow crosses, as `transfers.traffic_kind` holds it."""
 
 FORMAT = PlainFormat(
     TRANSFERS,

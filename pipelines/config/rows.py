@@ -12,6 +12,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from connectors.common.dataset_types import TrafficKind
 from pipelines.config.fields import Currency, FxRateNumber, Moment, Money, Pattern, Rate, Section, Text
 
 TokenClass = Literal[
@@ -141,24 +142,9 @@ class ClassificationRule(Section):
         "endpoint=… workflow=… environment=… ` in this order, empty where a line has none.",
     )
     cost_driver: CostDriver = Field(description="What such lines pay for.")
-    traffic_kind: (
-        Literal[
-            "inter_az",
-            "inter_region",
-            "internet",
-            "inbound",
-            "nat",
-            "private_link",
-            "cdn",
-            "peering",
-            "transit",
-            "vpn",
-            "direct_connect",
-            "load_balancer",
-            "other",
-        ]
-        | None
-    ) = Field(default=None, description="Which way the bytes went, for egress.")
+    traffic_kind: TrafficKind | None = Field(
+        default=None, description="Which way the bytes went, for egress."
+    )
     token_class: TokenClass | None = Field(
         default=None, description="Which tokens such lines bill, for inference."
     )

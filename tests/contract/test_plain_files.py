@@ -15,8 +15,8 @@ import pytest
 
 from connectors.common import registry
 from connectors.common.contract import LandingContext, Severity, SourceReport
+from connectors.common.dataset_types import TRAFFIC_KINDS
 from connectors.common.datasets import DATASETS
-from connectors.transfer_files.schema import TRAFFIC_KINDS
 
 FLOWS = """window_start,window_end,provider,account_id,traffic_kind,from_zone,to_zone,\
 from_workload_ref,to_workload_ref,bytes
