@@ -127,7 +127,9 @@ def main() -> None:
         _say(
             f"round {number}: core  {_describe(cores[-1])}, {cores[-1].rows['core.attributed_costs']:,} rows written"
         )
-    core, floor, lean_floor = (min(runs, key=lambda run: run.seconds) for runs in (cores, floors, lean_floors))
+    core, floor, lean_floor = (
+        min(runs, key=lambda run: run.seconds) for runs in (cores, floors, lean_floors)
+    )
     _show_models(core)
     figures = _figures(shape, core, floor, max(run.rss_bytes for run in cores))
     figures["ratio_to_lean_floor"] = round(core.seconds / lean_floor.seconds, 3)

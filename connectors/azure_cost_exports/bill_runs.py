@@ -142,7 +142,9 @@ class RunLanding:
         for run in runs:
             is_newest = run is runs[-1]
             if is_newest and twin is not None and self._waits_for(twin, run):
-                message = f"{run.label} waits for its twin {twin.label}: together they are the bill of {run.month}"
+                message = (
+                    f"{run.label} waits for its twin {twin.label}: together they are the bill of {run.month}"
+                )
                 self._report("waits_for_twin", message, Severity.WARN)
                 continue
             view = self._choose_view(run)

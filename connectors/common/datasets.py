@@ -132,10 +132,16 @@ REQUESTS = Dataset(
     build_schema(
         request_id=TEXT,  # identity of the attempt: provider's id, else trace/span, else source-scoped
         **_LANDING,
-        provider_request_id=TEXT,
+        emitter_kind=TEXT,  # provider_log | gateway | span | file: who saw the call, for the ranks of the merge
+        provider_request_id=TEXT,  # the id by which the provider itself knows the call
+        call_id=TEXT,  # an id that a gateway or client gave it, which other emitters may state too
+        logical_call_id=TEXT,  # what retries and fallbacks of one call share
         trace_id=TEXT,  # never null: a request without a trace is its own root action
         span_id=TEXT,
         parent_span_id=TEXT,
+        enclosing_call_span_id=TEXT,  # the nearest call span around this one in its file
+        unresolved_parent_span_id=TEXT,  # where this span's ancestors leave its file
+        resource_keys=TEXT,  # ',feature,team,': attribution keys whose value the emitter's resource gave
         attempt_number=COUNT,
         started_at=INSTANT,
         ended_at=INSTANT,
@@ -159,8 +165,18 @@ REQUESTS = Dataset(
         provider_total_tokens=COUNT,
         usage_source=TEXT,  # reported | estimated | none
         raw_usage=TEXT,  # JSON object of the source's own usage numbers, numbers only
+        web_search_count=COUNT,  # server tool calls that are billed apart
+        saved_input_tokens=COUNT,  # answered by the gateway's own cache: never sent to a provider, never billed
+        saved_output_tokens=COUNT,
+        reported_cost=MONEY,  # what the emitter believes it cost: never a bill
+        reported_cost_currency=TEXT,
+        time_to_first_token_seconds=SECONDS,
+        prefill_seconds=SECONDS,
+        decode_seconds=SECONDS,
         **_OWNER,
         session_id=TEXT,
+        api_key_id=TEXT,  # the key's id or its hash, never the key
+        principal_id=TEXT,  # cloud principal that called, pseudonymised like `charges.x_principal_id`
         from_zone=TEXT,
         to_zone=TEXT,
         request_bytes=COUNT,
@@ -177,6 +193,9 @@ SPANS = Dataset(
         trace_id=TEXT,
         span_id=TEXT,
         parent_span_id=TEXT,
+        enclosing_call_span_id=TEXT,
+        unresolved_parent_span_id=TEXT,
+        resource_keys=TEXT,
         span_kind=TEXT,  # agent | chain | tool | retrieval | server | other; model calls are in requests
         started_at=INSTANT,
         ended_at=INSTANT,
@@ -245,19 +264,24 @@ PROVIDER_USAGE = Dataset(
         **_LANDING,
         bucket_start=INSTANT,
         bucket_end=INSTANT,
-        provider=TEXT,
+        provider=TEXT,  # OTel gen_ai.provider.name value
         billing_account_id=TEXT,
-        sub_account_id=TEXT,
+        sub_account_id=TEXT,  # project, workspace or cloud account
+        region_id=TEXT,  # or the residency that the provider states, such as `us`
+        api_key_id=TEXT,
+        user_id=TEXT,  # pseudonymised
         model=TEXT,
-        token_class=TEXT,
+        usage_kind=TEXT,  # tokens | requests | images | characters | seconds | bytes | sessions | web_searches …
+        token_class=TEXT,  # of tokens only
         service_tier=TEXT,
+        context_band=TEXT,  # as the provider names it
         quantity=QUANTITY,
         unit=TEXT,
-        requests=COUNT,
-        is_final=FLAG,
+        is_final=FLAG,  # the provider calls the bucket final
     ),
     ("bucket_start", "day"),
 )
+"""One row a bucket, combination of dimensions, and thing counted; one grouping a source, so rows add up."""
 
 WORKLOADS = Dataset(
     "workloads",

@@ -138,7 +138,9 @@ def _read_record(
     path: Path, lake: Path, typing_digest: str, content: dict[str, Any] | None
 ) -> DeliveryRecord:
     try:
-        return _build_record(orjson.loads(path.read_bytes()) if content is None else content, lake, typing_digest)
+        return _build_record(
+            orjson.loads(path.read_bytes()) if content is None else content, lake, typing_digest
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = (
             f"{path}: the record of a delivery is damaged ({type(error).__name__}). Restore it from a backup; or "

@@ -148,4 +148,3 @@ class ArtifactFetcher:
 
 class _Stopped(Exception):
     """Another transfer failed, or the run was stopped: this one ends where it is."""
-

@@ -24,7 +24,7 @@ CONNECTORS: dict[str, str] = {
         "focus_files",
         "aws_data_exports",
         "oci_cost_reports",
-        "otlp_files",
+        "otel_genai",
         "request_files",
         "transfer_files",
         "telemetry_files",

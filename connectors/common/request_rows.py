@@ -156,6 +156,7 @@ def _with_absent(frame: pl.DataFrame) -> pl.DataFrame:
         "trace_id",
         "span_id",
         "provider",
+        "emitter_kind",
         "service_tier",
         "status",
         "model",
@@ -174,6 +175,7 @@ def _with_spellings(frame: pl.DataFrame) -> pl.DataFrame:
         tier.replace(TIER_NAMES),
         pl.coalesce("model", "request_model").alias("model"),
         pl.coalesce("status", pl.lit("ok")).alias("status"),
+        pl.coalesce("emitter_kind", pl.lit("file")).alias("emitter_kind"),
     )
 
 

@@ -244,7 +244,9 @@ class SourceLanding:
 
     def known_issuers(self, dataset: str, scope: str) -> tuple[str | None, ...]:
         """Who issued this scope before: a bill restated to nothing is still this feed's bill, and no other's."""
-        known = [r.delivery for r in self.records if (r.delivery.dataset, r.delivery.scope) == (dataset, scope)]
+        known = [
+            r.delivery for r in self.records if (r.delivery.dataset, r.delivery.scope) == (dataset, scope)
+        ]
         named = [delivery for delivery in known if delivery.invoice_issuers]
         return max(named, key=lambda delivery: delivery.delivered_at).invoice_issuers if named else ()
 

@@ -179,7 +179,9 @@ def _read_yaml(file: SourceFile) -> pa.Table:
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise FileFault("unreadable_file", "is not a YAML list of mappings; write `- key: value` entries")
     names = list(dict.fromkeys(str(name) for row in content for name in row))
-    return pa.table({n: pa.array([build_json_text(row.get(n)) for row in content], pa.string()) for n in names})
+    return pa.table(
+        {n: pa.array([build_json_text(row.get(n)) for row in content], pa.string()) for n in names}
+    )
 
 
 def _text_column(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -9,12 +9,16 @@ columns:
     provider: null
     billing_account_id: null
     sub_account_id: null
+    region_id: null
+    api_key_id: null
+    user_id: null
     model: null
+    usage_kind: null
     token_class: null
     service_tier: null
+    context_band: null
     quantity: null
     unit: null
-    requests: null
     is_final: null
 */
 with
@@ -27,11 +31,15 @@ select
     source.provider,
     source.billing_account_id,
     source.sub_account_id,
+    source.region_id,
+    source.api_key_id,
+    source.user_id,
     source.model,
+    source.usage_kind,
     source.token_class,
     source.service_tier,
+    source.context_band,
     source.quantity,
     source.unit,
-    source.requests,
     source.is_final
 from source

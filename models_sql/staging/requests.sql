@@ -8,7 +8,10 @@ columns:
     request_id: null
     x_source: null
     x_snapshot_id: null
+    emitter_kind: null
     provider_request_id: null
+    call_id: null
+    logical_call_id: null
     trace_id: null
     span_id: null
     parent_span_id: null
@@ -35,6 +38,14 @@ columns:
     provider_total_tokens: null
     usage_source: null
     raw_usage: null
+    web_search_count: null
+    saved_input_tokens: null
+    saved_output_tokens: null
+    reported_cost: null
+    reported_cost_currency: null
+    time_to_first_token_seconds: null
+    prefill_seconds: null
+    decode_seconds: null
     user_id: null
     tenant: null
     customer: null
@@ -46,6 +57,8 @@ columns:
     agent_step: null
     environment: null
     session_id: null
+    api_key_id: null
+    principal_id: null
     from_zone: null
     to_zone: null
     request_bytes: null
@@ -60,7 +73,10 @@ select
     source.request_id,
     source.x_source,
     source.x_snapshot_id,
+    source.emitter_kind,
     source.provider_request_id,
+    source.call_id,
+    source.logical_call_id,
     source.trace_id,
     source.span_id,
     source.parent_span_id,
@@ -87,6 +103,14 @@ select
     source.provider_total_tokens,
     source.usage_source,
     source.raw_usage,
+    source.web_search_count,
+    source.saved_input_tokens,
+    source.saved_output_tokens,
+    source.reported_cost,
+    source.reported_cost_currency,
+    source.time_to_first_token_seconds,
+    source.prefill_seconds,
+    source.decode_seconds,
     source.user_id,
     source.tenant,
     source.customer,
@@ -98,6 +122,8 @@ select
     source.agent_step,
     source.environment,
     source.session_id,
+    source.api_key_id,
+    source.principal_id,
     source.from_zone,
     source.to_zone,
     source.request_bytes,

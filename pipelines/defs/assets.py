@@ -34,7 +34,7 @@ CONNECTOR_DATASETS: dict[str, tuple[str, ...]] = {
     "focus_files": ("charges",),
     "aws_data_exports": ("charges", "aws_cur_lines", "aws_cur_enrichment_lines"),
     "oci_cost_reports": ("charges",),
-    "otlp_files": ("requests", "spans"),
+    "otel_genai": ("requests", "spans"),
     "request_files": ("requests",),
     "transfer_files": ("transfers",),
     "telemetry_files": ("telemetry",),

@@ -173,7 +173,9 @@ class Night:
         try:
             report = land(source, context)
         except (ConnectorError, OSError) as error:
-            finding = Finding(source.name, source.connector, "source_failed", _describe_failure(error), Severity.FAULT)
+            finding = Finding(
+                source.name, source.connector, "source_failed", _describe_failure(error), Severity.FAULT
+            )
             known = land(source, replace(context, as_of=self.request.as_of or datetime.max))  # noqa: DTZ901 (naive UTC: all that is known)
             report = replace(known, findings=(finding, *known.findings))
         self.reports[source.name] = self._at_day_ends(report, source, context)

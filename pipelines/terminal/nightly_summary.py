@@ -50,7 +50,9 @@ def _largest_lines(result: NightlyResult, width: int) -> Table:
     columns += [("requests", "right")] if is_wide else []
     columns += [("effective cost", "right")]
     rows = [_line_cells(line, is_wide) for line in result.top_lines]
-    return table_of(columns, rows, title=f"The {len(rows)} largest costs of marts.cost_daily, their days together")
+    return table_of(
+        columns, rows, title=f"The {len(rows)} largest costs of marts.cost_daily, their days together"
+    )
 
 
 def _line_cells(line: Mapping[str, Any], is_wide: bool) -> list[Any]:

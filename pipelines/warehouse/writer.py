@@ -138,7 +138,8 @@ class Writer:
         targets = {key: self._temporary(model, key) for key in found}
         columns = render_order(model.columns)
         queries = [
-            (f"select {columns} from {_STEP} where {_render_inside(model, key)}", targets[key]) for key in found
+            (f"select {columns} from {_STEP} where {_render_inside(model, key)}", targets[key])
+            for key in found
         ]
         counts = dict(zip(found, self._engine.copy_all(queries), strict=True))
         kept = {key: (keep_file(targets[key], counts[key], key, facts[key]),) for key in found}

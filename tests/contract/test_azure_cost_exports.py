@@ -219,7 +219,9 @@ def test_a_file_that_was_written_over_is_refused(azure: AzuriteServer, lake_cont
     assert totals(report) == {}
 
 
-def test_a_manifest_that_cannot_be_read_is_the_only_fault(lake_context: LandingContext, tmp_path: Any) -> None:
+def test_a_manifest_that_cannot_be_read_is_the_only_fault(
+    lake_context: LandingContext, tmp_path: Any
+) -> None:
     write_copy(tmp_path, Run([focus_line()], changes={"runInfo": {}}))
     report = land(Settings.model_validate({"name": "azure", "location": str(tmp_path)}), lake_context)
     (fault,) = [finding for finding in report.findings if finding.severity is Severity.FAULT]

@@ -40,7 +40,9 @@ def test_what_is_absent_from_a_part_of_a_bill_stays(feed: Feed) -> None:
 
 
 def test_parts_of_one_bill_add_up_and_replace_apart(feed: Feed) -> None:
-    subscriptions = [replace(feed.deliver(0, [line(BilledCost="1")], key=key), part=key) for key in ("a", "b")]
+    subscriptions = [
+        replace(feed.deliver(0, [line(BilledCost="1")], key=key), part=key) for key in ("a", "b")
+    ]
     assert sum(read_totals(feed.land(*subscriptions)).values()) == 2
     report = feed.land(replace(feed.deliver(1, [line(BilledCost="7")], key="b"), part="b"))
     assert read_totals(report) == {"acct-1|2026-10|a": Decimal(1), "acct-1|2026-10|b": Decimal(7)}

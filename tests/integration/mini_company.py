@@ -36,7 +36,7 @@ sources:
     path: calls
     columns: {started_at: time, provider: provider, model: model, user_id: user, feature: feature,
               input_tokens: input, output_tokens: output}
-  - {name: spans, connector: otlp_files, path: spans}
+  - {name: spans, connector: otel_genai, path: spans}
   - {name: flows, connector: transfer_files, path: flows}
 tags: {feature: [feature]}
 fx_rates: [{from_currency: EUR, to_currency: USD, rate_date: 2026-01-01, rate: "1.1"}]

@@ -91,7 +91,9 @@ def test_deliveries_that_add_up_are_closed_by_the_newest(tmp_path: Path) -> None
     company = write_restating(tmp_path, {"aws": "append"})
     company.deliver("aws", datetime(2026, 11, 10), [charge("10", "100", 1)])
     company.deliver("aws", datetime(2026, 12, 1), [charge("2", "20", 30)])
-    assert company.night(datetime(2026, 12, 21)).query(STATES) == [{"cost_state": "final", "billed": Decimal(12)}]
+    assert company.night(datetime(2026, 12, 21)).query(STATES) == [
+        {"cost_state": "final", "billed": Decimal(12)}
+    ]
 
 
 def test_only_the_month_that_closes_is_built_again(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ identity: {pseudonymise: false}
 sources:
   - {name: aws_bill, connector: focus_files, path: sample/bills/aws}
   - {name: azure_bill, connector: focus_files, path: sample/bills/azure}
-  - {name: agent_traces, connector: otlp_files, path: sample/traces, pattern: "*.jsonl"}
+  - {name: agent_traces, connector: otel_genai, path: sample/traces, pattern: "*.jsonl"}
   - {name: flows, connector: transfer_files, path: sample/flows, pattern: "*.csv"}
   - {name: volumes, connector: telemetry_files, path: sample/telemetry, pattern: "*.csv"}
   - {name: workloads, connector: workload_files, path: sample/workloads.csv}
@@ -32,7 +32,17 @@ fx_rates: [{from_currency: EUR, to_currency: USD, rate_date: 2026-01-01, rate: "
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("windows")
-    command = [sys.executable, "-m", "simulator", "--out", str(folder / "sample"), "--days", "8", "--requests", "300"]
+    command = [
+        sys.executable,
+        "-m",
+        "simulator",
+        "--out",
+        str(folder / "sample"),
+        "--days",
+        "8",
+        "--requests",
+        "300",
+    ]
     subprocess.run([*command, "--end", "2026-11-05"], check=True, capture_output=True)
     (folder / "everycent.yml").write_text(CONFIG)
     config = load_config(folder / "everycent.yml")
@@ -47,13 +57,17 @@ def night(tmp_path_factory: pytest.TempPathFactory):
 def _build(night: Night, home: Path, max_days: int) -> dict[str, dict[str, list[str]]]:
     inputs = {name: record.relation for name, record in night.build.records.items() if record.kind == "input"}
     models = night.models
-    with Build(home, models, inputs, night.build.parameters, engine=EngineSettings(max_days=max_days)) as build:
+    with Build(
+        home, models, inputs, night.build.parameters, engine=EngineSettings(max_days=max_days)
+    ) as build:
         for kind in ("forecasts", "budget_forecasts", "anomalies"):
             build.add_input(night._read_ledger(kind))
         for name in models.order:
             assert not [check for check in build.run(name).checks if check.is_blocking], name
         return {
-            name: {key: [file.digest for file in files] for key, files in record.relation.files.items() if files}
+            name: {
+                key: [file.digest for file in files] for key, files in record.relation.files.items() if files
+            }
             for name, record in build.records.items()
             if record.kind == "table"
         }
@@ -64,4 +78,3 @@ def test_a_day_at_a_time_equals_a_month_at_once(night: Night, tmp_path: Path) ->
     monthly = _build(night, tmp_path / "monthly", 31)
     assert len(daily["core.attributed_costs"]) >= 8
     assert {name: files for name, files in daily.items() if files != monthly[name]} == {}
-

@@ -127,7 +127,9 @@ def _typed(bill: Sequence[dict[str, str]]) -> pa.Table:
     for name in LINE:
         texts = [None if row[name] in ("", "NULL") else row[name] for row in bill]
         if name.endswith(("Cost", "Quantity")):
-            columns[name] = pa.array([None if t is None else Decimal(t) for t in texts], pa.decimal128(30, 12))
+            columns[name] = pa.array(
+                [None if t is None else Decimal(t) for t in texts], pa.decimal128(30, 12)
+            )
         elif name.endswith(("Start", "End")):
             moments = [None if t is None else datetime.fromisoformat(t).replace(tzinfo=None) for t in texts]
             columns[name] = pa.array(moments, pa.timestamp("ns"))
@@ -137,7 +139,9 @@ def _typed(bill: Sequence[dict[str, str]]) -> pa.Table:
 
 
 @settings(max_examples=30, deadline=None)
-@given(bill=BILLS, cuts=st.lists(st.integers(0, 8), max_size=2), seed=st.integers(0, 99), rows=st.integers(1, 5))
+@given(
+    bill=BILLS, cuts=st.lists(st.integers(0, 8), max_size=2), seed=st.integers(0, 99), rows=st.integers(1, 5)
+)
 def test_order_files_and_batches_change_nothing(bill: Bill, cuts: list[int], seed: int, rows: int) -> None:
     shuffled = random.Random(seed).sample(bill, len(bill))  # noqa: S311 (no secret)
     ends = sorted(cuts) + [len(bill)]
@@ -157,7 +161,9 @@ def test_order_files_and_batches_change_nothing(bill: Bill, cuts: list[int], see
 
 @settings(max_examples=25, deadline=None)
 @given(bills=st.lists(BILLS, min_size=1, max_size=4), data=st.data())
-def test_deliveries_in_any_order_and_repeated_end_in_the_newest(bills: list[Bill], data: st.DataObject) -> None:
+def test_deliveries_in_any_order_and_repeated_end_in_the_newest(
+    bills: list[Bill], data: st.DataObject
+) -> None:
     """A newer delivery replaces the whole older one: what it no longer has becomes empty."""
     days = data.draw(st.permutations(range(len(bills))))
     repeated = data.draw(st.lists(st.sampled_from(days), max_size=3))
@@ -194,7 +200,9 @@ def test_a_bill_goes_down_to_nothing_and_back(bill: Bill) -> None:
         empty = feed.land(feed.deliver(1, []))
         assert read_state(empty) == {} == read_totals(empty)
         current = [d for d in empty.deliveries if d.is_current]
-        assert {(d.scope, d.rows, tuple(d.billed_totals)) for d in current} == {(s, 0, ()) for s in sum_lines(bill)}
+        assert {(d.scope, d.rows, tuple(d.billed_totals)) for d in current} == {
+            (s, 0, ()) for s in sum_lines(bill)
+        }
         back = feed.land(feed.deliver(2, bill))
         assert read_state(back) == read_state(first)
         assert back.current_files == first.current_files
@@ -290,7 +298,9 @@ def _mix(x: int) -> int:
 def test_occurrences_count_every_digest(drawn: list[int], batch: int, on_disk: int) -> None:
     values = np.random.default_rng(7).integers(0, 2**63, size=(2, 13)).astype(np.uint64)
     seen: Counter[int] = Counter()
-    with mock.patch.multiple("connectors.common.bills.occurrences", _SMALLEST_ON_DISK=on_disk, _LARGEST_RUN=30):
+    with mock.patch.multiple(
+        "connectors.common.bills.occurrences", _SMALLEST_ON_DISK=on_disk, _LARGEST_RUN=30
+    ):
         counter = OccurrenceCounter()
         for start in range(0, len(drawn), batch):
             part = drawn[start : start + batch]
@@ -307,7 +317,9 @@ MAPS = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(maps=st.lists(MAPS, max_size=12), start=st.integers(0, 6))
-def test_maps_become_the_json_of_each_row(maps: list[list[tuple[str, str | None]] | None], start: int) -> None:
+def test_maps_become_the_json_of_each_row(
+    maps: list[list[tuple[str, str | None]] | None], start: int
+) -> None:
     column = pa.array(maps, pa.map_(pa.string(), pa.string())).slice(start)
     expected = [None if m is None else json.dumps(dict(m), sort_keys=True) for m in maps[start:]]
     assert build_json_texts(column).to_pylist() == expected

@@ -24,7 +24,9 @@ from tests.integration.mini_company import LINE, Outcome, write_csv
 from tests.integration.restating_company import NOW, Restating, changes, charge, write_restating
 
 START = datetime(2026, 11, 20, 6)
-FEW = settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+FEW = settings(
+    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 """Each example is two or three whole nights: a dozen would take minutes and prove little more."""
 
 CENTS = st.integers(-500, 5000).map(lambda cents: f"{Decimal(cents) / 100:f}")

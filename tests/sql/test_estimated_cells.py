@@ -101,11 +101,19 @@ def test_a_price_in_another_currency_is_converted_or_left_unknown() -> None:
     rate = {"from_currency": "EUR", "to_currency": "USD", "rate_date": "2026-11-01", "rate": "1.1"}
     older = {**rate, "rate_date": "2026-10-01", "rate": "9"}
     cell = _run(usage=[_usage(CHEAP, "1000", "40", "EUR")], fx=[rate, older])[CHEAP]
-    assert (cell["billing_currency"], cell["effective_cost"], cell["effective_cost_reporting"]) == ("EUR", 40, 44)
+    assert (cell["billing_currency"], cell["effective_cost"], cell["effective_cost_reporting"]) == (
+        "EUR",
+        40,
+        44,
+    )
     cell = _run(usage=[_usage(CHEAP, "1000", "40", "EUR")])[CHEAP]
     assert (cell["effective_cost"], cell["effective_cost_reporting"]) == (40, None)
 
 
 def test_usage_without_a_price_has_no_cost_but_is_there() -> None:
     cell = _run(usage=[_usage(CHEAP, "1000", None, None)])[CHEAP]
-    assert (cell["effective_cost"], cell["residual_reason"], cell["logged_quantity"]) == (None, "unpriced", 1000)
+    assert (cell["effective_cost"], cell["residual_reason"], cell["logged_quantity"]) == (
+        None,
+        "unpriced",
+        1000,
+    )

@@ -44,7 +44,10 @@ def test_calls_of_a_day_count_once_while_its_bill_is_still_coming() -> None:
     found = run(
         "core.attributed_costs",
         "sum(requests) as requests, sum(input_tokens) as tokens",
-        charges=[tokens("a", "1", 1_000_000), line("b", "1", service_name="blend", sku_meter="claude4.5sonnet")],
+        charges=[
+            tokens("a", "1", 1_000_000),
+            line("b", "1", service_name="blend", sku_meter="claude4.5sonnet"),
+        ],
         requests=[call("ann", 3_000_000), call("bob", 0, output_tokens=5)],
         prices=[price()],
         config=Config(classification=(BLEND,)),

@@ -247,7 +247,7 @@ def test_a_cell_cannot_steer_the_terminal(home: Path, capsys: pytest.CaptureFixt
 def test_sources_joins_config_and_release(
     tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = f"home: {home}\nsources:\n  - {{name: traces, connector: otlp_files, path: t}}\n"
+    text = f"home: {home}\nsources:\n  - {{name: traces, connector: otel_genai, path: t}}\n"
     (tmp_path / "everycent.yml").write_text(text)
     assert cli.run(["sources"]) == 0
     shown = capsys.readouterr().out

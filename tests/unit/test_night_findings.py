@@ -33,7 +33,7 @@ def test_a_source_that_left_the_config_is_named() -> None:
 
 def test_a_run_about_the_past_names_who_had_said_nothing() -> None:
     spoke = Delivery("bill", "charges", "a", None, "s", NOON, NOON, 1, (), is_current=True)
-    reports = [SourceReport("bill", "focus_files", (spoke,), ()), SourceReport("log", "otlp_files", (), ())]
+    reports = [SourceReport("bill", "focus_files", (spoke,), ()), SourceReport("log", "otel_genai", (), ())]
     assert find_silent_sources(reports, None) == []
     (finding,) = find_silent_sources(reports, NOON)
     assert "1 of 2 sources" in finding.message
@@ -100,4 +100,4 @@ def test_an_account_that_moved_to_another_source_is_not_late() -> None:
 
 def test_what_is_no_bill_is_never_late() -> None:
     spoke = Delivery("log", "requests", "a", None, "s", NOON, NOON, 1, (), is_current=True)
-    assert find_late_bills([SourceReport("log", "otlp_files", (spoke,), ())], date(2027, 1, 1)) == []
+    assert find_late_bills([SourceReport("log", "otel_genai", (spoke,), ())], date(2027, 1, 1)) == []

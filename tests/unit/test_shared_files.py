@@ -12,10 +12,12 @@ NOON = datetime(2026, 11, 1, 12)
 
 def _report(name: str, *files: tuple[str, str | None, int]) -> SourceReport:
     deliveries = tuple(
-        Delivery(name, dataset, f"{number}", None, "s", NOON, NOON, rows, (), file_sha256=sha, is_current=True)
+        Delivery(
+            name, dataset, f"{number}", None, "s", NOON, NOON, rows, (), file_sha256=sha, is_current=True
+        )
         for number, (dataset, sha, rows) in enumerate(files)
     )
-    return SourceReport(name, "otlp_files", deliveries, ())
+    return SourceReport(name, "otel_genai", deliveries, ())
 
 
 def _current(reports: list[SourceReport]) -> dict[str, list[bool]]:
@@ -23,7 +25,10 @@ def _current(reports: list[SourceReport]) -> dict[str, list[bool]]:
 
 
 def test_the_source_declared_first_keeps_the_file_whatever_the_order_of_landing() -> None:
-    reports = [_report("copy", ("requests", "abc", 3), ("requests", "new", 1)), _report("log", ("requests", "abc", 3))]
+    reports = [
+        _report("copy", ("requests", "abc", 3), ("requests", "new", 1)),
+        _report("log", ("requests", "abc", 3)),
+    ]
     settled = set_aside_shared_files(reports, ["log", "copy"])
     assert _current(settled) == {"copy": [False, True], "log": [True]}
     (finding,) = settled[0].findings

@@ -128,7 +128,9 @@ def test_currencies_without_a_rate_stand_apart(release: Path, tmp_path: Path) ->
     amount = '+ <data value="7002.310000000000">7,002.31</data> <bdi>JPY</bdi> not converted: no rate'
     cards, days = html.index('<section class="cards"'), html.index('<table class="days">')
     assert amount in " ".join(html[cards : html.index("Against budget", cards)].split())
-    assert f"The days leave out {amount} to USD." in " ".join(html[days : html.index("</section>", days)].split())
+    assert f"The days leave out {amount} to USD." in " ".join(
+        html[days : html.index("</section>", days)].split()
+    )
 
 
 def test_tax_is_no_part_of_the_week_but_is_shown(release: Path) -> None:

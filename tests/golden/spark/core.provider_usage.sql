@@ -9,11 +9,15 @@ SELECT
   source.provider,
   source.billing_account_id,
   source.sub_account_id,
+  source.region_id,
+  source.api_key_id,
+  source.user_id,
   source.model,
+  source.usage_kind,
   source.token_class,
   source.service_tier,
+  source.context_band,
   source.quantity,
   source.unit,
-  source.requests,
   source.is_final
 FROM source

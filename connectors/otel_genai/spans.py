@@ -16,8 +16,8 @@ import polars as pl
 
 from connectors.common.request_rows import MAX_TEXT_CHARACTERS, build_provider_name
 from connectors.common.token_usage import MAX_TOKENS_PER_REQUEST
-from connectors.otlp_files import schema
-from connectors.otlp_files.settings import Settings
+from connectors.otel_genai import schema
+from connectors.otel_genai.settings import Settings
 
 Row = dict[str, Any]
 Scalar = str | int | float | bool

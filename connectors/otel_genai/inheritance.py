@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from connectors.otlp_files.schema import INHERITED_KEYS
+from connectors.otel_genai.schema import INHERITED_KEYS
 
 INDEX_COLUMNS = (
     "trace_id",

@@ -1,4 +1,4 @@
-"""Settings of the connector `otlp_files`: where the files lie and which attributes carry identity.
+"""Settings of the connector `otel_genai`: where the files lie and which attributes carry identity.
 
 What belongs here: the config keys of this connector. What must not: attribute names with one fixed meaning
 (`schema.py`).

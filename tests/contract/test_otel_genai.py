@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from connectors.common.contract import LandingContext, Severity, SourceReport
 from connectors.common.identity import Identity
-from connectors.otlp_files.client import land
-from connectors.otlp_files.inheritance import INDEX_COLUMNS, resolve_spans
-from connectors.otlp_files.schema import INHERITED_KEYS
-from connectors.otlp_files.settings import Settings
+from connectors.otel_genai.client import land
+from connectors.otel_genai.inheritance import INDEX_COLUMNS, resolve_spans
+from connectors.otel_genai.schema import INHERITED_KEYS
+from connectors.otel_genai.settings import Settings
 
 NOW = datetime(2026, 11, 20, 6, 0)
 START = 1_795_000_000_000_000_000  # 2026-11-18T11:06:40Z
@@ -98,7 +98,7 @@ class Company:
         return path
 
     def land(self, now: datetime = NOW, as_of: datetime | None = None) -> SourceReport:
-        config = {"name": "traces", "connector": "otlp_files", "path": "traces"} | self.options
+        config = {"name": "traces", "connector": "otel_genai", "path": "traces"} | self.options
         settings = Settings.model_validate(config, context={"base_dir": self.folder.parent})
         return land(settings, LandingContext(self.lake, now, self.identity, {}, as_of))
 

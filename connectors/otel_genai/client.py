@@ -23,10 +23,10 @@ from connectors.common.datasets import REQUESTS, SPANS
 from connectors.common.landing import FileDelivery, land_files
 from connectors.common.request_rows import RequestTally, build_requests, find_time_problems, refuse_rows
 from connectors.common.source_files import FileFault, SourceFile
-from connectors.otlp_files.inheritance import INDEX_COLUMNS, ResolvedSpans, resolve_spans
-from connectors.otlp_files.schema import INHERITED_KEYS
-from connectors.otlp_files.settings import Settings
-from connectors.otlp_files.spans import MalformedLineError, Row, SpanReader, build_frame
+from connectors.otel_genai.inheritance import INDEX_COLUMNS, ResolvedSpans, resolve_spans
+from connectors.otel_genai.schema import INHERITED_KEYS
+from connectors.otel_genai.settings import Settings
+from connectors.otel_genai.spans import MalformedLineError, Row, SpanReader, build_frame
 
 SCHEMA_VERSION = 1
 BATCH_ROWS = 50_000
@@ -36,7 +36,7 @@ SUFFIXES = (".jsonl", ".json", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz")
 def land(settings: Settings, context: LandingContext) -> SourceReport:
     """Land the source's files into `requests` and `spans`; never raises for bad data."""
     typing = {
-        "connector": "otlp_files",
+        "connector": "otel_genai",
         "version": SCHEMA_VERSION,
         "identity": context.identity.key_id,
         "attributes": settings.attributes.model_dump(mode="json"),
@@ -144,7 +144,7 @@ def _write_batch(
 ) -> None:
     kept = rows.filter(~pl.col("is_repeated")).with_columns(pl.col(INHERITED_KEYS).cast(pl.String))
     attempt = (pl.col("resend_count") + 1).alias("attempt_number")
-    calls = kept.filter("is_call").with_columns(attempt)
+    calls = kept.filter("is_call").with_columns(attempt, pl.lit("span").alias("emitter_kind"))
     delivery.write(
         "requests",
         build_requests(
