@@ -162,6 +162,12 @@ REQUESTS = Dataset(
         reasoning_tokens=COUNT,
         audio_tokens=COUNT,
         image_tokens=COUNT,
+        uncached_audio_tokens=COUNT,  # audio and image: how much of the class is of that kind, never beside it
+        cache_read_audio_tokens=COUNT,
+        output_audio_tokens=COUNT,
+        uncached_image_tokens=COUNT,
+        cache_read_image_tokens=COUNT,
+        output_image_tokens=COUNT,
         provider_total_tokens=COUNT,
         usage_source=TEXT,  # reported | estimated | none
         raw_usage=TEXT,  # JSON object of the source's own usage numbers, numbers only
@@ -247,16 +253,28 @@ CAPACITY = Dataset(
     build_schema(
         **_LANDING,
         hour_start=INSTANT,
-        provider=TEXT,
-        resource_id=TEXT,
+        provider=TEXT,  # as request logs name it: what it served is found by provider and model
+        account_id=TEXT,
+        resource_id=TEXT,  # as the bill or rate card names what is paid for
+        replica_id=TEXT,  # the pod or process in it, as requests name it; null where there is one
         capacity_kind=TEXT,  # gpu_host | endpoint | ptu
         model=TEXT,
         zone=TEXT,
-        provisioned_seconds=COUNT,
-        busy_seconds=COUNT,
+        provisioned_seconds=COUNT,  # as far as it was measured: a gap is unknown, not idle
+        busy_seconds=COUNT,  # null = not known
+        busy_basis=TEXT,  # requests | stated | utilisation | allocation: what busy was told by
+        requests=COUNT,
+        input_tokens=COUNT,  # cached ones included
+        cache_read_tokens=COUNT,
+        output_tokens=COUNT,
+        prefill_seconds=SECONDS,
+        decode_seconds=SECONDS,
+        utilisation_share=RATE,  # mean, 0 to 1
+        kv_cache_share=RATE,
     ),
     ("hour_start", "day"),
 )
+"""One row an hour, resource and replica; the replicas of a resource are equal parts of it."""
 
 PROVIDER_USAGE = Dataset(
     "provider_usage",
@@ -350,6 +368,9 @@ RATE_CARDS = Dataset(
     build_schema(
         **_LANDING,
         resource_id=TEXT,
+        resource_kind=TEXT,  # gpu_host | endpoint serve models; server | storage | network
+        site=TEXT,
+        zone=TEXT,
         cost_kind=TEXT,  # capex | power | space
         cost_per_hour=MONEY,
         currency=TEXT,

@@ -26,9 +26,23 @@ REPORTED_COUNTS = (
     "reasoning_tokens",
     "audio_tokens",
     "image_tokens",
+    "audio_input_tokens",
+    "cache_read_audio_tokens",
+    "audio_output_tokens",
+    "image_input_tokens",
+    "cache_read_image_tokens",
+    "image_output_tokens",
     "provider_total_tokens",
 )
-"""What an emitter may report. `cache_write_tokens` is the total of both lifetimes; null = not reported."""
+"""What an emitter may report. `cache_write_tokens` is the total of both lifetimes; `audio_input_tokens` and
+`image_input_tokens` hold their cached ones where `input_tokens` does; null = not reported."""
+
+MODALITY_COUNTS = REPORTED_COUNTS[REPORTED_COUNTS.index("audio_input_tokens") : -1]
+"""The reported counts of one modality and direction."""
+
+MODALITY_PARTS = ("uncached", "cache_read", "output")
+MODALITIES = ("audio", "image")
+"""Kinds of token that a price book prices apart from text; each is part of a token class, never beside it."""
 
 USAGE_COLUMNS = {
     "uncached_input_tokens": pl.Int64,
@@ -39,6 +53,12 @@ USAGE_COLUMNS = {
     "reasoning_tokens": pl.Int64,
     "audio_tokens": pl.Int64,
     "image_tokens": pl.Int64,
+    "uncached_audio_tokens": pl.Int64,
+    "cache_read_audio_tokens": pl.Int64,
+    "output_audio_tokens": pl.Int64,
+    "uncached_image_tokens": pl.Int64,
+    "cache_read_image_tokens": pl.Int64,
+    "output_image_tokens": pl.Int64,
     "provider_total_tokens": pl.Int64,
     "usage_source": pl.String,
     "raw_usage": pl.String,
@@ -47,6 +67,7 @@ USAGE_COLUMNS = {
 
 PROBLEMS = {
     "not_a_count": "a token count is not a whole number",
+    "stated_twice": "a token count is stated twice with different values",
     "negative_tokens": "a token count is negative",
     "absurd_tokens": f"a token count is above {MAX_TOKENS_PER_REQUEST} for one request",
     "cached_exceeds_input": (
@@ -58,6 +79,7 @@ PROBLEMS = {
         "reasoning tokens exceed the output tokens that should hold them; if this emitter reports output "
         "without reasoning, say so in the source's `semantics`"
     ),
+    "modality_exceeds_class": "audio and image tokens exceed the token class that should hold them",
 }
 """Why a row is refused, in words for its owner."""
 
@@ -70,8 +92,10 @@ def normalise_usage(frame: pl.DataFrame) -> pl.DataFrame:
     Adds USAGE_COLUMNS and `usage_problem` (a key of PROBLEMS or null; then the classes are null),
     `is_total_mismatch` (the classes do not add up to the provider's own total) and
     `is_cache_lifetime_assumed` (cache writes of unstated lifetime, counted as five minutes).
+    A `usage_source` of the reader (`estimated`) is kept where there is usage. Audio and image tokens are part
+    of the classes: their columns say how much of a class they are.
     """
-    reported = _with_defaults(frame)
+    reported = _with_modalities(_with_defaults(frame))
     computed = reported.with_columns(_problem().alias("usage_problem"), **_classes())
     is_sound = pl.col("usage_problem").is_null()
     total = pl.sum_horizontal(
@@ -86,7 +110,9 @@ def normalise_usage(frame: pl.DataFrame) -> pl.DataFrame:
     flags = {
         "is_total_mismatch": is_sound & has_both & (total != pl.col("provider_total_tokens")),
         "is_cache_lifetime_assumed": is_sound & (pl.col("cache_write_tokens") > stated),
-        "usage_source": pl.when(_is_reported()).then(pl.lit("reported")).otherwise(pl.lit("none")),
+        "usage_source": pl.when(_is_reported())
+        .then(pl.coalesce("usage_source", pl.lit("reported")))
+        .otherwise(pl.lit("none")),
         "raw_usage": _raw_usage(),
     }
     flagged = computed.with_columns(**flags).with_columns(
@@ -98,12 +124,58 @@ def normalise_usage(frame: pl.DataFrame) -> pl.DataFrame:
 def _with_defaults(frame: pl.DataFrame) -> pl.DataFrame:
     defaults: dict[str, pl.Expr] = {name: pl.lit(None, pl.Int64) for name in REPORTED_COUNTS}
     defaults |= {"input_includes_cached": pl.lit(True), "output_includes_reasoning": pl.lit(True)}
-    defaults["usage_problem"] = pl.lit(None, pl.String)
+    defaults |= {name: pl.lit(None, pl.String) for name in ("usage_problem", "usage_source")}
     missing = [value.alias(name) for name, value in defaults.items() if name not in frame.columns]
     return frame.with_columns(missing).with_columns(
         pl.col(list(REPORTED_COUNTS)).cast(pl.Int64),
         pl.col("input_includes_cached", "output_includes_reasoning").fill_null(True),
     )
+
+
+def _with_modalities(reported: pl.DataFrame) -> pl.DataFrame:
+    """Add how much of each class is audio and image, and `modality_excess` where that is more than the class.
+
+    Cached tokens of unstated modality are text as far as the counts allow: what exceeds the uncached input must
+    have come from the cache.
+    """
+    columns = [_modality_column(part, kind) for part in MODALITY_PARTS for kind in MODALITIES]
+    stated = [name for name in MODALITY_COUNTS if reported[name].null_count() < reported.height]
+    if not stated:
+        absent = [pl.lit(None, pl.Int64).alias(name) for name in columns]
+        return reported.with_columns(*absent, pl.lit(False).alias("modality_excess"))
+    for kind in MODALITIES:
+        given = pl.col(f"{kind}_input_tokens")
+        uncached = _classes()["uncached_input_tokens_"]
+        forced = pl.when(given > uncached).then(given - uncached)
+        whole = pl.when("input_includes_cached").then(given)
+        cached = pl.coalesce(f"cache_read_{kind}_tokens", pl.when(whole.is_not_null()).then(forced))
+        reported = reported.with_columns(cached.alias(f"cache_read_{kind}_tokens_")).with_columns(
+            pl.when("input_includes_cached")
+            .then(given - pl.col(f"cache_read_{kind}_tokens_").fill_null(0))
+            .otherwise(given)
+            .alias(f"uncached_{kind}_tokens"),
+            pl.col(f"{kind}_output_tokens").alias(f"output_{kind}_tokens"),
+        )
+    return reported.with_columns(_modality_excess().alias("modality_excess"))
+
+
+def _modality_column(part: str, kind: str) -> str:
+    """The column of one cell of the matrix; a trailing underscore where a reported count has its name."""
+    return f"{part}_{kind}_tokens" + ("_" if part == "cache_read" else "")
+
+
+def _modality_excess() -> pl.Expr:
+    classes = _classes()
+    uncached = classes["uncached_input_tokens_"]
+    holders = {
+        "uncached": uncached,
+        "cache_read": pl.coalesce("cache_read_tokens", pl.when(uncached.is_not_null()).then(0)),
+        "output": classes["output_tokens_"],
+    }
+    parts = {part: [pl.col(_modality_column(part, kind)) for kind in MODALITIES] for part in MODALITY_PARTS}
+    over = [pl.sum_horizontal(columns) > holders[part] for part, columns in parts.items()]
+    below = [pl.col(f"uncached_{kind}_tokens") < 0 for kind in MODALITIES]
+    return pl.any_horizontal([test.fill_null(False) for test in (*over, *below)])
 
 
 def _cache_writes() -> pl.Expr:
@@ -141,6 +213,7 @@ def _problem() -> pl.Expr:
         "cached_exceeds_input": is_inclusive & (_cached() > pl.col("input_tokens")),
         "reasoning_exceeds_output": pl.col("output_includes_reasoning")
         & (pl.col("reasoning_tokens") > pl.col("output_tokens")),
+        "modality_exceeds_class": pl.col("modality_excess"),
     }
     reasons = [pl.when(test.fill_null(False)).then(pl.lit(name)) for name, test in refusals.items()]
     return pl.coalesce("usage_problem", *reasons)
@@ -160,6 +233,7 @@ def _raw_usage() -> pl.Expr:
 
 def _finish(flagged: pl.DataFrame, is_sound: pl.Expr) -> pl.DataFrame:
     renamed = {"uncached_input_tokens_", "cache_write_5m_tokens_", "output_tokens_"}
+    renamed |= {_modality_column("cache_read", kind) for kind in MODALITIES}
     sound = [
         pl.when(is_sound).then(pl.col(f"{name}_" if f"{name}_" in renamed else name)).alias(name)
         for name in USAGE_COLUMNS
@@ -171,5 +245,7 @@ def _finish(flagged: pl.DataFrame, is_sound: pl.Expr) -> pl.DataFrame:
         "cache_write_tokens",
         "input_includes_cached",
         "output_includes_reasoning",
+        "modality_excess",
+        *(f"{kind}_{side}_tokens" for kind in MODALITIES for side in ("input", "output")),
     ]
     return flagged.with_columns(sound).drop(dropped)
