@@ -56,6 +56,15 @@ class ArtifactFetcher:
             known |= self._fetch_all(absent)
         return [file for stored in objects if (file := known[stored]) is not None]
 
+    def find_sha256(self, stored: StoredObject) -> str | None:
+        """Return the digest of a version that some run fetched, whether its content is kept or not."""
+        note = self._landing.seen.notes.get(self._note_key(stored))
+        return None if note is None else note["sha256"]
+
+    def build_file(self, stored: StoredObject, sha256: str) -> SourceFile:
+        """Return the file that an object of this content is, or was, here."""
+        return self._build_file(stored, sha256)
+
     def _find_known(self, stored: StoredObject, spares_pruned: bool) -> SourceFile | None:
         """The file of a version fetched before, unless its content is lost, or let go and wanted nevertheless."""
         note = self._landing.seen.notes.get(self._note_key(stored))

@@ -40,6 +40,18 @@ def list_stored_files(
         return ArtifactFetcher(landing, store).fetch(again, spares_pruned=True)
 
 
+def list_stored_objects(
+    landing: SourceLanding, settings: StoredFileSettings, dataset: str, suffixes: tuple[str, ...]
+) -> tuple[ObjectStore, list[StoredObject]]:
+    """Return a remote source's store and its matching objects, none of them fetched; none at all is a fault, told.
+
+    Raises ConnectorError when the store cannot be listed.
+    """
+    folder, pattern = _split_location(settings)
+    store = open_store(folder)
+    return store, _list_objects(landing, store, settings, pattern, dataset, suffixes)
+
+
 def _list_objects(
     landing: SourceLanding,
     store: ObjectStore,

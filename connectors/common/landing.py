@@ -118,21 +118,22 @@ def land_files(
     for file in files:
         outcome = landing.seen.read_outcome(file, landing.typing_digest)
         if outcome is None:
-            outcome = _land_file(landing, file, datasets, read)
+            outcome = land_file(landing, file, datasets, read)
             landing.seen.write_outcome(file, landing.typing_digest, outcome)
         landing.add_findings(finding_from_json(f) for f in outcome["findings"])
     if files:
         landing.note_gone(file.relative for file in files)
-    _retype_missing(landing, {file.relative for file in files}, datasets, read)
+    retype_missing(landing, {file.relative for file in files}, datasets, read)
     return landing.report()
 
 
-def _land_file(
+def land_file(
     landing: SourceLanding,
     file: SourceFile,
     datasets: tuple[Dataset, ...],
     read: Callable[[SourceFile, FileDelivery], None],
 ) -> dict[str, Any]:
+    """Read one file into its deliveries; return what `SeenIndex.write_outcome` remembers of it."""
     delivery = FileDelivery(landing, file, datasets)
     try:
         read(file, delivery)
@@ -151,7 +152,7 @@ def _land_file(
     return {"findings": [finding_to_json(finding) for finding in delivery.findings]}
 
 
-def _retype_missing(
+def retype_missing(
     landing: SourceLanding,
     present: set[str],
     datasets: tuple[Dataset, ...],
@@ -173,7 +174,7 @@ def _retype_missing(
             kept = SourceFile(
                 path, artifact.relative, artifact.bytes, path.stat().st_mtime_ns, artifact.sha256
             )
-            _land_file(landing, kept, datasets, read)
+            land_file(landing, kept, datasets, read)
         else:
             message = f"{landing.source}: {artifact.relative} is gone; its rows keep their older settings"
             landing.add(delivery.dataset, "old_typing", message, Severity.INFO, file=artifact.relative)

@@ -115,8 +115,10 @@ class SeenIndex:
 
     def read_outcome(self, file: SourceFile, typing_digest: str) -> dict[str, Any] | None:
         """Return what came of this content under these typing settings, None when it was not read yet."""
-        outcome = self.files.get(file.relative, {}).get("outcome")
-        return outcome if outcome and outcome["typing"] == typing_digest else None
+        entry = self.files.get(file.relative, {})
+        outcome = entry.get("outcome")
+        is_known = outcome and outcome["typing"] == typing_digest and entry["sha256"] == file.sha256
+        return outcome if is_known else None
 
     def write_outcome(self, file: SourceFile, typing_digest: str, outcome: dict[str, Any]) -> None:
         """Remember what came of a file."""
