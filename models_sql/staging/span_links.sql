@@ -185,20 +185,24 @@ entries as (
         case when ranked.resource_keys like '%,endpoint,%' then null else ranked.endpoint end as endpoint,
         case when ranked.resource_keys like '%,workflow,%' then null else ranked.workflow end as workflow,
         case when ranked.resource_keys like '%,agent,%' then null else ranked.agent end as agent,
-        case when ranked.resource_keys like '%,agent_step,%' then null else ranked.agent_step end as agent_step,
-        case when ranked.resource_keys like '%,environment,%' then null else ranked.environment end as environment,
-        case when ranked.resource_keys like '%,session_id,%' then null else ranked.session_id end as session_id,
-        case when ranked.resource_keys like '%,user_id,%' then ranked.user_id end as resource_user_id,
-        case when ranked.resource_keys like '%,tenant,%' then ranked.tenant end as resource_tenant,
-        case when ranked.resource_keys like '%,customer,%' then ranked.customer end as resource_customer,
-        case when ranked.resource_keys like '%,team,%' then ranked.team end as resource_team,
-        case when ranked.resource_keys like '%,feature,%' then ranked.feature end as resource_feature,
-        case when ranked.resource_keys like '%,endpoint,%' then ranked.endpoint end as resource_endpoint,
-        case when ranked.resource_keys like '%,workflow,%' then ranked.workflow end as resource_workflow,
-        case when ranked.resource_keys like '%,agent,%' then ranked.agent end as resource_agent,
-        case when ranked.resource_keys like '%,agent_step,%' then ranked.agent_step end as resource_agent_step,
-        case when ranked.resource_keys like '%,environment,%' then ranked.environment end as resource_environment,
-        case when ranked.resource_keys like '%,session_id,%' then ranked.session_id end as resource_session_id
+        case when ranked.resource_keys like '%,agent_step,%' then null else ranked.agent_step end
+            as agent_step,
+        case when ranked.resource_keys like '%,environment,%' then null else ranked.environment end
+            as environment,
+        case when ranked.resource_keys like '%,session_id,%' then null else ranked.session_id end
+            as session_id,
+        case when ranked.resource_keys like '%,user_id,%' then ranked.user_id end as given_user_id,
+        case when ranked.resource_keys like '%,tenant,%' then ranked.tenant end as given_tenant,
+        case when ranked.resource_keys like '%,customer,%' then ranked.customer end as given_customer,
+        case when ranked.resource_keys like '%,team,%' then ranked.team end as given_team,
+        case when ranked.resource_keys like '%,feature,%' then ranked.feature end as given_feature,
+        case when ranked.resource_keys like '%,endpoint,%' then ranked.endpoint end as given_endpoint,
+        case when ranked.resource_keys like '%,workflow,%' then ranked.workflow end as given_workflow,
+        case when ranked.resource_keys like '%,agent,%' then ranked.agent end as given_agent,
+        case when ranked.resource_keys like '%,agent_step,%' then ranked.agent_step end as given_agent_step,
+        case when ranked.resource_keys like '%,environment,%' then ranked.environment end
+            as given_environment,
+        case when ranked.resource_keys like '%,session_id,%' then ranked.session_id end as given_session_id
     from ranked
     where ranked.entry_rank = 1
 ),
@@ -224,24 +228,22 @@ walk as (
         entries.agent_step,
         entries.environment,
         entries.session_id,
-        entries.resource_user_id,
-        entries.resource_tenant,
-        entries.resource_customer,
-        entries.resource_team,
-        entries.resource_feature,
-        entries.resource_endpoint,
-        entries.resource_workflow,
-        entries.resource_agent,
-        entries.resource_agent_step,
-        entries.resource_environment,
-        entries.resource_session_id
+        entries.given_user_id,
+        entries.given_tenant,
+        entries.given_customer,
+        entries.given_team,
+        entries.given_feature,
+        entries.given_endpoint,
+        entries.given_workflow,
+        entries.given_agent,
+        entries.given_agent_step,
+        entries.given_environment,
+        entries.given_session_id
     from exits
     inner join entries
         on exits.trace_id = entries.trace_id
         and exits.exit_span_id = entries.span_id
-    where date_diff(
-        'day', least(exits.span_date, entries.span_date), greatest(exits.span_date, entries.span_date)
-    ) < 2
+    where date_diff('day', exits.span_date, entries.span_date) between -1 and 1
     union all
     select
         walk.trace_id,
@@ -263,25 +265,24 @@ walk as (
         coalesce(walk.agent_step, entries.agent_step) as agent_step,
         coalesce(walk.environment, entries.environment) as environment,
         coalesce(walk.session_id, entries.session_id) as session_id,
-        coalesce(walk.resource_user_id, entries.resource_user_id) as resource_user_id,
-        coalesce(walk.resource_tenant, entries.resource_tenant) as resource_tenant,
-        coalesce(walk.resource_customer, entries.resource_customer) as resource_customer,
-        coalesce(walk.resource_team, entries.resource_team) as resource_team,
-        coalesce(walk.resource_feature, entries.resource_feature) as resource_feature,
-        coalesce(walk.resource_endpoint, entries.resource_endpoint) as resource_endpoint,
-        coalesce(walk.resource_workflow, entries.resource_workflow) as resource_workflow,
-        coalesce(walk.resource_agent, entries.resource_agent) as resource_agent,
-        coalesce(walk.resource_agent_step, entries.resource_agent_step) as resource_agent_step,
-        coalesce(walk.resource_environment, entries.resource_environment) as resource_environment,
-        coalesce(walk.resource_session_id, entries.resource_session_id) as resource_session_id
+        coalesce(walk.given_user_id, entries.given_user_id) as given_user_id,
+        coalesce(walk.given_tenant, entries.given_tenant) as given_tenant,
+        coalesce(walk.given_customer, entries.given_customer) as given_customer,
+        coalesce(walk.given_team, entries.given_team) as given_team,
+        coalesce(walk.given_feature, entries.given_feature) as given_feature,
+        coalesce(walk.given_endpoint, entries.given_endpoint) as given_endpoint,
+        coalesce(walk.given_workflow, entries.given_workflow) as given_workflow,
+        coalesce(walk.given_agent, entries.given_agent) as given_agent,
+        coalesce(walk.given_agent_step, entries.given_agent_step) as given_agent_step,
+        coalesce(walk.given_environment, entries.given_environment) as given_environment,
+        coalesce(walk.given_session_id, entries.given_session_id) as given_session_id
     from walk
     inner join entries
         on walk.trace_id = entries.trace_id
         and walk.next_span_id = entries.span_id
     where walk.crossings < 64
-        and date_diff(
-            'day', least(walk.first_date, entries.span_date), greatest(walk.last_date, entries.span_date)
-        ) < 2
+        and date_diff('day', walk.first_date, entries.span_date) < 2
+        and date_diff('day', entries.span_date, walk.last_date) < 2
 ),
 
 ranked_walk as (
@@ -317,20 +318,24 @@ inherited as (
         case when leaving.resource_keys like '%,endpoint,%' then null else leaving.endpoint end as endpoint,
         case when leaving.resource_keys like '%,workflow,%' then null else leaving.workflow end as workflow,
         case when leaving.resource_keys like '%,agent,%' then null else leaving.agent end as agent,
-        case when leaving.resource_keys like '%,agent_step,%' then null else leaving.agent_step end as agent_step,
-        case when leaving.resource_keys like '%,environment,%' then null else leaving.environment end as environment,
-        case when leaving.resource_keys like '%,session_id,%' then null else leaving.session_id end as session_id,
-        case when leaving.resource_keys like '%,user_id,%' then leaving.user_id end as resource_user_id,
-        case when leaving.resource_keys like '%,tenant,%' then leaving.tenant end as resource_tenant,
-        case when leaving.resource_keys like '%,customer,%' then leaving.customer end as resource_customer,
-        case when leaving.resource_keys like '%,team,%' then leaving.team end as resource_team,
-        case when leaving.resource_keys like '%,feature,%' then leaving.feature end as resource_feature,
-        case when leaving.resource_keys like '%,endpoint,%' then leaving.endpoint end as resource_endpoint,
-        case when leaving.resource_keys like '%,workflow,%' then leaving.workflow end as resource_workflow,
-        case when leaving.resource_keys like '%,agent,%' then leaving.agent end as resource_agent,
-        case when leaving.resource_keys like '%,agent_step,%' then leaving.agent_step end as resource_agent_step,
-        case when leaving.resource_keys like '%,environment,%' then leaving.environment end as resource_environment,
-        case when leaving.resource_keys like '%,session_id,%' then leaving.session_id end as resource_session_id,
+        case when leaving.resource_keys like '%,agent_step,%' then null else leaving.agent_step end
+            as agent_step,
+        case when leaving.resource_keys like '%,environment,%' then null else leaving.environment end
+            as environment,
+        case when leaving.resource_keys like '%,session_id,%' then null else leaving.session_id end
+            as session_id,
+        case when leaving.resource_keys like '%,user_id,%' then leaving.user_id end as given_user_id,
+        case when leaving.resource_keys like '%,tenant,%' then leaving.tenant end as given_tenant,
+        case when leaving.resource_keys like '%,customer,%' then leaving.customer end as given_customer,
+        case when leaving.resource_keys like '%,team,%' then leaving.team end as given_team,
+        case when leaving.resource_keys like '%,feature,%' then leaving.feature end as given_feature,
+        case when leaving.resource_keys like '%,endpoint,%' then leaving.endpoint end as given_endpoint,
+        case when leaving.resource_keys like '%,workflow,%' then leaving.workflow end as given_workflow,
+        case when leaving.resource_keys like '%,agent,%' then leaving.agent end as given_agent,
+        case when leaving.resource_keys like '%,agent_step,%' then leaving.agent_step end as given_agent_step,
+        case when leaving.resource_keys like '%,environment,%' then leaving.environment end
+            as given_environment,
+        case when leaving.resource_keys like '%,session_id,%' then leaving.session_id end as given_session_id,
         reached.user_id as above_user_id,
         reached.tenant as above_tenant,
         reached.customer as above_customer,
@@ -342,17 +347,17 @@ inherited as (
         reached.agent_step as above_agent_step,
         reached.environment as above_environment,
         reached.session_id as above_session_id,
-        reached.resource_user_id as above_resource_user_id,
-        reached.resource_tenant as above_resource_tenant,
-        reached.resource_customer as above_resource_customer,
-        reached.resource_team as above_resource_team,
-        reached.resource_feature as above_resource_feature,
-        reached.resource_endpoint as above_resource_endpoint,
-        reached.resource_workflow as above_resource_workflow,
-        reached.resource_agent as above_resource_agent,
-        reached.resource_agent_step as above_resource_agent_step,
-        reached.resource_environment as above_resource_environment,
-        reached.resource_session_id as above_resource_session_id
+        reached.given_user_id as above_given_user_id,
+        reached.given_tenant as above_given_tenant,
+        reached.given_customer as above_given_customer,
+        reached.given_team as above_given_team,
+        reached.given_feature as above_given_feature,
+        reached.given_endpoint as above_given_endpoint,
+        reached.given_workflow as above_given_workflow,
+        reached.given_agent as above_given_agent,
+        reached.given_agent_step as above_given_agent_step,
+        reached.given_environment as above_given_environment,
+        reached.given_session_id as above_given_session_id
     from leaving
     inner join reached
         on leaving.trace_id = reached.trace_id
@@ -370,20 +375,20 @@ inherited as (
         or reached.agent_step is not null
         or reached.environment is not null
         or reached.session_id is not null
-        or reached.resource_user_id is not null
-        or reached.resource_tenant is not null
-        or reached.resource_customer is not null
-        or reached.resource_team is not null
-        or reached.resource_feature is not null
-        or reached.resource_endpoint is not null
-        or reached.resource_workflow is not null
-        or reached.resource_agent is not null
-        or reached.resource_agent_step is not null
-        or reached.resource_environment is not null
-        or reached.resource_session_id is not null
+        or reached.given_user_id is not null
+        or reached.given_tenant is not null
+        or reached.given_customer is not null
+        or reached.given_team is not null
+        or reached.given_feature is not null
+        or reached.given_endpoint is not null
+        or reached.given_workflow is not null
+        or reached.given_agent is not null
+        or reached.given_agent_step is not null
+        or reached.given_environment is not null
+        or reached.given_session_id is not null
 ),
 
-combined as (
+found as (
     select
         inherited.span_date,
         inherited.trace_id,
@@ -400,51 +405,57 @@ combined as (
         coalesce(inherited.agent_step, inherited.above_agent_step) as agent_step,
         coalesce(inherited.environment, inherited.above_environment) as environment,
         coalesce(inherited.session_id, inherited.above_session_id) as session_id,
-        coalesce(inherited.resource_user_id, inherited.above_resource_user_id) as resource_user_id,
-        coalesce(inherited.resource_tenant, inherited.above_resource_tenant) as resource_tenant,
-        coalesce(inherited.resource_customer, inherited.above_resource_customer) as resource_customer,
-        coalesce(inherited.resource_team, inherited.above_resource_team) as resource_team,
-        coalesce(inherited.resource_feature, inherited.above_resource_feature) as resource_feature,
-        coalesce(inherited.resource_endpoint, inherited.above_resource_endpoint) as resource_endpoint,
-        coalesce(inherited.resource_workflow, inherited.above_resource_workflow) as resource_workflow,
-        coalesce(inherited.resource_agent, inherited.above_resource_agent) as resource_agent,
-        coalesce(inherited.resource_agent_step, inherited.above_resource_agent_step) as resource_agent_step,
-        coalesce(inherited.resource_environment, inherited.above_resource_environment) as resource_environment,
-        coalesce(inherited.resource_session_id, inherited.above_resource_session_id) as resource_session_id
+        coalesce(inherited.given_user_id, inherited.above_given_user_id) as given_user_id,
+        coalesce(inherited.given_tenant, inherited.above_given_tenant) as given_tenant,
+        coalesce(inherited.given_customer, inherited.above_given_customer) as given_customer,
+        coalesce(inherited.given_team, inherited.above_given_team) as given_team,
+        coalesce(inherited.given_feature, inherited.above_given_feature) as given_feature,
+        coalesce(inherited.given_endpoint, inherited.above_given_endpoint) as given_endpoint,
+        coalesce(inherited.given_workflow, inherited.above_given_workflow) as given_workflow,
+        coalesce(inherited.given_agent, inherited.above_given_agent) as given_agent,
+        coalesce(inherited.given_agent_step, inherited.above_given_agent_step) as given_agent_step,
+        coalesce(inherited.given_environment, inherited.above_given_environment) as given_environment,
+        coalesce(inherited.given_session_id, inherited.above_given_session_id) as given_session_id
     from inherited
 ),
 
 told as (
     select
-        combined.span_date,
-        combined.trace_id,
-        combined.span_id,
-        combined.is_cut,
+        found.span_date,
+        found.trace_id,
+        found.span_id,
+        found.is_cut,
         ','
-        || case when combined.user_id is null and combined.resource_user_id is not null then 'user_id,' else '' end
-        || case when combined.tenant is null and combined.resource_tenant is not null then 'tenant,' else '' end
-        || case when combined.customer is null and combined.resource_customer is not null then 'customer,' else '' end
-        || case when combined.team is null and combined.resource_team is not null then 'team,' else '' end
-        || case when combined.feature is null and combined.resource_feature is not null then 'feature,' else '' end
-        || case when combined.endpoint is null and combined.resource_endpoint is not null then 'endpoint,' else '' end
-        || case when combined.workflow is null and combined.resource_workflow is not null then 'workflow,' else '' end
-        || case when combined.agent is null and combined.resource_agent is not null then 'agent,' else '' end
-        || case when combined.agent_step is null and combined.resource_agent_step is not null then 'agent_step,' else '' end
-        || case when combined.environment is null and combined.resource_environment is not null then 'environment,' else '' end
-        || case when combined.session_id is null and combined.resource_session_id is not null then 'session_id,' else '' end
+        || case when found.user_id is null and found.given_user_id is not null then 'user_id,' else '' end
+        || case when found.tenant is null and found.given_tenant is not null then 'tenant,' else '' end
+        || case when found.customer is null and found.given_customer is not null then 'customer,' else '' end
+        || case when found.team is null and found.given_team is not null then 'team,' else '' end
+        || case when found.feature is null and found.given_feature is not null then 'feature,' else '' end
+        || case when found.endpoint is null and found.given_endpoint is not null then 'endpoint,' else '' end
+        || case when found.workflow is null and found.given_workflow is not null then 'workflow,' else '' end
+        || case when found.agent is null and found.given_agent is not null then 'agent,' else '' end
+        || case
+            when found.agent_step is null and found.given_agent_step is not null then 'agent_step,' else ''
+        end
+        || case
+            when found.environment is null and found.given_environment is not null then 'environment,' else ''
+        end
+        || case
+            when found.session_id is null and found.given_session_id is not null then 'session_id,' else ''
+        end
             as resource_keys,
-        coalesce(combined.user_id, combined.resource_user_id) as user_id,
-        coalesce(combined.tenant, combined.resource_tenant) as tenant,
-        coalesce(combined.customer, combined.resource_customer) as customer,
-        coalesce(combined.team, combined.resource_team) as team,
-        coalesce(combined.feature, combined.resource_feature) as feature,
-        coalesce(combined.endpoint, combined.resource_endpoint) as endpoint,
-        coalesce(combined.workflow, combined.resource_workflow) as workflow,
-        coalesce(combined.agent, combined.resource_agent) as agent,
-        coalesce(combined.agent_step, combined.resource_agent_step) as agent_step,
-        coalesce(combined.environment, combined.resource_environment) as environment,
-        coalesce(combined.session_id, combined.resource_session_id) as session_id
-    from combined
+        coalesce(found.user_id, found.given_user_id) as user_id,
+        coalesce(found.tenant, found.given_tenant) as tenant,
+        coalesce(found.customer, found.given_customer) as customer,
+        coalesce(found.team, found.given_team) as team,
+        coalesce(found.feature, found.given_feature) as feature,
+        coalesce(found.endpoint, found.given_endpoint) as endpoint,
+        coalesce(found.workflow, found.given_workflow) as workflow,
+        coalesce(found.agent, found.given_agent) as agent,
+        coalesce(found.agent_step, found.given_agent_step) as agent_step,
+        coalesce(found.environment, found.given_environment) as environment,
+        coalesce(found.session_id, found.given_session_id) as session_id
+    from found
 ),
 
 /* One row a span, whatever files tell of it: what they tell is the same once it is complete. */
@@ -561,15 +572,14 @@ nested as (
         enclosing.above_span_id,
         least(steps.first_date, enclosing.span_date) as first_date,
         greatest(steps.last_date, enclosing.span_date) as last_date,
-        enclosing.first_date as next_first_date,
-        enclosing.last_date as next_last_date
+        least(steps.first_date, enclosing.first_date) as next_first_date,
+        greatest(steps.last_date, enclosing.last_date) as next_last_date
     from steps
     inner join enclosing
         on steps.trace_id = enclosing.trace_id
         and steps.above_span_id = enclosing.span_id
-    where date_diff(
-        'day', least(steps.first_date, enclosing.span_date), greatest(steps.last_date, enclosing.span_date)
-    ) < 2
+    where date_diff('day', steps.first_date, enclosing.span_date) < 2
+        and date_diff('day', enclosing.span_date, steps.last_date) < 2
     union all
     select
         nested.trace_id,
@@ -581,20 +591,18 @@ nested as (
         enclosing.span_date as around_date,
         enclosing.usages as around_usages,
         enclosing.above_span_id,
-        least(nested.first_date, nested.next_first_date, enclosing.span_date) as first_date,
-        greatest(nested.last_date, nested.next_last_date, enclosing.span_date) as last_date,
-        enclosing.first_date as next_first_date,
-        enclosing.last_date as next_last_date
+        least(nested.next_first_date, enclosing.span_date) as first_date,
+        greatest(nested.next_last_date, enclosing.span_date) as last_date,
+        least(nested.next_first_date, enclosing.first_date) as next_first_date,
+        greatest(nested.next_last_date, enclosing.last_date) as next_last_date
     from nested
     inner join enclosing
         on nested.trace_id = enclosing.trace_id
         and nested.above_span_id = enclosing.span_id
     where nested.levels < 64
-        and date_diff(
-            'day',
-            least(nested.first_date, nested.next_first_date, enclosing.span_date),
-            greatest(nested.last_date, nested.next_last_date, enclosing.span_date)
-        ) < 2
+        and date_diff('day', nested.next_first_date, nested.next_last_date) < 2
+        and date_diff('day', nested.next_first_date, enclosing.span_date) < 2
+        and date_diff('day', enclosing.span_date, nested.next_last_date) < 2
 ),
 
 /* Calls that are their own ancestors, or whose chain of calls has no end in sight: they decide nothing. */
