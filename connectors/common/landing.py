@@ -32,35 +32,20 @@ from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SourceFile
 from connectors.common.source_landing import CORRECT_FILE, REFUSED_ROWS, DeliveryFacts, SourceLanding
 
 
-class FileDelivery:
-    """What a `read` function of `land_files` gets: where rows, findings and refused rows of one file go."""
+class FileNotes:
+    """What is said of one file, or of another part of a source: findings and refused rows, never their content."""
 
-    def __init__(self, landing: SourceLanding, file: SourceFile, datasets: tuple[Dataset, ...]) -> None:
+    def __init__(self, landing: SourceLanding, file: SourceFile, dataset: str) -> None:
         self._landing = landing
         self._file = file
-        delivered_at = landing.choose_delivered_at(datasets[0].name, file.relative, file.modified_at)
-        self._facts = {
-            d.name: DeliveryFacts(d, file.relative, file.sha256, delivered_at, files=(file,))
-            for d in datasets
-        }
-        self._writers = {name: landing.open_writer(facts) for name, facts in self._facts.items()}
-        self._main = datasets[0].name
+        self._main = dataset
         self._refused: list[tuple[int | None, str, str | None]] = []
-        self._schema_seen: tuple[str, ...] = ()
         self.findings: list[Finding] = []
 
     @property
     def file(self) -> SourceFile:
         """The file being read."""
         return self._file
-
-    def write(self, dataset: str, table: pa.Table) -> None:
-        """Add rows of a dataset (any subset of its columns); may be called once a batch."""
-        self._writers[dataset].write(table)
-
-    def note_schema(self, columns: Iterable[str]) -> None:
-        """Keep which columns the file had."""
-        self._schema_seen = tuple(columns)
 
     def add(
         self, kind: str, message: str, severity: Severity, *, count: int = 1, day: date | None = None
@@ -74,8 +59,8 @@ class FileDelivery:
         """Refuse one row: the line number in the file and a reason without any content of the row."""
         self._refused.append((line, reason, column))
 
-    def finish(self) -> None:
-        """Record the deliveries of this file, one a dataset, and its refused rows as findings."""
+    def tell_refused(self) -> None:
+        """Write down the refused rows, and sum them up as findings."""
         for (reason, column), count in sorted(Counter((r, c or "") for _, r, c in self._refused).items()):
             lines = [str(n) for n, r, c in self._refused if (r, c or "") == (reason, column)][:3]
             where = f"column {column}, " if column else ""
@@ -85,6 +70,45 @@ class FileDelivery:
             self.add(REFUSED_ROWS, message, Severity.WARN, count=count)
         if self._refused:
             self._landing.quarantine(self._file, self._refused)
+
+    def tell_unreadable(
+        self, error: ConnectorError | pa.ArrowException | OSError | UnicodeDecodeError
+    ) -> None:
+        """Say why the file is refused as a whole; nothing else of it counts."""
+        kind = error.kind if isinstance(error, FileFault) else "unreadable_file"
+        line, column = (error.line, error.column) if isinstance(error, FileFault) else (None, None)
+        reason = (
+            str(error) if isinstance(error, ConnectorError) else f"cannot be read ({type(error).__name__})"
+        )
+        self.findings.clear()
+        self.add(kind, reason, Severity.FAULT)
+        self._landing.quarantine(self._file, [(line, kind, column)])
+
+
+class FileDelivery(FileNotes):
+    """What a `read` function of `land_files` gets: where rows, findings and refused rows of one file go."""
+
+    def __init__(self, landing: SourceLanding, file: SourceFile, datasets: tuple[Dataset, ...]) -> None:
+        super().__init__(landing, file, datasets[0].name)
+        delivered_at = landing.choose_delivered_at(datasets[0].name, file.relative, file.modified_at)
+        self._facts = {
+            d.name: DeliveryFacts(d, file.relative, file.sha256, delivered_at, files=(file,))
+            for d in datasets
+        }
+        self._writers = {name: landing.open_writer(facts) for name, facts in self._facts.items()}
+        self._schema_seen: tuple[str, ...] = ()
+
+    def write(self, dataset: str, table: pa.Table) -> None:
+        """Add rows of a dataset (any subset of its columns); may be called once a batch."""
+        self._writers[dataset].write(table)
+
+    def note_schema(self, columns: Iterable[str]) -> None:
+        """Keep which columns the file had."""
+        self._schema_seen = tuple(columns)
+
+    def finish(self) -> None:
+        """Record the deliveries of this file, one a dataset, and its refused rows as findings."""
+        self.tell_refused()
         for name, facts in self._facts.items():
             complete = replace(facts, schema_seen=self._schema_seen)
             findings = self.findings if name == self._main else ()
@@ -139,14 +163,7 @@ def land_file(
         read(file, delivery)
     except (ConnectorError, pa.ArrowException, OSError, UnicodeDecodeError) as error:
         delivery.discard()
-        kind = error.kind if isinstance(error, FileFault) else "unreadable_file"
-        line, column = (error.line, error.column) if isinstance(error, FileFault) else (None, None)
-        reason = (
-            str(error) if isinstance(error, ConnectorError) else f"cannot be read ({type(error).__name__})"
-        )
-        delivery.findings.clear()
-        delivery.add(kind, reason, Severity.FAULT)
-        landing.quarantine(file, [(line, kind, column)])
+        delivery.tell_unreadable(error)
     else:
         delivery.finish()
     return {"findings": [finding_to_json(finding) for finding in delivery.findings]}
