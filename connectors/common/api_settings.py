@@ -1,14 +1,15 @@
-"""What every source that is an API of days is told: how far back it goes, and how long days are read again.
+"""What every source that is an API of days is told: how far back it goes, how long days are read again, how patient.
 
-What belongs here: settings that all such sources share. What must not: a vendor's own, or calling anybody.
+What belongs here: settings that such sources share. What must not: a vendor's own, or calling anybody.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from pydantic import Field
+from pydantic import BaseModel, Field, field_validator
 
+from connectors.common.http_api import Patience, check_endpoint
 from connectors.common.settings import SourceSettings
 
 
@@ -28,3 +29,39 @@ class WindowSettings(SourceSettings):
     def choose_first_day(self, now: datetime) -> date:
         """Return the oldest day that a run at this time asks for."""
         return self.first_day or now.date() - timedelta(days=self.history_days)
+
+
+class HttpSettings(BaseModel):
+    """Settings of a source that `HttpApi` asks."""
+
+    endpoint: str = Field(description="Address of the API.")
+    attempts: int = Field(
+        default=6, ge=1, le=20, description="How often a request is sent while the API is busy."
+    )
+    longest_wait_seconds: float = Field(
+        default=60,
+        ge=0,
+        le=3600,
+        description="The longest wait between attempts, also when the API asks for more.",
+    )
+    silence_seconds: float = Field(
+        default=60, gt=0, le=3600, description="The longest silence while an answer is read."
+    )
+    answer_seconds: float = Field(
+        default=300, gt=0, le=7200, description="The longest that one answer may take as a whole."
+    )
+
+    @field_validator("endpoint")
+    @classmethod
+    def _check_endpoint(cls, value: str) -> str:
+        return check_endpoint(value)
+
+    @property
+    def patience(self) -> Patience:
+        """How long this source waits for answers."""
+        return Patience(
+            attempts=self.attempts,
+            longest_wait_seconds=self.longest_wait_seconds,
+            read_seconds=self.silence_seconds,
+            total_seconds=self.answer_seconds,
+        )

@@ -80,7 +80,7 @@ class ApiWindows:
         self._first_day = first_day
         self._overlap = timedelta(days=overlap_days)
         self._final_after = None if final_after_days is None else timedelta(days=final_after_days)
-        self._part = part
+        self.part = part
 
     def days_to_read(self, dataset: Dataset) -> list[date]:
         """Return the whole UTC days before now that were never read, or are to be read again; none as of a time."""
@@ -121,9 +121,30 @@ class ApiWindows:
         delivered_at = landing.choose_delivered_at(dataset.name, scope, landing.context.now)
         files = (self._keep_pages(day, pages),) if pages else ()
         self._record(DeliveryFacts(dataset, scope, content, delivered_at, files=files), rows, findings)
-        note = {"read_at": landing.context.now.isoformat(), "is_final": is_final}
-        landing.seen.write_note(self._note_key(dataset, day), note)
-        landing.seen.save()
+        self.note_read(dataset, day, is_final=is_final)
+
+    def note_read(self, dataset: Dataset, day: date, *, is_final: bool) -> None:
+        """Remember that a day was read now; `deliver` does, a connector that delivers by other means says it here."""
+        note = {"read_at": self._landing.context.now.isoformat(), "is_final": is_final}
+        self._landing.seen.write_note(self._note_key(dataset, day), note)
+        self._landing.seen.save()
+
+    def has_rows(self, dataset: Dataset, day: date) -> bool:
+        """Tell whether what counts now of a day has any row, whoever delivered it of this source and part."""
+        return any(
+            delivery.rows > 0 and delivery.is_current
+            for record in mark_current([r for r in self._landing.records if self._is_of(r, dataset, day)])
+            for delivery in (record.delivery,)
+        )
+
+    def _is_of(self, record: DeliveryRecord, dataset: Dataset, day: date) -> bool:
+        """Tell whether a record is of a day: its own, or a bill's whose part the day is."""
+        delivery = record.delivery
+        if delivery.dataset != dataset.name:
+            return False
+        if delivery.period is None:
+            return delivery.scope == self._scope(day)
+        return delivery.scope.endswith(f"|{day.isoformat()}")
 
     def retype(self, dataset: Dataset, build: Callable[[date, Sequence[bytes], bool], pa.Table]) -> None:
         """Write the rows of kept answers anew where settings changed what they mean, without asking the API.
@@ -194,7 +215,7 @@ class ApiWindows:
         return {"read_at": record.delivery.fetched_at.isoformat(), "is_final": False}
 
     def _current(self, dataset: Dataset) -> Iterator[tuple[date, DeliveryRecord]]:
-        prefix = f"{self._part}|" if self._part else ""
+        prefix = f"{self.part}|" if self.part else ""
         for record in mark_current(self._landing.records):
             delivery = record.delivery
             own, _, day = delivery.scope.rpartition("|")
@@ -207,13 +228,13 @@ class ApiWindows:
 
     def _keep_pages(self, day: date, pages: Sequence[bytes]) -> SourceFile:
         """Keep a day's answers, packed, below their digest among the artifacts."""
-        relative = f"{self._part or 'days'}/{day.isoformat()}.json.gz"
-        head = orjson.dumps({"part": self._part, "day": day.isoformat(), "pages": len(pages)})
+        relative = f"{self.part or 'days'}/{day.isoformat()}.json.gz"
+        head = orjson.dumps({"part": self.part, "day": day.isoformat(), "pages": len(pages)})
         packed = gzip.compress(b"\n".join([head, *(_one_line(page) for page in pages)]), mtime=0)
         sha256 = hashlib.sha256(packed).hexdigest()
         path = self._landing.artifact_path(Artifact(relative, sha256, len(packed)))
         if not path.exists():
-            _write_whole(path, packed)
+            write_whole(path, packed)
         return SourceFile(path, relative, len(packed), 0, sha256)
 
     def _read_pages(self, record: DeliveryRecord) -> list[bytes] | None:
@@ -238,7 +259,7 @@ class ApiWindows:
             )
 
     def _scope(self, day: date) -> str:
-        return f"{self._part}|{day.isoformat()}" if self._part else day.isoformat()
+        return f"{self.part}|{day.isoformat()}" if self.part else day.isoformat()
 
     def _note_key(self, dataset: Dataset, day: date) -> str:
         return f"window {dataset.name}\n{self._scope(day)}"
@@ -270,7 +291,8 @@ def _digest_rows(rows: pa.Table) -> str:
     return build_digest(*texts)
 
 
-def _write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all, readable by the owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"_tmp-{uuid.uuid4().hex}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
