@@ -39,6 +39,7 @@ CONNECTORS: dict[str, str] = {
         "azure_inventory",
         "google_asset_files",
         "kubernetes_files",
+        "bedrock_invocation_logs",
     )
 }
 """Connector name → package."""

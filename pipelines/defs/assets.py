@@ -49,6 +49,7 @@ CONNECTOR_DATASETS: dict[str, tuple[str, ...]] = {
     "azure_inventory": ("workloads", "zones", "accounts"),
     "google_asset_files": ("workloads", "zones", "accounts"),
     "kubernetes_files": ("workloads", "zones"),
+    "bedrock_invocation_logs": ("requests",),
 }
 """Which datasets a connector lands: the edges between sources and staging tables."""
 

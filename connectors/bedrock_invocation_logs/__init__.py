@@ -1,0 +1,1 @@
+"""Amazon Bedrock's model invocation logs in S3 → the dataset `requests`."""

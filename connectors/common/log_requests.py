@@ -1,0 +1,254 @@
+"""Rows of `requests` out of the records of a request log, in batches, each value looked at.
+
+What belongs here: what every request log does with an id, a label, a user, a usage object. What must not: the names
+that a vendor gives them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from connectors.common.contract import LandingContext, Severity
+from connectors.common.datasets import REQUESTS
+from connectors.common.log_objects import LogDelivery
+from connectors.common.parsing import build_whole_text, parse_instant
+from connectors.common.request_rows import MAX_TEXT_CHARACTERS, RequestTally, build_requests
+from connectors.common.token_usage import MAX_TOKENS_PER_REQUEST, REPORTED_COUNTS, USAGE_COLUMNS
+
+BATCH_ROWS = 50_000
+
+Row = dict[str, Any]
+
+_COUNT_NAME = re.compile(r"(?i)(?=.{1,64}\Z)[a-z0-9_.]*(?:tokens?|counts?|requests|units|seconds|characters)")
+"""What a vendor calls a count; any other name may be content, and is not told."""
+
+_FLAGS = ("input_includes_cached", "output_includes_reasoning")
+_FROM_USAGE = ("web_search_count", "service_tier", "usage_problem")
+
+
+class LabelNames(BaseModel):
+    """Which labels (metadata keys) of a call mean an attribution key; first match wins, spelling as delivered.
+
+    What is given replaces the default list of that key.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    user_id: tuple[str, ...] = ("user_id", "user", "userId")
+    tenant: tuple[str, ...] = ("tenant", "tenant_id", "tenantId")
+    customer: tuple[str, ...] = ("customer", "customer_id", "customerId")
+    team: tuple[str, ...] = ("team", "department")
+    feature: tuple[str, ...] = ("feature", "application", "app")
+    endpoint: tuple[str, ...] = ("endpoint", "route")
+    workflow: tuple[str, ...] = ("workflow",)
+    agent: tuple[str, ...] = ("agent", "agent_name", "agentName")
+    agent_step: tuple[str, ...] = ("agent_step", "step")
+    environment: tuple[str, ...] = ("environment", "env", "stage")
+    session_id: tuple[str, ...] = ("session_id", "sessionId", "conversation_id")
+    trace_id: tuple[str, ...] = ("trace_id", "traceId")
+    span_id: tuple[str, ...] = ("span_id", "spanId")
+    call_id: tuple[str, ...] = Field(
+        default=(),
+        description="An id of the call that a gateway or client states too, such as litellm_call_id.",
+    )
+
+
+def read_labels(labels: object, names: LabelNames) -> Row:
+    """Return the columns that a call's labels give; other labels are not looked at."""
+    if not isinstance(labels, Mapping):
+        return {}
+    found: Row = {}
+    for column in LabelNames.model_fields:
+        value = next((labels[name] for name in getattr(names, column) if labels.get(name)), None)
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            found[column] = str(value)
+    return found
+
+
+def find_value(record: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """Return the first value that is there under one of the names; a dotted name reaches into objects."""
+    for name in names:
+        here: Any = record
+        if name in record:
+            here = record[name]
+        else:
+            for part in name.split("."):
+                here = here.get(part) if isinstance(here, Mapping) else None
+        if here is not None and here != "":
+            return here
+    return None
+
+
+def find_text(record: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """Return the first text or number under one of the names, as text; objects and lists are none."""
+    value = find_value(record, names)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value).strip() or None
+
+
+@lru_cache(maxsize=10_000)
+def read_instant(text: str | None) -> datetime | None:
+    """Return a UTC time without zone; None for what is none."""
+    if text is None:
+        return None
+    try:
+        return parse_instant(text)
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_seconds(value: object, per_second: int = 1000) -> Decimal | None:
+    """Return a duration that is stated in parts of a second (milliseconds by default), None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+        return None
+    try:
+        number = Decimal(str(value)) / per_second
+    except ArithmeticError:
+        return None
+    if not number.is_finite() or not 0 <= number < 10**7:
+        return None
+    return round(number, 6)
+
+
+class LogRequests:
+    """Collects the rows of one group and writes them in batches; an attempt that repeats is kept once."""
+
+    def __init__(
+        self, delivery: LogDelivery, context: LandingContext, *, provider: str | None = None
+    ) -> None:
+        self._delivery = delivery
+        self._context = context
+        self._constants = {"provider": provider} if provider else {}
+        self._rows: list[Row] = []
+        self._attempts: set[str] = set()
+        self._oversized: Counter[str] = Counter()
+        self._unknown: Counter[str] = Counter()
+        self._written = 0
+        self.tally = RequestTally()
+        self.rows = 0
+
+    def add(self, line: int, row: Row, usage: Mapping[str, Any]) -> None:
+        """Add one attempt: its columns, and the usage that `read_usage` found. `user_id` comes as it is stated."""
+        attempt = row.get("provider_request_id")
+        if attempt is not None:
+            if attempt in self._attempts:
+                self.tally.counts["duplicate_request"] += 1
+                return
+            self._attempts.add(attempt)
+        self.rows += 1
+        complete = {"line": self._delivery.number(line), **self._constants, **self._take_usage(usage)}
+        complete |= {name: self._take_value(name, value) for name, value in row.items() if value is not None}
+        if "user_id" in complete:
+            complete["user_id"] = self._context.identity.pseudonymise(complete["user_id"])
+        self._rows.append(complete)
+        if len(self._rows) >= BATCH_ROWS:
+            self._write()
+
+    def finish(self) -> None:
+        """Write what is left and tell what was odd."""
+        self._write()
+        self.tally.report(self._delivery)
+        for name, count in sorted(self._oversized.items()):
+            message = f"{count} values for {name} are too long to be a name and are dropped"
+            self._delivery.add("oversized_value", message, Severity.WARN, count=count)
+        for name, count in sorted(self._unknown.items()):
+            message = f"{count} calls state a count {name!r} that is not known; it may be tokens that cost"
+            self._delivery.add("unknown_count", message, Severity.WARN, count=count)
+
+    def _take_usage(self, usage: Mapping[str, Any]) -> Row:
+        taken = {name: usage[name] for name in (*_FLAGS, *_FROM_USAGE) if usage.get(name) is not None}
+        for name in REPORTED_COUNTS:
+            count = usage.get(name)
+            if count is None:
+                continue
+            if abs(count) > MAX_TOKENS_PER_REQUEST:
+                taken["usage_problem"] = "negative_tokens" if count < 0 else "absurd_tokens"
+            else:
+                taken[name] = count
+        for name in usage.get("unknown_counts", ()):
+            self._unknown[name if _COUNT_NAME.fullmatch(name) else "…"] += 1
+        return taken
+
+    def _take_value(self, name: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if len(value) > MAX_TEXT_CHARACTERS:
+            self._oversized[name] += 1
+            return None
+        return value if value.isascii() else build_whole_text(value)
+
+    def _write(self) -> None:
+        if not self._rows:
+            return
+        frame = pl.DataFrame(self._rows, schema=_FRAME)
+        self._rows = []
+        table = build_requests(
+            frame,
+            source=self._delivery.source,
+            scope=self._delivery.file.relative,
+            now=self._context.now,
+            sink=self._delivery,
+            tally=self.tally,
+        )
+        self._delivery.write(REQUESTS.name, table)
+
+
+def _build_frame_schema() -> dict[str, Any]:
+    computed = {"duration_seconds", "request_id", "x_source", "x_snapshot_id", *USAGE_COLUMNS}
+    schema: dict[str, Any] = {"line": pl.Int64}
+    for field in REQUESTS.schema:
+        if field.name in computed:
+            continue
+        schema[field.name] = _polars_type(field.type)
+    schema |= dict.fromkeys(REPORTED_COUNTS, pl.Int64)
+    schema |= dict.fromkeys(_FLAGS, pl.Boolean)
+    return schema | {"usage_problem": pl.String}
+
+
+def _polars_type(kind: pa.DataType) -> Any:
+    if pa.types.is_decimal(kind):
+        return pl.Decimal(kind.precision, kind.scale)
+    if pa.types.is_timestamp(kind):
+        return pl.Datetime("us")
+    if pa.types.is_integer(kind):
+        return pl.Int64
+    if pa.types.is_boolean(kind):
+        return pl.Boolean
+    return pl.String
+
+
+_FRAME = _build_frame_schema()
+
+
+def iterate_attempts(
+    provider_id: str | None, usages: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[Row, Mapping[str, Any]]]:
+    """Yield (columns, usage) of each sampling of one response: several where it used several models.
+
+    The first keeps the provider's id, so that it merges with what others saw of the call; each further one has an id
+    of its own below it, and all share the logical call. So each is money at its own model's price, and one call.
+    """
+    for number, usage in enumerate(usages, start=1):
+        row: Row = {"provider_request_id": provider_id}
+        if len(usages) > 1 and provider_id is not None:
+            row = {
+                "provider_request_id": provider_id,
+                "logical_call_id": provider_id,
+                "attempt_number": number,
+            }
+            if number > 1:
+                row["provider_request_id"] = f"{provider_id}/iteration/{number}"
+        if usage.get("model"):
+            row["model"] = usage["model"]
+        yield row, usage
