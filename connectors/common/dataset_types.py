@@ -55,9 +55,10 @@ TrafficKind = Literal[
     "vpn",
     "direct_connect",
     "load_balancer",
+    "same_zone",
     "other",
 ]
-"""What bytes crossed, as `traffic_kind` of flows and of bill lines holds it."""
+"""What bytes crossed, as `traffic_kind` of flows and of bill lines holds it; clouds bill no bytes in one zone."""
 
 TRAFFIC_KINDS: tuple[str, ...] = get_args(TrafficKind)
 

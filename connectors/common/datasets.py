@@ -221,13 +221,21 @@ TRANSFERS = Dataset(
         window_end=INSTANT,
         provider=TEXT,
         account_id=TEXT,
-        traffic_kind=TEXT,  # as transfer_files/schema.py lists them
+        traffic_kind=TEXT,  # TRAFFIC_KINDS; null in flow logs: the zones decide
         from_zone=TEXT,
         to_zone=TEXT,
         from_workload_ref=TEXT,
         to_workload_ref=TEXT,
         bytes=COUNT,
         round_trips_count=COUNT,
+        emitter_kind=TEXT,  # flow_log | file (null too): which source of weights counts, see core.transfers
+        emitter_id=TEXT,  # the flow log that recorded it
+        seen_from=TEXT,  # sender | receiver | passing (a gateway between them); null: not stated
+        seen_at=TEXT,  # network interface or machine that recorded it
+        through_ref=TEXT,  # address of the gateway that passed it on
+        from_ref_kind=TEXT,  # address | eni | instance | pod | service; null: any
+        to_ref_kind=TEXT,
+        min_round_trip_seconds=SECONDS,
     ),
     ("window_start", "day"),
 )
@@ -315,6 +323,8 @@ WORKLOADS = Dataset(
         zone=TEXT,
         valid_from=INSTANT,
         valid_to=INSTANT,
+        observed_at=INSTANT,  # when a list of all there is named it; null: the statement holds by itself
+        inventory_series=TEXT,  # lists that follow one another: what the next one lacks has ended
     ),
 )
 
