@@ -129,12 +129,20 @@ def refuse_rows(frame: pl.DataFrame, problem: str, sink: RowSink, tally: Request
 
 
 def build_requests(
-    frame: pl.DataFrame, *, source: str, scope: str, now: datetime, sink: RowSink, tally: RequestTally
+    frame: pl.DataFrame,
+    *,
+    source: str,
+    scope: str,
+    now: datetime,
+    sink: RowSink,
+    tally: RequestTally,
+    extra: tuple[str, ...] = (),
 ) -> pa.Table:
     """Return rows of the dataset `requests`.
 
     The frame has `line` (number in the file, names the row), `started_at` (naive UTC), and any of the
-    dataset's columns and of the reported token counts. Impossible times or counts are quarantined.
+    dataset's columns and of the reported token counts. Impossible times or counts are quarantined. `extra`
+    names columns of the frame that stay beside those of the dataset.
     """
     timed = refuse_rows(frame.with_columns(find_time_problems(frame, now)), "time_problem", sink, tally)
     sound = refuse_rows(normalise_usage(timed), "usage_problem", sink, tally)
@@ -142,7 +150,7 @@ def build_requests(
     tally.counts["cache_lifetime_assumed"] += int(sound["is_cache_lifetime_assumed"].sum())
     tally.counts["usage_missing"] += int((sound["usage_source"] == "none").sum())
     named = _with_attempt_identity(_with_spellings(_with_absent(sound)), source, scope)
-    columns = [name for name in REQUESTS.schema.names if name in named.columns]
+    columns = [*(name for name in REQUESTS.schema.names if name in named.columns), *extra]
     table = named.select(columns).to_arrow()
     durations = _build_durations(named)
     position = table.schema.get_field_index("duration_seconds")
