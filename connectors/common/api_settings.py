@@ -5,12 +5,15 @@ What belongs here: settings that such sources share. What must not: a vendor's o
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 
 from pydantic import BaseModel, Field, field_validator
 
 from connectors.common.http_api import Patience, check_endpoint
 from connectors.common.settings import SourceSettings
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,127}")
 
 
 class WindowSettings(SourceSettings):
@@ -65,3 +68,13 @@ class HttpSettings(BaseModel):
             read_seconds=self.silence_seconds,
             total_seconds=self.answer_seconds,
         )
+
+
+def check_variable(name: str) -> str:
+    """Return the name of an environment variable that holds a key. Raises ValueError, never telling the value.
+
+    Whoever writes the key itself into the config meets it here, before anything shows it.
+    """
+    if not _VARIABLE.fullmatch(name):
+        raise ValueError("expected the name of an environment variable (A-Z, 0-9, _), not a key itself")
+    return name

@@ -31,6 +31,7 @@ from connectors.common.source_files import SourceFile
 from connectors.common.source_landing import DeliveryFacts, SourceLanding
 
 _DAY = timedelta(days=1)
+_NO_ROWS = build_digest()
 
 
 @dataclass(frozen=True)
@@ -165,14 +166,15 @@ class ApiWindows:
                 )
                 self._landing.add(dataset.name, "old_typing", message, Severity.INFO, day=day)
                 continue
-            is_final = facts.content == _digest_content(_digest_pages(pages), is_final=True)
+            told = _digest_pages(pages) if pages else _NO_ROWS
+            is_final = facts.content == _digest_content(told, is_final=True)
             self._record(facts, build(day, pages, is_final), record.findings)
 
     def _find_facts(
         self, dataset: Dataset, record: DeliveryRecord, pages: Sequence[bytes]
     ) -> DeliveryFacts | None:
         """Return the facts of a delivery on record, told again from its kept answers."""
-        told = _digest_pages(pages)
+        told = _digest_pages(pages) if pages else _NO_ROWS
         for is_final in (True, False):
             content = _digest_content(told, is_final=is_final)
             delivery = record.delivery
@@ -239,7 +241,7 @@ class ApiWindows:
 
     def _read_pages(self, record: DeliveryRecord) -> list[bytes] | None:
         if not record.artifacts:
-            return None
+            return None if record.delivery.rows else []
         path = self._landing.artifact_path(record.artifacts[0])
         try:
             return gzip.decompress(path.read_bytes()).split(b"\n")[1:]

@@ -16,6 +16,7 @@ from connectors.common.api_windows import ApiWindows, Window, build_windows
 from connectors.common.contract import Severity
 from connectors.common.datasets import Dataset
 from connectors.common.http_api import ApiRefusedError, HttpApi
+from connectors.common.parsing import build_whole_text
 from connectors.common.source_files import FileFault
 from connectors.common.source_landing import SourceLanding
 
@@ -158,4 +159,5 @@ def land_days(
 
 def write_exact(content: Any) -> str:
     """Return JSON on one line, the same for the same content; exact fractions are written as text."""
-    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return build_whole_text(text)

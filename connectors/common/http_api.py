@@ -116,14 +116,21 @@ def _is_loopback(host: str) -> bool:
 
 
 def build_trust() -> ssl.SSLContext:
-    """Return what servers are trusted: SSL_CERT_FILE, SSL_CERT_DIR or REQUESTS_CA_BUNDLE, else certifi's list."""
-    if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
-        bundle = os.environ.get("REQUESTS_CA_BUNDLE")
-        if bundle:
-            is_folder = os.path.isdir(bundle)
-            file, folder = (None, bundle) if is_folder else (bundle, None)
-            return ssl.create_default_context(cafile=file, capath=folder)
-    return httpx.create_ssl_context()
+    """Return what servers are trusted: SSL_CERT_FILE, SSL_CERT_DIR or REQUESTS_CA_BUNDLE, else certifi's list.
+
+    Raises TerminalError for a variable that names no readable certificates.
+    """
+    try:
+        if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
+            bundle = os.environ.get("REQUESTS_CA_BUNDLE")
+            if bundle:
+                file, folder = (None, bundle) if os.path.isdir(bundle) else (bundle, None)
+                return ssl.create_default_context(cafile=file, capath=folder)
+        return httpx.create_ssl_context()
+    except OSError as error:
+        raise TerminalError(
+            "the trusted certificates cannot be read; correct SSL_CERT_FILE, SSL_CERT_DIR or REQUESTS_CA_BUNDLE"
+        ) from error
 
 
 class HttpApi:

@@ -39,7 +39,12 @@ CONNECTORS: dict[str, str] = {
         "azure_inventory",
         "google_asset_files",
         "kubernetes_files",
+        "capacity_files",
+        "event_files",
+        "rate_card_files",
+        "openai",
         "bedrock_invocation_logs",
+        "bedrock_metrics",
     )
 }
 """Connector name → package."""

@@ -49,7 +49,12 @@ CONNECTOR_DATASETS: dict[str, tuple[str, ...]] = {
     "azure_inventory": ("workloads", "zones", "accounts"),
     "google_asset_files": ("workloads", "zones", "accounts"),
     "kubernetes_files": ("workloads", "zones"),
+    "capacity_files": ("capacity",),
+    "event_files": ("events",),
+    "rate_card_files": ("rate_cards",),
+    "openai": ("provider_usage", "charges"),
     "bedrock_invocation_logs": ("requests",),
+    "bedrock_metrics": ("provider_usage",),
 }
 """Which datasets a connector lands: the edges between sources and staging tables."""
 
