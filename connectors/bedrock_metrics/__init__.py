@@ -1,0 +1,1 @@
+"""What Amazon Bedrock counts in CloudWatch → the dataset `provider_usage`."""
