@@ -16,6 +16,7 @@ import duckdb
 
 from connectors.common.contract import Delivery
 from connectors.common.datasets import CHARGES, DATASETS, REQUESTS, Dataset
+from pipelines.night.inputs import RATE_CARD_DAY_SCHEMA
 from pipelines.warehouse.relations import DataFile, Relation, duckdb_columns, read_digest
 
 GENERATOR_VERSION = 1
@@ -357,8 +358,9 @@ def _bill_delivery(month: str, file: DataFile) -> Delivery:
 
 
 def empty_relations() -> dict[str, Relation]:
-    """Every canonical dataset as a typed relation without rows."""
-    return {
+    """Every canonical dataset, and the days of own hardware, as a typed relation without rows."""
+    days = Relation("reference.rate_card_days", duckdb_columns(RATE_CARD_DAY_SCHEMA), "month", {})
+    return {days.name: days} | {
         f"lake.{name}": Relation(
             f"lake.{name}",
             duckdb_columns(dataset.schema),

@@ -98,6 +98,12 @@ class FileDelivery(FileNotes):
         self._writers = {name: landing.open_writer(facts) for name, facts in self._facts.items()}
         self._schema_seen: tuple[str, ...] = ()
 
+    @property
+    def follows_another(self) -> bool:
+        """Whether a file of this name with other content was delivered before."""
+        known = self._landing.current_record(self._main, self._file.relative)
+        return known is not None and self._file.sha256 not in {a.sha256 for a in known.artifacts}
+
     def write(self, dataset: str, table: pa.Table) -> None:
         """Add rows of a dataset (any subset of its columns); may be called once a batch."""
         self._writers[dataset].write(table)

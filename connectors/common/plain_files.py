@@ -39,6 +39,7 @@ class Kind(StrEnum):
     USER = "a user"  # pseudonymised
     INSTANT = "a time (ISO 8601)"
     DAY = "a day (ISO 8601)"
+    HOUR = "the beginning of an hour (ISO 8601)"
     COUNT = "a whole number"
     WEIGHT = "a whole number, not negative"
     MONEY = "a number"
@@ -49,7 +50,7 @@ class Kind(StrEnum):
 @dataclass(frozen=True)
 class PlainColumn:
     """One column of a plain file; `choices`: the only values allowed, `default`: for an empty one, `aliases`: other
-    names it is delivered under, of which the first one found counts."""
+    names it is delivered under, of which the first one found counts, `at_most`: of a count."""
 
     name: str
     kind: Kind = Kind.TEXT
@@ -57,16 +58,19 @@ class PlainColumn:
     choices: tuple[str, ...] = ()
     default: str | None = None
     aliases: tuple[str, ...] = ()
+    at_most: int | None = None
 
 
 @dataclass(frozen=True)
 class PlainFormat:
-    """What a plain file of one dataset looks like; `interval` is (start, end), the end exclusive."""
+    """What a plain file of one dataset looks like; `interval` is (start, end), the end exclusive; `part` is (count,
+    count that it is a part of)."""
 
     dataset: Dataset
     columns: tuple[PlainColumn, ...]
     version: int = 1  # raise it when the same file would be typed differently
     interval: tuple[str, str] | None = None
+    part: tuple[str, str] | None = None
     suffixes: tuple[str, ...] = KNOWN_SUFFIXES
 
 
@@ -74,6 +78,14 @@ def _parse_months(values: pa.Array) -> Parsed:
     is_month = pc.match_substring_regex(values, r"^\d{4}-\d{2}$")
     days = pc.binary_join_element_wise(values, "01", "-")
     return parse_instants(build_array(pc.if_else(is_month, days, values)))
+
+
+def _parse_hours(values: pa.Array) -> Parsed:
+    parsed = parse_instants(values)
+    is_hour = pc.equal(pc.floor_temporal(parsed.values, unit="hour"), parsed.values)
+    hours = pc.if_else(is_hour, parsed.values, pa.scalar(None, parsed.values.type))
+    is_bad = pc.and_(pc.is_valid(values), pc.is_null(hours))
+    return Parsed(hours, tuple(_rows(is_bad).tolist()))
 
 
 def _parse_flags(values: pa.Array) -> Parsed:
@@ -87,6 +99,7 @@ _PARSERS: dict[Kind, Callable[[pa.Array], Parsed]] = {
     Kind.FLAG: _parse_flags,
     Kind.INSTANT: parse_instants,
     Kind.DAY: parse_days,
+    Kind.HOUR: _parse_hours,
     Kind.COUNT: parse_counts,
     Kind.WEIGHT: parse_counts,
     Kind.MONEY: parse_decimals,
@@ -105,7 +118,22 @@ def land_plain_files(
     return land_files(settings, context, (plain.dataset,), read, typing=typing, suffixes=plain.suffixes)
 
 
+@dataclass(frozen=True)
+class PlainTable:
+    """The accepted rows of a plain file, typed, and the line of each in the file."""
+
+    table: pa.Table
+    lines: list[int]
+
+
 def _read_file(file: SourceFile, delivery: FileDelivery, plain: PlainFormat, context: LandingContext) -> None:
+    delivery.write(plain.dataset.name, read_plain_table(file, delivery, plain, context).table)
+
+
+def read_plain_table(
+    file: SourceFile, delivery: FileDelivery, plain: PlainFormat, context: LandingContext
+) -> PlainTable:
+    """Return the rows of a plain file that are right; the others are refused one by one. Raises FileFault."""
     text = read_text_table(file, on_bad_line=delivery.quarantine)
     delivered = _find_delivered_names(text.column_names, plain)
     text = _rename(text, delivered)
@@ -140,8 +168,11 @@ def _read_file(file: SourceFile, delivery: FileDelivery, plain: PlainFormat, con
         columns[column.name] = parsed.values
     if plain.interval is not None:
         _refuse(delivery, plain.interval[1], _find_reversed(columns, plain.interval), refused, first_line)
+    if plain.part is not None:
+        _refuse(delivery, plain.part[0], _find_larger(columns, plain.part), refused, first_line)
     table = pa.table(columns)
-    delivery.write(plain.dataset.name, table.filter(pa.array(~refused)) if refused.any() else table)
+    lines = (np.flatnonzero(~refused) + first_line).tolist()
+    return PlainTable(table.filter(pa.array(~refused)) if refused.any() else table, lines)
 
 
 def _find_delivered_names(names: Sequence[str], plain: PlainFormat) -> dict[str, str]:
@@ -188,6 +219,8 @@ def _find_problems(column: PlainColumn, values: pa.Array, parsed: Parsed) -> lis
         problems.append(("empty", _rows(pc.is_null(values))))
     if column.kind is Kind.WEIGHT:
         problems.append(("negative", _rows(pc.less(parsed.values, 0))))
+    if column.at_most is not None:
+        problems.append((f"more than {column.at_most}", _rows(pc.greater(parsed.values, column.at_most))))
     if column.choices:
         is_known = pc.is_in(values, value_set=pa.array(column.choices))
         is_wrong = pc.and_(pc.is_valid(values), pc.invert(is_known))
@@ -200,6 +233,13 @@ def _find_reversed(columns: dict[str, pa.Array], interval: tuple[str, str]) -> l
     if start is None or end is None:
         return []
     return [(f"not after {interval[0]}", _rows(pc.less_equal(end, start)))]
+
+
+def _find_larger(columns: dict[str, pa.Array], part: tuple[str, str]) -> list[tuple[str, np.ndarray]]:
+    smaller, larger = (columns.get(name) for name in part)
+    if smaller is None or larger is None:
+        return []
+    return [(f"more than {part[1]}", _rows(pc.greater(smaller, larger)))]
 
 
 def _rows(mask: pa.Array) -> np.ndarray:

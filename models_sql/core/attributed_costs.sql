@@ -77,6 +77,12 @@ physical as (
     where charge_date >= $start and charge_date < $end
 ),
 
+capacity as (
+    select *
+    from core.capacity_weights
+    where charge_date >= $start and charge_date < $end
+),
+
 tagged as (
     select *
     from core.tagged_owners
@@ -91,6 +97,18 @@ counted_pools as (
     from cells
     where cells.is_pool_first and cells.method_id in ('tokens', 'list_price', 'bytes')
     group by cells.charge_date, cells.pool_key
+),
+
+/* Models whose tokens stand with cells that bill them: capacity that serves them too does not count them again. */
+counted_models as (
+    select
+        cells.charge_date,
+        cells.provider,
+        cells.model
+    from cells
+    where cells.is_pool_first and cells.method_id in ('tokens', 'list_price', 'list_cost')
+        and cells.model is not null
+    group by cells.charge_date, cells.provider, cells.model
 ),
 
 usage_weights as (
@@ -232,6 +250,71 @@ physical_rows as (
     where cells.method_id in ('bytes', 'telemetry_bytes')
 ),
 
+served as (
+    select
+        cells.charge_date,
+        cells.cell_id,
+        coalesce(capacity.owner_id, cells.direct_owner_id) as owner_id,
+        case when capacity.residual_reason is null then capacity.from_zone else cells.from_zone end
+            as from_zone,
+        case when capacity.residual_reason is null then capacity.to_zone else cells.to_zone end as to_zone,
+        capacity.residual_reason,
+        capacity.weight,
+        capacity.requests,
+        capacity.input_tokens,
+        capacity.output_tokens,
+        cells.is_pool_first and counted_models.model is null as is_counted
+    from cells
+    inner join capacity
+        on cells.charge_date = capacity.charge_date
+        and cells.pool_key = capacity.pool_key
+    left join counted_models
+        on capacity.charge_date = counted_models.charge_date
+        and capacity.provider = counted_models.provider
+        and capacity.model = counted_models.model
+    where cells.method_id = 'capacity_seconds'
+),
+
+capacity_rows as (
+    select
+        served.charge_date,
+        served.cell_id,
+        served.owner_id,
+        served.from_zone,
+        served.to_zone,
+        served.residual_reason,
+        cast(sum(served.weight) as decimal(38, 0)) as weight,
+        sum(case when served.is_counted then served.requests else 0 end) as requests,
+        sum(case when served.is_counted then served.input_tokens else 0 end) as input_tokens,
+        sum(case when served.is_counted then served.output_tokens else 0 end) as output_tokens,
+        0 as bytes
+    from served
+    group by
+        served.charge_date,
+        served.cell_id,
+        served.owner_id,
+        served.from_zone,
+        served.to_zone,
+        served.residual_reason
+),
+
+unmeasured_rows as (
+    select
+        cells.charge_date,
+        cells.cell_id,
+        cells.direct_owner_id as owner_id,
+        cells.from_zone,
+        cells.to_zone,
+        'unmeasured_capacity' as residual_reason,
+        cast(cells.missing_quantity as decimal(38, 0)) as weight,
+        0 as requests,
+        0 as input_tokens,
+        0 as output_tokens,
+        0 as bytes
+    from cells
+    where cells.method_id = 'capacity_seconds' and cells.missing_quantity > 0
+),
+
 missing_rows as (
     select
         cells.charge_date,
@@ -272,6 +355,10 @@ weighted as (
     select * from mixed_rows
     union all
     select * from physical_rows
+    union all
+    select * from capacity_rows
+    union all
+    select * from unmeasured_rows
     union all
     select * from missing_rows
     union all
@@ -595,9 +682,14 @@ select
     cast(reported.input_tokens as bigint) as input_tokens,
     cast(reported.output_tokens as bigint) as output_tokens,
     cast(reported.bytes as bigint) as bytes,
-    case when reported.residual_reason = 'unlogged_usage' then 'residual' else reported.method_id end
-        as method_id,
-    case when reported.residual_reason = 'unlogged_usage' then 'billed' else reported.evidence end
-        as evidence,
+    case
+        when reported.residual_reason in ('unlogged_usage', 'idle_capacity', 'unmeasured_capacity')
+            then 'residual'
+        else reported.method_id
+    end as method_id,
+    case
+        when reported.residual_reason = 'unlogged_usage' and reported.method_id = 'tokens' then 'billed'
+        else reported.evidence
+    end as evidence,
     reported.cost_state
 from reported

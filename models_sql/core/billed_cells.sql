@@ -80,6 +80,12 @@ physical as (
     where charge_date >= $start and charge_date < $end
 ),
 
+capacity as (
+    select *
+    from core.capacity_weights
+    where charge_date >= $start and charge_date < $end
+),
+
 workloads as (select * from staging.workloads),
 
 settings as (select * from reference.settings),
@@ -139,6 +145,7 @@ billed as (
         located.tag_endpoint,
         located.tag_workflow,
         located.tag_environment,
+        least(sum(charge_cells.until_seconds - charge_cells.before_seconds), 86400) as billed_seconds,
         min(located.cost_state) as first_state,
         max(located.cost_state) as last_state,
         cast(sum(charge_cells.billed_quantity) as decimal(38, 12)) as billed_quantity,
@@ -236,14 +243,31 @@ physical_pools as (
     having sum(physical.weight) > 0
 ),
 
+capacity_pools as (
+    select
+        capacity.charge_date,
+        capacity.pool_key,
+        max(capacity.measured_seconds) as measured_seconds,
+        max(capacity.coverage_share) as coverage_share
+    from capacity
+    group by capacity.charge_date, capacity.pool_key
+),
+
 pooled as (
     select
         billed.*,
         coalesce(
-            logged_pools.pool_key, mixed_pools.pool_key, named_pools.pool_key, general_pools.pool_key
+            capacity_pools.pool_key,
+            logged_pools.pool_key,
+            mixed_pools.pool_key,
+            named_pools.pool_key,
+            general_pools.pool_key
         ) as pool_key,
+        capacity_pools.measured_seconds,
+        capacity_pools.coverage_share as capacity_coverage_share,
         logged_pools.logged_quantity as pool_logged_quantity,
         case
+            when capacity_pools.pool_key is not null then 'capacity_seconds'
             when logged_pools.pool_key is not null then 'tokens'
             when mixed_pools.pool_key is not null then 'list_cost'
             when coalesce(named_pools.pool_key, general_pools.pool_key) is null then null
@@ -251,6 +275,12 @@ pooled as (
             else 'telemetry_bytes'
         end as pool_method
     from billed
+    left join capacity_pools
+        on billed.charge_date = capacity_pools.charge_date
+        and billed.cost_driver in ('inference', 'compute')
+        and billed.charge_category = 'Usage'
+        and coalesce(billed.commitment_discount_status, '') <> 'Unused'
+        and capacity_pools.pool_key = 'capacity' || chr(31) || lower(billed.resource_id)
     left join logged_pools
         on billed.charge_date = logged_pools.charge_date
         and billed.cost_driver = 'inference'
@@ -326,6 +356,11 @@ resolved as (
     select
         measured.*,
         case
+            when measured.pool_method = 'capacity_seconds'
+                then cast(
+                    greatest(measured.billed_seconds - measured.measured_seconds, 0) * 1000000
+                    as decimal(38, 0)
+                )
             when measured.pool_billed_tokens > 0
                 and measured.pool_logged_quantity * 1000000
                 < measured.pool_billed_tokens * (1000000 - settings.coverage_epsilon_ppm)
@@ -335,6 +370,7 @@ resolved as (
         measured.pool_logged_quantity * 1000000
         > measured.pool_billed_tokens * (1000000 + settings.coverage_epsilon_ppm) as is_over_logged,
         case
+            when measured.pool_method = 'capacity_seconds' then measured.capacity_coverage_share
             when measured.pool_billed_tokens > 0
                 then cast(
                     cast(
@@ -391,107 +427,115 @@ decided as (
             else 'no_owner'
         end as residual_reason
     from resolved
+),
+
+owned as (
+    select
+        decided.*,
+        decided.method_id in ('workload_resource', 'capacity_seconds') as is_workload_owned
+    from decided
 )
 
 select
-    decided.charge_date,
-    decided.cell_id,
-    decided.cell_key,
-    decided.bill_of_record,
-    decided.provider,
-    decided.billing_account_id,
-    decided.sub_account_id,
-    decided.billing_currency,
-    decided.charge_category,
-    decided.cost_driver,
-    decided.traffic_kind,
-    decided.service_name,
-    decided.sku_id,
-    decided.sku_meter,
-    decided.model,
-    decided.token_class,
-    decided.service_tier,
-    decided.region_id,
-    decided.resource_id,
-    decided.from_zone,
-    decided.to_zone,
-    decided.commitment_discount_status,
-    decided.fx_date,
-    decided.billed_quantity,
+    owned.charge_date,
+    owned.cell_id,
+    owned.cell_key,
+    owned.bill_of_record,
+    owned.provider,
+    owned.billing_account_id,
+    owned.sub_account_id,
+    owned.billing_currency,
+    owned.charge_category,
+    owned.cost_driver,
+    owned.traffic_kind,
+    owned.service_name,
+    owned.sku_id,
+    owned.sku_meter,
+    owned.model,
+    owned.token_class,
+    owned.service_tier,
+    owned.region_id,
+    owned.resource_id,
+    owned.from_zone,
+    owned.to_zone,
+    owned.commitment_discount_status,
+    owned.fx_date,
+    owned.billed_quantity,
     case
-        when decided.pool_method = 'tokens' and decided.pool_position = 1
-            then cast(decided.pool_logged_quantity as decimal(38, 12))
-        when decided.pool_method = 'tokens' then cast(0 as decimal(38, 12))
+        when owned.pool_method = 'tokens' and owned.pool_position = 1
+            then cast(owned.pool_logged_quantity as decimal(38, 12))
+        when owned.pool_method = 'tokens' then cast(0 as decimal(38, 12))
     end as logged_quantity,
-    decided.coverage_share,
-    coalesce(decided.is_over_logged, false) as is_over_logged,
-    decided.pool_key is not null and decided.pool_position = 1 as is_pool_first,
-    cast(decided.missing_quantity as decimal(38, 12)) as missing_quantity,
-    decided.pool_key,
-    decided.method_id,
+    owned.coverage_share,
+    coalesce(owned.is_over_logged, false) as is_over_logged,
+    owned.pool_key is not null and owned.pool_position = 1 as is_pool_first,
+    cast(owned.missing_quantity as decimal(38, 12)) as missing_quantity,
+    owned.pool_key,
+    owned.method_id,
     case
-        when decided.method_id in ('residual', 'bill_tag', 'workload_resource') then 'billed'
-        when decided.method_id = 'tokens' and decided.coverage_share is null then 'assumed'
-        when decided.method_id = 'list_cost' then 'assumed'
+        when owned.provider = 'own hardware' then 'assumed'
+        when owned.method_id in ('residual', 'bill_tag', 'workload_resource') then 'billed'
+        when owned.method_id = 'tokens' and owned.coverage_share is null then 'assumed'
+        when owned.method_id = 'list_cost' then 'assumed'
         else 'allocated'
     end as evidence,
-    decided.residual_reason,
+    owned.residual_reason,
     md5(
-        coalesce(decided.tag_user_id, chr(30))
-        || chr(31) || coalesce(decided.tag_tenant, chr(30))
-        || chr(31) || coalesce(decided.tag_customer, chr(30))
+        coalesce(owned.tag_user_id, chr(30))
+        || chr(31) || coalesce(owned.tag_tenant, chr(30))
+        || chr(31) || coalesce(owned.tag_customer, chr(30))
         || chr(31) || coalesce(
-            case when decided.method_id = 'workload_resource' then decided.workload_team end,
-            decided.tag_team,
+            case when owned.is_workload_owned then owned.workload_team end,
+            owned.tag_team,
             chr(30)
         )
         || chr(31) || coalesce(
-            case when decided.method_id = 'workload_resource' then decided.workload_feature end,
-            decided.tag_feature,
+            case when owned.is_workload_owned then owned.workload_feature end,
+            owned.tag_feature,
             chr(30)
         )
         || chr(31) || coalesce(
-            case when decided.method_id = 'workload_resource' then decided.workload_endpoint end,
-            decided.tag_endpoint,
+            case when owned.is_workload_owned then owned.workload_endpoint end,
+            owned.tag_endpoint,
             chr(30)
         )
-        || chr(31) || coalesce(decided.tag_workflow, chr(30))
+        || chr(31) || coalesce(owned.tag_workflow, chr(30))
         || chr(31) || chr(30)
         || chr(31) || chr(30)
         || chr(31) || coalesce(
-            case when decided.method_id = 'workload_resource' then decided.workload_environment end,
-            decided.tag_environment,
+            case when owned.is_workload_owned then owned.workload_environment end,
+            owned.tag_environment,
             chr(30)
         )
     ) as direct_owner_id,
-    decided.tag_user_id as user_id,
-    decided.tag_tenant as tenant,
-    decided.tag_customer as customer,
+    owned.tag_user_id as user_id,
+    owned.tag_tenant as tenant,
+    owned.tag_customer as customer,
     coalesce(
-        case when decided.method_id = 'workload_resource' then decided.workload_team end,
-        decided.tag_team
+        case when owned.is_workload_owned then owned.workload_team end,
+        owned.tag_team
     ) as team,
     coalesce(
-        case when decided.method_id = 'workload_resource' then decided.workload_feature end,
-        decided.tag_feature
+        case when owned.is_workload_owned then owned.workload_feature end,
+        owned.tag_feature
     ) as feature,
     coalesce(
-        case when decided.method_id = 'workload_resource' then decided.workload_endpoint end,
-        decided.tag_endpoint
+        case when owned.is_workload_owned then owned.workload_endpoint end,
+        owned.tag_endpoint
     ) as endpoint,
-    decided.tag_workflow as workflow,
+    owned.tag_workflow as workflow,
     coalesce(
-        case when decided.method_id = 'workload_resource' then decided.workload_environment end,
-        decided.tag_environment
+        case when owned.is_workload_owned then owned.workload_environment end,
+        owned.tag_environment
     ) as environment,
-    decided.billed_cost,
-    decided.effective_cost,
-    decided.list_cost,
-    decided.billed_cost_reporting,
-    decided.effective_cost_reporting,
-    decided.list_cost_reporting,
+    owned.billed_cost,
+    owned.effective_cost,
+    owned.list_cost,
+    owned.billed_cost_reporting,
+    owned.effective_cost_reporting,
+    owned.list_cost_reporting,
     case
-        when decided.first_state = 'final' and decided.last_state = 'final' then 'final'
+        when owned.first_state = 'final' and owned.last_state = 'final' then 'final'
         else 'provisional'
     end as cost_state
-from decided
+from owned

@@ -49,6 +49,8 @@ columns:
     request_bytes: null
     response_bytes: null
     replica_id: null
+    prefill_seconds: null
+    decode_seconds: null
 */
 with
 
@@ -99,5 +101,7 @@ select
     requests.to_zone,
     requests.request_bytes,
     requests.response_bytes,
-    requests.replica_id
+    requests.replica_id,
+    requests.prefill_seconds,
+    requests.decode_seconds
 from requests

@@ -53,6 +53,8 @@ columns:
     request_bytes: null
     response_bytes: null
     replica_id: null
+    prefill_seconds: null
+    decode_seconds: null
     root_identity_id: null
     root_user_id: null
     root_tenant: null
@@ -152,6 +154,8 @@ select
     sized.request_bytes,
     sized.response_bytes,
     sized.replica_id,
+    sized.prefill_seconds,
+    sized.decode_seconds,
     roots.root_identity_id,
     roots.user_id as root_user_id,
     roots.tenant as root_tenant,

@@ -29,7 +29,7 @@ cells as (
     select *
     from core.cells
     where charge_date >= $start and charge_date < $end
-        and method_id in ('tokens', 'list_cost', 'bytes', 'telemetry_bytes')
+        and method_id in ('tokens', 'list_cost', 'capacity_seconds', 'bytes', 'telemetry_bytes')
         and coalesce(user_id, tenant, customer, team, feature, endpoint, workflow, environment) is not null
 ),
 
@@ -48,6 +48,12 @@ usage as (
 physical as (
     select *
     from core.physical_weights
+    where charge_date >= $start and charge_date < $end
+),
+
+capacity as (
+    select *
+    from core.capacity_weights
     where charge_date >= $start and charge_date < $end
 ),
 
@@ -131,6 +137,17 @@ pairs as (
         and cells.pool_key = physical.pool_key
     where cells.method_id in ('bytes', 'telemetry_bytes')
     group by cells.charge_date, cells.cell_id, physical.owner_id
+    union all
+    select
+        cells.charge_date,
+        cells.cell_id,
+        capacity.owner_id as log_owner_id
+    from cells
+    inner join capacity
+        on cells.charge_date = capacity.charge_date
+        and cells.pool_key = capacity.pool_key
+    where cells.method_id = 'capacity_seconds' and capacity.owner_id is not null
+    group by cells.charge_date, cells.cell_id, capacity.owner_id
 ),
 
 logged as (

@@ -1,6 +1,7 @@
 /*
 description: >
-    A bill line in FOCUS 1.4 terms, as the current deliveries state it.
+    A bill line in FOCUS 1.4 terms, as the current deliveries state it; and what own hardware costs, as its rate cards
+    say.
 grain: [charge_id]
 materialized: view
 partition_by: {column: billing_period_start, unit: month}
@@ -104,6 +105,8 @@ azure_cost_charges as (select * from staging.azure_cost_charges),
 
 gcp_charges as (select * from staging.gcp_charges),
 
+rate_card_charges as (select * from staging.rate_card_charges),
+
 charges as (
     select focus_charges.*
     from focus_charges
@@ -116,6 +119,9 @@ charges as (
     union all
     select gcp_charges.*
     from gcp_charges
+    union all
+    select rate_card_charges.*
+    from rate_card_charges
 )
 
 select

@@ -45,7 +45,9 @@ COLUMNS = (
 """What a comparison reads of `core.charges`."""
 
 _BILLS = frozenset(f"lake.{name}" for name in BILL_DATASETS)
-_OTHER_COLUMNS = frozenset({"lake.bill_deliveries", "lake.fx_rates", "lake.sku_prices"})
+_OTHER_COLUMNS = frozenset(
+    {"lake.bill_deliveries", "lake.fx_rates", "lake.sku_prices", "lake.rate_cards", "reference.rate_card_days"}
+)
 """Inputs of `core.charges` that none of these columns depends on."""
 
 

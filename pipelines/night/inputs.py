@@ -21,6 +21,7 @@ from pipelines.night.billing_periods import (
     find_period_statuses,
     read_period_statements,
 )
+from pipelines.night.reference import CALENDAR_START
 from pipelines.warehouse.relations import DataFile, Relation, duckdb_columns, keep_file
 
 _TEXT, _INSTANT, _COUNT = pa.string(), pa.timestamp("us"), pa.int64()
@@ -48,6 +49,7 @@ BILL_DELIVERY_SCHEMA = pa.schema(
         ("period_status", _TEXT),
     ]
 )
+RATE_CARD_DAY_SCHEMA = pa.schema([("charge_date", pa.date32())])
 FINDING_SCHEMA = pa.schema(
     [
         ("source", _TEXT),
@@ -137,6 +139,25 @@ def write_bill_deliveries(tables: Path, reports: Sequence[SourceReport], known_a
         table = pa.Table.from_pylist(rows, schema=BILL_DELIVERY_SCHEMA)
         files[month] = (_write(tables, "lake.bill_deliveries", month, table),)
     return Relation("lake.bill_deliveries", duckdb_columns(BILL_DELIVERY_SCHEMA), "month", files)
+
+
+def write_rate_card_days(tables: Path, rate_cards: Relation, today: date) -> Relation:
+    """`reference.rate_card_days`: the days before `today` since the first rate card begins, one file a month, so that
+    own hardware is charged for days that are over, and a new day touches its own month only."""
+    starts = [pq.read_table(file.path, columns=["valid_from"]) for file in rate_cards.all_files]
+    first = min((moment for table in starts for moment in table["valid_from"].to_pylist()), default=None)
+    months: dict[str, list[date]] = {}
+    if first is not None:
+        day = max(first.date(), CALENDAR_START)
+        while day < today:
+            months.setdefault(f"{day:%Y-%m}", []).append(day)
+            day += timedelta(days=1)
+    name = "reference.rate_card_days"
+    files = {
+        month: (_write(tables, name, month, pa.table({"charge_date": days}, RATE_CARD_DAY_SCHEMA)),)
+        for month, days in months.items()
+    }
+    return Relation(name, duckdb_columns(RATE_CARD_DAY_SCHEMA), "month", files)
 
 
 def _bill_delivery_row(

@@ -25,6 +25,9 @@ CALENDAR_START = date(2015, 1, 1)
 CALENDAR_END = date(2041, 1, 1)
 LOOP_MIN_CALLS = 12
 """A step called this often within one root action is shown as a loop."""
+OUTPUT_TOKEN_WEIGHT = 2
+"""Work of an output token of a self-hosted model in uncached input tokens, where no call states its seconds: the
+weights of the Virtual Token Counter (Sheng et al., Fairness in Serving Large Language Models, OSDI 2024)."""
 
 _TEXT = pa.string()
 _RULE_COLUMNS = (
@@ -144,6 +147,7 @@ def _build_settings(config: Config) -> pa.Table:
         {
             "coverage_epsilon_ppm": pa.array([epsilon], pa.int64()),
             "loop_min_calls": pa.array([LOOP_MIN_CALLS], pa.int64()),
+            "output_token_weight": pa.array([OUTPUT_TOKEN_WEIGHT], pa.int64()),
         }
     )
 

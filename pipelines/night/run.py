@@ -48,6 +48,7 @@ from pipelines.night.inputs import (
     build_source_day_table,
     build_status_table,
     write_bill_deliveries,
+    write_rate_card_days,
 )
 from pipelines.night.outlook import LEDGER_SCHEMAS, Outlook, build_outlook, outlook_inputs
 from pipelines.night.reference import (
@@ -92,6 +93,12 @@ _ATTRIBUTED_SQL = """
 select billing_currency, cast(sum(billed_cost) as decimal(38, 12)) as total
 from marts.cost_daily where cost_state <> 'estimated' group by billing_currency order by billing_currency
 """
+
+_OWN_HARDWARE_SQL = """
+select billing_currency, cast(sum(billed_cost) as decimal(38, 12)) as total
+from staging.rate_card_charges group by billing_currency order by billing_currency
+"""
+"""What no bill delivers, and counts: own hardware."""
 
 
 @dataclass(frozen=True)
@@ -221,8 +228,11 @@ class Night:
         )
         for name, table in build_reference_tables(config, MODELS_FOLDER / "reference").items():
             self.build.add_table(name, table)
-        for relation in build_lake_relations(resolved).values():
+        datasets = build_lake_relations(resolved)
+        for relation in datasets.values():
             self._add_dataset(relation)
+        cards = datasets["lake.rate_cards"]
+        self.build.add_input(write_rate_card_days(self.build.tables, cards, request.today))
         known_at = request.as_of or request.now
         self.build.add_input(write_bill_deliveries(self.build.tables, resolved, known_at))
         self.build.add_table("lake.deliveries", build_delivery_table(resolved))
@@ -428,7 +438,10 @@ class Night:
             return connection.execute(sql).to_arrow_table().to_pylist()
 
     def _prove_conservation(self) -> tuple[ConservationLine, ...]:
-        billed = billed_totals(list(self.reports.values()))
+        billed = dict(billed_totals(list(self.reports.values())))
+        for row in self._fetch(_OWN_HARDWARE_SQL):
+            currency = row["billing_currency"]
+            billed[currency] = billed.get(currency, Decimal(0)) + (row["total"] or Decimal(0))
         rows = self._fetch(_ATTRIBUTED_SQL)
         attributed = {row["billing_currency"]: row["total"] or Decimal(0) for row in rows}
         return tuple(

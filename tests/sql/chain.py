@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from connectors.common.datasets import DATASETS
 from pipelines.config.model import Config
-from pipelines.night.inputs import BILL_DELIVERY_SCHEMA
+from pipelines.night.inputs import BILL_DELIVERY_SCHEMA, RATE_CARD_DAY_SCHEMA
 from pipelines.night.reference import build_reference_tables
 from pipelines.warehouse.engine import EngineSettings, open_connection, quote_relation, render_typed
 from pipelines.warehouse.models import ModelSet
@@ -57,6 +57,7 @@ class Inputs:
     lake: Mapping[str, Rows]
     bill_deliveries: Rows = ()
     config: Config = field(default_factory=Config)
+    own_hardware_days: Sequence[date] = ()
 
     def tables(self) -> dict[str, pa.Table]:
         """Every input relation by name, typed; datasets without rows are typed empty tables."""
@@ -68,6 +69,9 @@ class Inputs:
         }
         tables["lake.bill_deliveries"] = pa.Table.from_pylist(
             list(self.bill_deliveries), schema=BILL_DELIVERY_SCHEMA
+        )
+        tables["reference.rate_card_days"] = pa.table(
+            {"charge_date": list(self.own_hardware_days)}, RATE_CARD_DAY_SCHEMA
         )
         return {**tables, **_reference_tables(self.config.model_dump_json(), self.config)}
 

@@ -1,0 +1,1 @@
+"""Deploys, scale-ups and restarts, from plain files to `events`."""
