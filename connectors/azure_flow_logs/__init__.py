@@ -1,0 +1,1 @@
+"""Azure virtual network and network security group flow logs → `transfers`."""

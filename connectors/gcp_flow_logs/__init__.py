@@ -1,0 +1,1 @@
+"""Google Cloud VPC flow logs, exported by Cloud Logging → `transfers`."""
