@@ -422,6 +422,8 @@ decided as (
             when resolved.commitment_discount_status = 'Unused' then 'unused_commitment'
             when resolved.is_resource_known or resolved.is_tagged then null
             when resolved.charge_category = 'Credit' then 'credit'
+            when resolved.provider = 'own hardware' and resolved.cost_driver = 'inference'
+                then 'unmeasured_capacity'
             when resolved.cost_driver = 'inference' then 'unlogged_usage'
             when resolved.cost_driver in ('egress', 'monitoring') then 'unknown_workload'
             else 'no_owner'

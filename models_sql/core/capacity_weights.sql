@@ -140,10 +140,9 @@ linked as (
         replica_names.replica_name,
         case when replica_names.replica_name is null then model_keys.provider_name end as provider_name,
         case when replica_names.replica_name is null then model_keys.served_model end as served_model,
-        requests.uncached_input_tokens + requests.cache_read_tokens + requests.cache_write_5m_tokens
-        + requests.cache_write_1h_tokens as all_input_tokens,
-        requests.uncached_input_tokens + requests.cache_write_5m_tokens + requests.cache_write_1h_tokens
-        + requests.output_tokens * settings.output_token_weight as work_tokens,
+        coalesce(requests.uncached_input_tokens, 0) + coalesce(requests.cache_write_5m_tokens, 0)
+        + coalesce(requests.cache_write_1h_tokens, 0) as computed_input_tokens,
+        coalesce(requests.output_tokens, 0) * settings.output_token_weight as weighted_output_tokens,
         requests.prefill_seconds + requests.decode_seconds as work_seconds
     from requests
     cross join settings
@@ -178,19 +177,29 @@ grouped as (
         linked.from_zone,
         linked.to_zone,
         count(*) as requests,
-        coalesce(sum(linked.all_input_tokens), 0) as input_tokens,
+        sum(linked.computed_input_tokens + coalesce(linked.cache_read_tokens, 0)) as input_tokens,
         coalesce(sum(linked.output_tokens), 0) as output_tokens,
         cast(
             coalesce(sum(cast(linked.work_seconds as decimal(28, 6))), 0) * cast(1000000 as decimal(7, 0))
             as decimal(18, 0)
         ) as stated_micros,
         cast(
-            coalesce(sum(case when linked.work_seconds is not null then linked.work_tokens end), 0)
-            as decimal(15, 0)
+            sum(
+                case
+                    when linked.work_seconds is not null
+                        then linked.computed_input_tokens + linked.weighted_output_tokens
+                    else 0
+                end
+            ) as decimal(15, 0)
         ) as timed_tokens,
         cast(
-            coalesce(sum(case when linked.work_seconds is null then linked.work_tokens end), 0)
-            as decimal(15, 0)
+            sum(
+                case
+                    when linked.work_seconds is null
+                        then linked.computed_input_tokens + linked.weighted_output_tokens
+                    else 0
+                end
+            ) as decimal(15, 0)
         ) as untimed_tokens
     from linked
     group by

@@ -65,23 +65,10 @@ all_usage as (
     where charge_date >= $start and charge_date < $end
 ),
 
-logged as (
+served as (
     select *
-    from core.request_usage
+    from core.served_usage
     where charge_date >= $start and charge_date < $end
-),
-
-capacity as (
-    select *
-    from core.capacity_weights
-    where charge_date >= $start and charge_date < $end
-),
-
-paid_capacity as (
-    select *
-    from core.billed_cells
-    where charge_date >= $start and charge_date < $end
-        and method_id = 'capacity_seconds'
 ),
 
 billed as (
@@ -101,38 +88,14 @@ fx_rates as (
     where to_currency = $reporting_currency
 ),
 
-served_models as (
-    select
-        capacity.charge_date,
-        capacity.logged_provider,
-        capacity.logged_model
-    from capacity
-    inner join paid_capacity
-        on capacity.charge_date = paid_capacity.charge_date
-        and capacity.pool_key = paid_capacity.pool_key
-    where capacity.owner_id is not null
-    group by capacity.charge_date, capacity.logged_provider, capacity.logged_model
-),
-
 /* What capacity served that is paid for by the hour costs nothing besides. */
-served_usage as (
-    select
-        logged.charge_date,
-        logged.usage_id
-    from logged
-    inner join served_models
-        on logged.charge_date = served_models.charge_date
-        and coalesce(logged.provider, chr(30)) = coalesce(served_models.logged_provider, chr(30))
-        and coalesce(logged.model, chr(30)) = coalesce(served_models.logged_model, chr(30))
-),
-
 usage as (
     select all_usage.*
     from all_usage
-    left join served_usage
-        on all_usage.charge_date = served_usage.charge_date
-        and all_usage.usage_id = served_usage.usage_id
-    where served_usage.usage_id is null
+    left join served
+        on all_usage.charge_date = served.charge_date
+        and all_usage.usage_id = served.usage_id
+    where served.usage_id is null
 ),
 
 pools as (

@@ -138,13 +138,16 @@ over_logged as (
 
 requests as (
     select
-        charge_date,
-        provider,
-        model,
-        sum(requests) as requests
-    from core.usage_costs
-    where unpriced_reason is not null
-    group by charge_date, provider, model
+        usage.charge_date,
+        usage.provider,
+        usage.model,
+        sum(usage.requests) as requests
+    from core.usage_costs as usage
+    left join core.served_usage as served
+        on usage.charge_date = served.charge_date
+        and usage.usage_id = served.usage_id
+    where usage.unpriced_reason is not null and served.usage_id is null
+    group by usage.charge_date, usage.provider, usage.model
 ),
 
 anonymous as (
