@@ -289,6 +289,7 @@ class HttpApi:
     def _refuse(self, name: str, status: int, content: bytes) -> ApiRefusedError:
         """Say in words why a request is refused; of the vendor's text only what cannot be a key."""
         code, told = _read_error(content)
+        code = code if code is not None and self._redact(code) == code else None
         words = f" ({code})" if code else ""
         advice = self._refusals.get(status)
         if advice is not None:
