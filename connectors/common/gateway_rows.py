@@ -1,0 +1,199 @@
+"""Rows of `requests` out of what a gateway, or a tracing tool, says of single calls: in batches, each value looked at.
+
+What belongs here: what every gateway connector does with names, users, keys and usage. What must not: the field names
+of a gateway, or formats.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from connectors.common.api_keys import build_api_key_id
+from connectors.common.contract import LandingContext, Severity
+from connectors.common.datasets import ATTRIBUTION_KEYS, REQUESTS
+from connectors.common.gateway_values import find_text
+from connectors.common.parsing import build_whole_text
+from connectors.common.record_batches import RECORD_COLUMNS
+from connectors.common.request_rows import MAX_TEXT_CHARACTERS, RequestTally, RowSink, build_requests
+from connectors.common.token_usage import MAX_TOKENS_PER_REQUEST, REPORTED_COUNTS, USAGE_COLUMNS
+
+BATCH_ROWS = 50_000
+PLACED_COLUMNS = (*ATTRIBUTION_KEYS, "session_id", "sub_account_id", "region_id", "api_key_id", "replica_id")
+"""Columns whose place in a record is the config's to say."""
+
+_FLAGS = ("input_includes_cached", "output_includes_reasoning")
+_FROM_USAGE = ("web_search_count", "service_tier", "usage_problem")
+_VERSION_COLUMNS = ("record_id", "record_version", "is_deleted")
+
+Row = dict[str, Any]
+
+
+class Places(BaseModel):
+    """Where a call's record says who and what it was for: dotted paths or `tag:KEY`, the first that is there wins.
+
+    What is given replaces the default list of that key; an empty list takes the key from nowhere.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    user_id: tuple[str, ...] = ()
+    tenant: tuple[str, ...] = ()
+    customer: tuple[str, ...] = ()
+    team: tuple[str, ...] = ()
+    feature: tuple[str, ...] = ()
+    endpoint: tuple[str, ...] = ()
+    workflow: tuple[str, ...] = ()
+    agent: tuple[str, ...] = ()
+    agent_step: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    session_id: tuple[str, ...] = ()
+    sub_account_id: tuple[str, ...] = ()
+    region_id: tuple[str, ...] = ()
+    api_key_id: tuple[str, ...] = ()
+    replica_id: tuple[str, ...] = ()
+
+    def read(self, record: Mapping[str, Any], tags: Mapping[str, str]) -> Row:
+        """Return the columns that a record gives."""
+        return {name: find_text(record, getattr(self, name), tags) for name in PLACED_COLUMNS}
+
+
+class GatewayRows:
+    """Collects the calls of one file, or of one day, and hands them on as rows of `requests`.
+
+    With `has_versions` the tables also hold the columns of `record_batches.RECORD_COLUMNS` but the file's position.
+    """
+
+    def __init__(
+        self,
+        sink: RowSink,
+        write: Callable[[pa.Table], None],
+        context: LandingContext,
+        *,
+        source: str,
+        scope: str,
+        has_versions: bool = False,
+    ) -> None:
+        self._sink = sink
+        self._write = write
+        self._context = context
+        self._source = source
+        self._scope = scope
+        self._extra = _VERSION_COLUMNS if has_versions else ()
+        self._rows: list[Row] = []
+        self._oversized: Counter[str] = Counter()
+        self._unknown = 0
+        self.tally = RequestTally()
+        self.rows = 0
+
+    def add(
+        self,
+        line: int,
+        row: Row,
+        usage: Mapping[str, Any],
+        *,
+        record_id: str | None = None,
+        version: datetime | None = None,
+    ) -> None:
+        """Add one attempt: its columns as stated, and the usage that `read_usage` found."""
+        self.rows += 1
+        complete = {"line": line, **self._take_usage(usage)}
+        complete |= {name: self._take(name, value) for name, value in row.items() if value is not None}
+        identity = self._context.identity
+        for name in ("user_id", "principal_id"):
+            if name in complete:
+                complete[name] = identity.pseudonymise(complete[name])
+        complete["api_key_id"] = build_api_key_id(complete.get("api_key_id"), identity)
+        complete |= {"record_id": record_id, "record_version": version, "is_deleted": False}
+        self._rows.append(complete)
+        if len(self._rows) >= BATCH_ROWS:
+            self._flush()
+
+    def finish(self) -> None:
+        """Write what is left and tell what was odd."""
+        self._flush()
+        self.tally.report(self._sink)
+        for name, count in sorted(self._oversized.items()):
+            message = f"{count} values for {name} are too long to be a name and are dropped; check the config"
+            self._sink.add("oversized_value", message, Severity.WARN, count=count)
+        if self._unknown:
+            message = (
+                f"{self._unknown} calls state kinds of usage that are not known; they may be tokens that cost"
+            )
+            self._sink.add("unknown_count", message, Severity.WARN, count=self._unknown)
+
+    def _take_usage(self, usage: Mapping[str, Any]) -> Row:
+        taken = {name: usage[name] for name in (*_FLAGS, *_FROM_USAGE) if usage.get(name) is not None}
+        for name in REPORTED_COUNTS:
+            count = usage.get(name)
+            if count is not None and abs(count) > MAX_TOKENS_PER_REQUEST:
+                taken["usage_problem"] = "negative_tokens" if count < 0 else "absurd_tokens"
+            elif count is not None:
+                taken[name] = count
+        self._unknown += bool(usage.get("unknown_counts"))  # their names are not told: they may be anything
+        return taken
+
+    def _take(self, name: str, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if len(value) > MAX_TEXT_CHARACTERS:
+            self._oversized[name] += 1
+            return None
+        return value if value.isascii() else build_whole_text(value)
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        frame = pl.DataFrame(self._rows, schema=_FRAME)
+        self._rows = []
+        table = build_requests(
+            frame,
+            source=self._source,
+            scope=self._scope,
+            now=self._context.now,
+            sink=self._sink,
+            tally=self.tally,
+            extra=self._extra,
+        )
+        if self._extra:
+            table = table.append_column("record_at", table.column("started_at"))
+        self._write(table)
+
+
+def build_deleted(record_id: str, version: datetime | None, at: datetime) -> pa.Table:
+    """Return the version of a record that says that it is gone."""
+    values = {"record_id": record_id, "record_version": version, "record_at": at, "is_deleted": True}
+    return pa.table({name: pa.array([value], RECORD_COLUMNS[name]) for name, value in values.items()})
+
+
+def _build_frame_schema() -> dict[str, Any]:
+    computed = {"duration_seconds", "request_id", "x_source", "x_snapshot_id", *USAGE_COLUMNS} - {
+        "usage_source"
+    }
+    schema: dict[str, Any] = {"line": pl.Int64}
+    for field in REQUESTS.schema:
+        if field.name not in computed:
+            schema[field.name] = _polars_type(field.type)
+    schema |= dict.fromkeys(REPORTED_COUNTS, pl.Int64)
+    schema |= dict.fromkeys(_FLAGS, pl.Boolean)
+    schema |= {name: _polars_type(RECORD_COLUMNS[name]) for name in _VERSION_COLUMNS}
+    return schema | {"usage_problem": pl.String}
+
+
+def _polars_type(kind: pa.DataType) -> Any:
+    if pa.types.is_decimal(kind):
+        return pl.Decimal(kind.precision, kind.scale)
+    if pa.types.is_timestamp(kind):
+        return pl.Datetime("us")
+    if pa.types.is_integer(kind):
+        return pl.Int64
+    return pl.Boolean if pa.types.is_boolean(kind) else pl.String
+
+
+_FRAME = _build_frame_schema()
