@@ -407,6 +407,7 @@ PRICES = Dataset(
         time_of_day_end=TEXT,
         price_per_mtok=RATE,
         currency=TEXT,
+        price_rank=COUNT,  # which statement wins: 1 the user's own, 2 a contract, 3 a price list, 4 the book
         is_override=FLAG,
         is_wrong_from_start=FLAG,
         price_source=TEXT,

@@ -5,6 +5,11 @@ anything that runs in the pipeline.
 
     python -m connectors.price_book.build --published 2026-11-10 --reference models_sql/reference
 
+An older release is read from a folder of its own, in front of the installed one:
+
+    uv pip install --no-deps --target /tmp/old genai-prices==0.1.4
+    PYTHONPATH=/tmp/old python -m connectors.price_book.build --published 2026-08-19 --release 0.1.4 --older
+
 Every stretch of time, time of day and tier is resolved by the package itself (`ModelInfo.get_prices`), so the
 snapshot says what the package would say; nothing of its rules is written a second time.
 """
@@ -13,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -24,12 +30,12 @@ from decimal import Decimal
 from importlib.metadata import version
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 from genai_prices.data import providers as PROVIDERS
 from genai_prices.types import (
     ModelInfo,
     ModelPrice,
-    PriceVariant,
     Provider,
     StartDateConstraint,
     TieredPrices,
@@ -99,7 +105,7 @@ def build_price_rows(providers: Sequence[Provider]) -> list[dict[str, str]]:
         for model in provider.models:
             for tier in TIER_CONTEXTS:
                 rows.extend(_build_tier_rows(provider.id, model.id, model, tier))
-        for owner in (by_id[name] for name in provider.fallback_model_providers or ()):
+        for owner in (by_id[name] for name in _fallbacks(provider) if name in by_id):
             for model in owner.models:
                 name = canonical_model(provider, owner, model)
                 rows.extend(_build_tier_rows(provider.id, name, model, "standard"))
@@ -117,7 +123,7 @@ def build_left_out_rows(providers: Sequence[Provider]) -> list[dict[str, str]]:
                 for key, price in prices.__dict__.items():
                     if price is not None and key not in PRICE_KEYS.values():
                         left_out.add((provider.id, model.id, key))
-            for variant in model.price_variants or ():
+            for variant in _variants(model):
                 if not _is_carried(variant.when):
                     context = ",".join(f"{key}={value}" for key, value in sorted(variant.when.items()))
                     left_out.add((provider.id, model.id, f"price variant {context}"))
@@ -133,7 +139,17 @@ def _all_prices(model: ModelInfo) -> Iterator[ModelPrice]:
         yield model.prices
     else:
         yield from (conditional.prices for conditional in model.prices)
-    yield from (variant.prices for variant in model.price_variants or ())
+    yield from (variant.prices for variant in _variants(model))
+
+
+def _variants(model: ModelInfo) -> Sequence[Any]:
+    """Prices by tier; releases before 0.2 know none."""
+    return getattr(model, "price_variants", None) or ()
+
+
+def _fallbacks(provider: Provider) -> Sequence[str]:
+    """Makers whose models a provider resells; releases before 0.0.3x know none."""
+    return getattr(provider, "fallback_model_providers", None) or ()
 
 
 def _build_tier_rows(provider: str, name: str, model: ModelInfo, tier: str) -> Iterator[dict[str, str]]:
@@ -156,7 +172,7 @@ def _build_tier_rows(provider: str, name: str, model: ModelInfo, tier: str) -> I
 
 def _constraints(model: ModelInfo) -> list[StartDateConstraint | TimeOfDateConstraint]:
     conditional = [] if isinstance(model.prices, ModelPrice) else model.prices
-    holders = (*conditional, *(model.price_variants or ()))
+    holders = (*conditional, *_variants(model))
     return [holder.constraint for holder in holders if holder.constraint is not None]
 
 
@@ -189,17 +205,17 @@ def _merge_segments(priced: Iterable[tuple[Segment, PriceBands]]) -> Iterator[tu
 def _build_bands(model: ModelInfo, segment: Segment, tier: str) -> PriceBands:
     """Prices of each token class by context band; empty where the book states no price for the tier."""
     context = TIER_CONTEXTS[tier]
-    if context and not any(_is_active(variant, context, segment) for variant in model.price_variants or ()):
+    if context and not any(_is_active(variant, context, segment) for variant in _variants(model)):
         return ()
-    prices = model.get_prices(segment.sample, context)
-    stated = [getattr(prices, PRICE_KEYS[token_class]) for token_class in PRICE_COLUMNS]
+    prices = model.get_prices(segment.sample, *([context] if context else []))
+    stated = [getattr(prices, PRICE_KEYS[token_class], None) for token_class in PRICE_COLUMNS]
     starts = {0, *(t.start + 1 for price in stated if isinstance(price, TieredPrices) for t in price.tiers)}
     if all(price is None for price in stated):
         return ()
     return tuple((start, tuple(_price_at(price, start) for price in stated)) for start in sorted(starts))
 
 
-def _is_active(variant: PriceVariant, context: Mapping[str, str], segment: Segment) -> bool:
+def _is_active(variant: Any, context: Mapping[str, str], segment: Segment) -> bool:
     is_stated = any(getattr(variant.prices, key) is not None for key in PRICE_KEYS.values())
     is_valid = variant.constraint is None or variant.constraint.active(segment.sample)
     return is_stated and is_valid and variant.when == context
@@ -242,8 +258,8 @@ def build_time_bands(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     return [dict(zip(columns, band, strict=True)) for band in pairwise(cuts)]
 
 
-def write_snapshot(reference: Path, published: date, providers: Sequence[Provider]) -> Path:
-    """Write a snapshot folder, model patterns and price bands below `reference`; return the folder."""
+def write_snapshot(reference: Path, published: date, providers: Sequence[Provider], release: str) -> Path:
+    """Write the folder of one snapshot below `reference`; return it."""
     folder = reference / "price_books" / published.isoformat()
     folder.mkdir(parents=True, exist_ok=True)
     rows = build_price_rows(providers)
@@ -252,7 +268,7 @@ def write_snapshot(reference: Path, published: date, providers: Sequence[Provide
     snapshot = {
         "snapshot_id": hashlib.sha256(prices).hexdigest(),
         "published_at": datetime.combine(published, time()).isoformat(),
-        "source": f"genai-prices {version('genai-prices')}",
+        "source": f"genai-prices {release}",
         "source_url": "https://github.com/pydantic/genai-prices",
         "licence": "MIT",
         "currency": "USD",
@@ -261,15 +277,27 @@ def write_snapshot(reference: Path, published: date, providers: Sequence[Provide
         "rows": len(rows),
         "left_out": len(left_out),
     }
-    (folder / PRICES_FILE).write_bytes(prices)
+    (folder / PRICES_FILE).write_bytes(gzip.compress(prices, 9, mtime=0))
     (folder / LEFT_OUT_FILE).write_bytes(render_csv(("provider", "model", "left_out"), left_out))
     (folder / SNAPSHOT_FILE).write_text(json.dumps(snapshot, indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def write_bands_and_patterns(reference: Path, providers: Sequence[Provider]) -> None:
+    """Write model patterns of the newest release and the price bands of every snapshot below `reference`."""
+    rows = [
+        row for path in sorted(reference.glob(f"price_books/*/{PRICES_FILE}")) for row in read_prices(path)
+    ]
     patterns = [_pattern_row(pattern) for pattern in build_model_patterns(providers, canonical_model)]
     context_bands, time_bands = build_context_bands(rows), build_time_bands(rows)
     (reference / CONTEXT_BANDS_FILE).write_bytes(render_csv(tuple(context_bands[0]), context_bands))
     (reference / TIME_BANDS_FILE).write_bytes(render_csv(tuple(time_bands[0]), time_bands))
     (reference / PATTERNS_FILE).write_bytes(render_csv(PATTERN_COLUMNS, patterns))
-    return folder
+
+
+def read_prices(path: Path) -> list[dict[str, str]]:
+    """The rows of a snapshot's prices file."""
+    return list(csv.DictReader(gzip.decompress(path.read_bytes()).decode("utf-8").splitlines()))
 
 
 def _pattern_row(row: ModelPattern) -> dict[str, str]:
@@ -288,8 +316,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--reference", type=Path, default=Path("models_sql/reference"), help="reference folder"
     )
+    parser.add_argument(
+        "--release", default=version("genai-prices"), help="its version, where it stands on PYTHONPATH"
+    )
+    parser.add_argument(
+        "--older", action="store_true", help="a release of the past: model patterns stay those of the newest"
+    )
     options = parser.parse_args(arguments)
-    sys.stdout.write(f"{write_snapshot(options.reference, options.published, PROVIDERS)}\n")
+    folder = write_snapshot(options.reference, options.published, PROVIDERS, options.release)
+    if not options.older:
+        write_bands_and_patterns(options.reference, PROVIDERS)
+    sys.stdout.write(f"{folder}\n")
     return 0
 
 

@@ -1,14 +1,14 @@
-"""Reads the checked-in price book snapshots and the user's overrides as canonical price rows.
+"""All prices of a night: the checked-in books, price lists of vendors, and what the user says.
 
-What belongs here: files → `prices` in the lake's schema. What must not: choosing the price of a request.
+What belongs here: putting the kinds of price rows together, regional uplifts included. What must not: choosing
+the price of a request (pipelines/domain/pricing.py states that rule), a vendor's file format (price_lists).
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,150 +16,49 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.common.contract import TerminalError
-from connectors.common.datasets import PRICES, TOKEN_CLASSES
-from connectors.price_book.schema import (
-    FALLBACK_CLASSES,
-    KEY_COLUMNS,
-    PRICE_COLUMNS,
-    PRICE_KEYS,
-    PRICES_FILE,
-    SNAPSHOT_FILE,
-)
-from connectors.price_book.settings import PriceOverride, Settings
-
-EPOCH = datetime(1970, 1, 1)
-PRICE_KEY_COLUMNS = (
-    "snapshot_id",
-    "published_at",
-    "provider",
-    "model",
-    "token_class",
-    "service_tier",
-    "context_min_tokens",
-    "region_id",
-    "valid_from",
-    "valid_to",
-    "time_of_day_start",
-    "time_of_day_end",
-    "is_override",
-)
-"""What makes a price row that row: `price_id` is the digest of these."""
+from connectors.common.datasets import PRICES
+from connectors.price_book.price_lists import read_price_lists
+from connectors.price_book.schema import UPLIFTS_FILE, round_rate, with_price_id
+from connectors.price_book.settings import Settings
+from connectors.price_book.snapshots import read_snapshots
+from connectors.price_book.statements import build_contract_rows, build_override_rows
 
 
 def read_price_book(settings: Settings, as_of: datetime | None = None) -> pa.Table:
-    """Every price row of every snapshot below `settings.path`, and the overrides, in the schema of `prices`.
+    """Every price row of every snapshot below `settings.path`, price lists, contracts and overrides.
 
     With `as_of` (UTC, naive) only what was published by then is read. Raises TerminalError when there is no
-    snapshot, or when a snapshot's files are damaged.
+    snapshot, or when a snapshot or a price list is damaged.
     """
-    folders = sorted(path.parent for path in settings.path.glob(f"*/{SNAPSHOT_FILE}"))
-    if not folders:
-        raise TerminalError(
-            f"No price book snapshot in {settings.path}: expected <date>/{SNAPSHOT_FILE}; restore the folder "
-            "from the repository or build one with `python -m connectors.price_book.build`"
-        )
-    rows = [row for folder in folders for row in _read_snapshot(folder)]
-    rows.extend(build_override_rows(settings.overrides))
+    listed = read_snapshots(settings.path)
+    listed.extend(build_uplift_rows(settings.path.parent / UPLIFTS_FILE, listed))
+    listed.extend(read_price_lists(settings.files, settings.path.parent).rows)
+    rows = listed + build_contract_rows(settings.contracts, listed) + build_override_rows(settings.overrides)
     if as_of is not None:
         rows = [row for row in rows if row["published_at"] <= as_of]
     columns = [pa.array([row[field.name] for row in rows], type=field.type) for field in PRICES.schema]
     return pa.Table.from_arrays(columns, schema=PRICES.schema)
 
 
-def build_override_rows(overrides: Iterable[PriceOverride]) -> list[dict[str, Any]]:
-    """Override rows in the schema of `prices`; their snapshot is the digest of the override itself."""
-    return [_build_override_row(override) for override in overrides]
+def build_uplift_rows(path: Path, listed: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Prices of a region that a vendor states as a multiple of its list, such as data residency."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        uplifts = list(csv.DictReader(stream))
+    rows: list[dict[str, Any]] = []
+    for uplift in uplifts:
+        pattern, factor = re.compile(uplift["model_pattern"]), Decimal(uplift["multiplier"])
+        for row in listed:
+            if row["provider"] == uplift["provider"] and pattern.search(row["model"]):
+                rows.append(_uplifted(row, uplift["region_id"], factor))
+    return rows
 
 
-def _build_override_row(override: PriceOverride) -> dict[str, Any]:
-    published_at = override.published_at or override.valid_from or EPOCH
-    content = override.model_dump_json()
-    return _with_price_id(
-        {
-            "snapshot_id": hashlib.sha256(content.encode()).hexdigest(),
-            "published_at": published_at,
-            "valid_from": override.valid_from,
-            "valid_to": override.valid_to,
-            "provider": override.provider,
-            "model": override.model,
-            "token_class": override.token_class,
-            "service_tier": override.service_tier,
-            "context_min_tokens": override.context_min_tokens,
-            "region_id": override.region_id,
-            "time_of_day_start": None,
-            "time_of_day_end": None,
-            "price_per_mtok": override.price_per_mtok,
-            "currency": override.currency,
-            "is_override": True,
-            "is_wrong_from_start": override.wrong_from_start,
-            "price_source": "config",
-        }
-    )
-
-
-def _read_snapshot(folder: Path) -> Iterator[dict[str, Any]]:
-    try:
-        snapshot = json.loads((folder / SNAPSHOT_FILE).read_text(encoding="utf-8"))
-        content = (folder / PRICES_FILE).read_bytes()
-    except (OSError, ValueError) as error:
-        raise TerminalError(
-            f"Price book {folder.name} cannot be read ({error}); restore it from the repository"
-        ) from error
-    if hashlib.sha256(content).hexdigest() != snapshot["snapshot_id"]:
-        raise TerminalError(
-            f"Price book {folder.name}: {PRICES_FILE} does not have the digest that {SNAPSHOT_FILE} states; "
-            "snapshots are never edited: restore the file, state own prices under `prices.overrides`"
-        )
-    lines = csv.DictReader(content.decode("utf-8").splitlines())
-    expected = (*KEY_COLUMNS, *PRICE_COLUMNS)
-    if tuple(lines.fieldnames or ()) != expected:
-        raise TerminalError(
-            f"Price book {folder.name}: {PRICES_FILE} has columns {lines.fieldnames}, not {expected}"
-        )
-    for line in lines:
-        yield from _build_rows(line, snapshot)
-
-
-def _build_rows(line: Mapping[str, str], snapshot: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    validity = {key: _read_instant(line[key]) for key in ("valid_from", "valid_to")}
-    published_at = datetime.fromisoformat(snapshot["published_at"])
-    for token_class in TOKEN_CLASSES:
-        stated = next(
-            (name for name in (token_class, *FALLBACK_CLASSES.get(token_class, ())) if line[name]), None
-        )
-        if stated is None:
-            continue
-        yield _with_price_id(
-            {
-                "snapshot_id": snapshot["snapshot_id"],
-                "published_at": published_at,
-                **validity,
-                "provider": line["provider"],
-                "model": line["model"],
-                "token_class": token_class,
-                "service_tier": line["service_tier"],
-                "context_min_tokens": int(line["context_min_tokens"]),
-                "region_id": None,
-                "time_of_day_start": line["time_of_day_start"] or None,
-                "time_of_day_end": line["time_of_day_end"] or None,
-                "price_per_mtok": Decimal(line[stated]),
-                "currency": snapshot["currency"],
-                "is_override": False,
-                "is_wrong_from_start": False,
-                "price_source": f"{snapshot['source']} {PRICE_KEYS[stated]}",
-            }
-        )
-
-
-def _read_instant(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _with_price_id(row: dict[str, Any]) -> dict[str, Any]:
-    return {"price_id": _digest([row[column] for column in PRICE_KEY_COLUMNS]), **row}
-
-
-def _digest(values: Sequence[object]) -> str:
-    text = "\x1f".join("\x1e" if value is None else str(value) for value in values)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def _uplifted(row: Mapping[str, Any], region_id: str, factor: Decimal) -> dict[str, Any]:
+    changes = {
+        "region_id": region_id,
+        "price_per_mtok": round_rate(row["price_per_mtok"] * factor),
+        "price_source": f"{row['price_source']} × {factor} in {region_id}",
+    }
+    return with_price_id({**{k: v for k, v in row.items() if k != "price_id"}, **changes})

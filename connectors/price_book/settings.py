@@ -28,6 +28,7 @@ TokenClass = Literal[
     "cache_write_1h_tokens",
     "output_tokens",
 ]
+PriceListFormat = Literal["aws_price_list", "azure_retail_prices"]
 
 
 class PriceOverride(BaseModel):
@@ -63,6 +64,33 @@ class PriceOverride(BaseModel):
         return self
 
 
+class PriceContract(BaseModel):
+    """A percentage that a contract takes off a provider's list, of one model or of all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    provider: str
+    model: str | None = None
+    token_class: TokenClass | None = None
+    service_tier: str | None = None
+    discount_pct: Annotated[Decimal, Field(ge=0, le=100)]
+    valid_from: Instant | None = None
+    valid_to: Instant | None = None
+    published_at: Instant | None = None
+    wrong_from_start: bool = False
+
+
+class PriceListFile(BaseModel):
+    """A price list of a cloud, saved as it was delivered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: Path
+    format: PriceListFormat
+    published_at: Instant | None = None
+
+
 class Settings(BaseModel):
     """Where the snapshots lie (one folder each, named by its publication date) and what overrides them."""
 
@@ -70,3 +98,5 @@ class Settings(BaseModel):
 
     path: Path
     overrides: tuple[PriceOverride, ...] = ()
+    contracts: tuple[PriceContract, ...] = ()
+    files: tuple[PriceListFile, ...] = ()

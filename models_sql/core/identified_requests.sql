@@ -23,6 +23,7 @@ columns:
     model: null
     service_tier: null
     context_min_tokens: null
+    time_of_day_start: null
     status: null
     error_type: null
     uncached_input_tokens: null
@@ -31,6 +32,12 @@ columns:
     cache_write_1h_tokens: null
     output_tokens: null
     reasoning_tokens: null
+    uncached_audio_tokens: null
+    cache_read_audio_tokens: null
+    output_audio_tokens: null
+    uncached_image_tokens: null
+    cache_read_image_tokens: null
+    output_image_tokens: null
     provider_total_tokens: null
     usage_source: null
     user_id: null
@@ -76,6 +83,7 @@ select
     requests.model,
     requests.service_tier,
     requests.context_min_tokens,
+    requests.time_of_day_start,
     requests.status,
     requests.error_type,
     requests.uncached_input_tokens,
@@ -84,6 +92,12 @@ select
     requests.cache_write_1h_tokens,
     requests.output_tokens,
     requests.reasoning_tokens,
+    requests.uncached_audio_tokens,
+    requests.cache_read_audio_tokens,
+    requests.output_audio_tokens,
+    requests.uncached_image_tokens,
+    requests.cache_read_image_tokens,
+    requests.output_image_tokens,
     requests.provider_total_tokens,
     requests.usage_source,
     coalesce(requests.user_id, requests.root_user_id) as user_id,

@@ -15,7 +15,10 @@ columns:
     model: null
     service_tier: null
     context_min_tokens: null
+    time_of_day_start: null
     price_id: null
+    audio_price_id: null
+    image_price_id: null
     list_cost: null
     list_cost_currency: null
     unpriced_reason: null
@@ -34,8 +37,11 @@ segments as (
         usage_costs.token_class,
         usage_costs.service_tier,
         usage_costs.context_min_tokens,
+        coalesce(usage_costs.time_of_day_start, chr(30)) as time_key,
         coalesce(usage_costs.region_id, chr(30)) as region_key,
         min(usage_costs.price_id) as price_id,
+        min(usage_costs.audio_price_id) as audio_price_id,
+        min(usage_costs.image_price_id) as image_price_id,
         min(usage_costs.unpriced_reason) as unpriced_reason
     from core.usage_costs as usage_costs
     group by
@@ -45,91 +51,73 @@ segments as (
         usage_costs.token_class,
         usage_costs.service_tier,
         usage_costs.context_min_tokens,
+        coalesce(usage_costs.time_of_day_start, chr(30)),
         coalesce(usage_costs.region_id, chr(30))
 ),
 
-prices as (select * from staging.prices),
+prices as (
+    select
+        prices.price_id,
+        prices.currency,
+        cast(
+            cast(prices.price_per_mtok as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+            as decimal(19, 0)
+        ) as price_units
+    from staging.prices as prices
+),
+
+token_classes as (
+    select 'uncached_input_tokens' as token_class
+    union all
+    select 'cache_read_tokens' as token_class
+    union all
+    select 'cache_write_5m_tokens' as token_class
+    union all
+    select 'cache_write_1h_tokens' as token_class
+    union all
+    select 'output_tokens' as token_class
+),
+
+crossed as (
+    select
+        requests.charge_date,
+        requests.x_source,
+        requests.x_snapshot_id,
+        requests.request_id,
+        requests.trace_id,
+        requests.provider,
+        requests.model,
+        requests.service_tier,
+        requests.context_min_tokens,
+        requests.time_of_day_start,
+        requests.region_id,
+        token_classes.token_class,
+        case token_classes.token_class
+            when 'uncached_input_tokens' then requests.uncached_input_tokens
+            when 'cache_read_tokens' then requests.cache_read_tokens
+            when 'cache_write_5m_tokens' then requests.cache_write_5m_tokens
+            when 'cache_write_1h_tokens' then requests.cache_write_1h_tokens
+            else requests.output_tokens
+        end as quantity_tokens,
+        case token_classes.token_class
+            when 'uncached_input_tokens' then coalesce(requests.uncached_audio_tokens, 0)
+            when 'cache_read_tokens' then coalesce(requests.cache_read_audio_tokens, 0)
+            when 'output_tokens' then coalesce(requests.output_audio_tokens, 0)
+            else 0
+        end as audio_tokens,
+        case token_classes.token_class
+            when 'uncached_input_tokens' then coalesce(requests.uncached_image_tokens, 0)
+            when 'cache_read_tokens' then coalesce(requests.cache_read_image_tokens, 0)
+            when 'output_tokens' then coalesce(requests.output_image_tokens, 0)
+            else 0
+        end as image_tokens
+    from requests
+    cross join token_classes
+),
 
 by_class as (
-    select
-        requests.charge_date,
-        requests.x_source,
-        requests.x_snapshot_id,
-        requests.request_id,
-        requests.trace_id,
-        requests.provider,
-        requests.model,
-        requests.service_tier,
-        requests.context_min_tokens,
-        requests.region_id,
-        'uncached_input_tokens' as token_class,
-        requests.uncached_input_tokens as quantity_tokens
-    from requests
-    where requests.uncached_input_tokens > 0
-    union all
-    select
-        requests.charge_date,
-        requests.x_source,
-        requests.x_snapshot_id,
-        requests.request_id,
-        requests.trace_id,
-        requests.provider,
-        requests.model,
-        requests.service_tier,
-        requests.context_min_tokens,
-        requests.region_id,
-        'cache_read_tokens' as token_class,
-        requests.cache_read_tokens as quantity_tokens
-    from requests
-    where requests.cache_read_tokens > 0
-    union all
-    select
-        requests.charge_date,
-        requests.x_source,
-        requests.x_snapshot_id,
-        requests.request_id,
-        requests.trace_id,
-        requests.provider,
-        requests.model,
-        requests.service_tier,
-        requests.context_min_tokens,
-        requests.region_id,
-        'cache_write_5m_tokens' as token_class,
-        requests.cache_write_5m_tokens as quantity_tokens
-    from requests
-    where requests.cache_write_5m_tokens > 0
-    union all
-    select
-        requests.charge_date,
-        requests.x_source,
-        requests.x_snapshot_id,
-        requests.request_id,
-        requests.trace_id,
-        requests.provider,
-        requests.model,
-        requests.service_tier,
-        requests.context_min_tokens,
-        requests.region_id,
-        'cache_write_1h_tokens' as token_class,
-        requests.cache_write_1h_tokens as quantity_tokens
-    from requests
-    where requests.cache_write_1h_tokens > 0
-    union all
-    select
-        requests.charge_date,
-        requests.x_source,
-        requests.x_snapshot_id,
-        requests.request_id,
-        requests.trace_id,
-        requests.provider,
-        requests.model,
-        requests.service_tier,
-        requests.context_min_tokens,
-        requests.region_id,
-        'output_tokens' as token_class,
-        requests.output_tokens as quantity_tokens
-    from requests
-    where requests.output_tokens > 0
+    select * from crossed
+    where crossed.quantity_tokens > 0
 ),
 
 named as (
@@ -156,13 +144,21 @@ select
     named.priced_model as model,
     named.service_tier,
     named.context_min_tokens,
+    named.time_of_day_start,
     prices.price_id,
+    audio_prices.price_id as audio_price_id,
+    image_prices.price_id as image_price_id,
     cast(
         cast(
             idiv(
-                2 * cast(named.quantity_tokens as decimal(19, 0)) * cast(
-                    cast(prices.price_per_mtok as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-                    as decimal(18, 0)
+                2 * (
+                    cast(
+                        named.quantity_tokens - named.audio_tokens - named.image_tokens as decimal(18, 0)
+                    ) * prices.price_units
+                    + cast(named.audio_tokens as decimal(18, 0))
+                    * coalesce(audio_prices.price_units, prices.price_units)
+                    + cast(named.image_tokens as decimal(18, 0))
+                    * coalesce(image_prices.price_units, prices.price_units)
                 ) + 1000000,
                 2000000
             ) as decimal(24, 0)
@@ -178,5 +174,10 @@ left join segments
     and named.token_class = segments.token_class
     and named.service_tier = segments.service_tier
     and named.context_min_tokens = segments.context_min_tokens
+    and coalesce(named.time_of_day_start, chr(30)) = segments.time_key
     and coalesce(named.region_id, chr(30)) = segments.region_key
 left join prices on segments.price_id = prices.price_id
+left join prices as audio_prices
+    on segments.audio_price_id = audio_prices.price_id and named.audio_tokens > 0
+left join prices as image_prices
+    on segments.image_price_id = image_prices.price_id and named.image_tokens > 0

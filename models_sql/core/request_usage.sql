@@ -18,6 +18,7 @@ columns:
     model: as the request log names it; core.model_names says which priced model it is
     service_tier: null
     context_min_tokens: null
+    time_of_day_start: null
     user_id: null
     tenant: null
     customer: null
@@ -38,6 +39,12 @@ columns:
     cache_write_1h_tokens: null
     output_tokens: null
     reasoning_tokens: null
+    uncached_audio_tokens: null
+    cache_read_audio_tokens: null
+    output_audio_tokens: null
+    uncached_image_tokens: null
+    cache_read_image_tokens: null
+    output_image_tokens: null
     request_bytes: null
     response_bytes: null
     request_seconds: null
@@ -77,6 +84,7 @@ logged as (
         requests.model,
         requests.service_tier,
         requests.context_min_tokens,
+        requests.time_of_day_start,
         requests.user_id,
         requests.tenant,
         requests.customer,
@@ -97,6 +105,12 @@ logged as (
         sum(requests.cache_write_1h_tokens) as cache_write_1h_tokens,
         sum(requests.output_tokens) as output_tokens,
         sum(requests.reasoning_tokens) as reasoning_tokens,
+        sum(requests.uncached_audio_tokens) as uncached_audio_tokens,
+        sum(requests.cache_read_audio_tokens) as cache_read_audio_tokens,
+        sum(requests.output_audio_tokens) as output_audio_tokens,
+        sum(requests.uncached_image_tokens) as uncached_image_tokens,
+        sum(requests.cache_read_image_tokens) as cache_read_image_tokens,
+        sum(requests.output_image_tokens) as output_image_tokens,
         sum(requests.request_bytes) as request_bytes,
         sum(requests.response_bytes) as response_bytes,
         sum(requests.duration_seconds) as request_seconds
@@ -110,6 +124,7 @@ logged as (
         requests.model,
         requests.service_tier,
         requests.context_min_tokens,
+        requests.time_of_day_start,
         requests.user_id,
         requests.tenant,
         requests.customer,
@@ -133,6 +148,7 @@ identified as (
         logged.model,
         coalesce(logged.service_tier, 'standard') as service_tier,
         logged.context_min_tokens,
+        logged.time_of_day_start,
         coalesce(logged.user_id, root_identities.user_id) as user_id,
         coalesce(logged.tenant, root_identities.tenant) as tenant,
         coalesce(logged.customer, root_identities.customer) as customer,
@@ -153,6 +169,12 @@ identified as (
         logged.cache_write_1h_tokens,
         logged.output_tokens,
         logged.reasoning_tokens,
+        logged.uncached_audio_tokens,
+        logged.cache_read_audio_tokens,
+        logged.output_audio_tokens,
+        logged.uncached_image_tokens,
+        logged.cache_read_image_tokens,
+        logged.output_image_tokens,
         logged.request_bytes,
         logged.response_bytes,
         logged.request_seconds
@@ -169,6 +191,7 @@ grouped as (
         identified.model,
         identified.service_tier,
         identified.context_min_tokens,
+        identified.time_of_day_start,
         identified.user_id,
         identified.tenant,
         identified.customer,
@@ -189,6 +212,12 @@ grouped as (
         coalesce(sum(identified.cache_write_1h_tokens), 0) as cache_write_1h_tokens,
         coalesce(sum(identified.output_tokens), 0) as output_tokens,
         coalesce(sum(identified.reasoning_tokens), 0) as reasoning_tokens,
+        coalesce(sum(identified.uncached_audio_tokens), 0) as uncached_audio_tokens,
+        coalesce(sum(identified.cache_read_audio_tokens), 0) as cache_read_audio_tokens,
+        coalesce(sum(identified.output_audio_tokens), 0) as output_audio_tokens,
+        coalesce(sum(identified.uncached_image_tokens), 0) as uncached_image_tokens,
+        coalesce(sum(identified.cache_read_image_tokens), 0) as cache_read_image_tokens,
+        coalesce(sum(identified.output_image_tokens), 0) as output_image_tokens,
         coalesce(sum(identified.request_bytes), 0) as request_bytes,
         coalesce(sum(identified.response_bytes), 0) as response_bytes,
         coalesce(sum(identified.request_seconds), 0) as request_seconds
@@ -201,6 +230,7 @@ grouped as (
         identified.model,
         identified.service_tier,
         identified.context_min_tokens,
+        identified.time_of_day_start,
         identified.user_id,
         identified.tenant,
         identified.customer,
@@ -237,6 +267,7 @@ digested as (
             || chr(31) || coalesce(grouped.model, chr(30))
             || chr(31) || coalesce(grouped.service_tier, chr(30))
             || chr(31) || coalesce(cast(grouped.context_min_tokens as varchar), chr(30))
+            || chr(31) || coalesce(grouped.time_of_day_start, chr(30))
             || chr(31) || coalesce(grouped.from_zone, chr(30))
             || chr(31) || coalesce(grouped.to_zone, chr(30))
         ) as segment_id
@@ -253,6 +284,7 @@ select
     digested.model,
     digested.service_tier,
     digested.context_min_tokens,
+    digested.time_of_day_start,
     digested.user_id,
     digested.tenant,
     digested.customer,
@@ -273,6 +305,12 @@ select
     cast(digested.cache_write_1h_tokens as bigint) as cache_write_1h_tokens,
     cast(digested.output_tokens as bigint) as output_tokens,
     cast(digested.reasoning_tokens as bigint) as reasoning_tokens,
+    cast(digested.uncached_audio_tokens as bigint) as uncached_audio_tokens,
+    cast(digested.cache_read_audio_tokens as bigint) as cache_read_audio_tokens,
+    cast(digested.output_audio_tokens as bigint) as output_audio_tokens,
+    cast(digested.uncached_image_tokens as bigint) as uncached_image_tokens,
+    cast(digested.cache_read_image_tokens as bigint) as cache_read_image_tokens,
+    cast(digested.output_image_tokens as bigint) as output_image_tokens,
     cast(digested.request_bytes as bigint) as request_bytes,
     cast(digested.response_bytes as bigint) as response_bytes,
     cast(digested.request_seconds as decimal(18, 6)) as request_seconds

@@ -27,6 +27,7 @@ columns:
     model: null
     service_tier: null
     context_min_tokens: null
+    time_of_day_start: null
     status: null
     error_type: null
     uncached_input_tokens: null
@@ -35,6 +36,12 @@ columns:
     cache_write_1h_tokens: null
     output_tokens: null
     reasoning_tokens: null
+    uncached_audio_tokens: null
+    cache_read_audio_tokens: null
+    output_audio_tokens: null
+    uncached_image_tokens: null
+    cache_read_image_tokens: null
+    output_image_tokens: null
     provider_total_tokens: null
     usage_source: null
     user_id: null
@@ -89,6 +96,8 @@ sized as (
     select
         requests.*,
         cast(requests.started_at as date) as charge_date,
+        60 * extract(hour from requests.started_at)
+        + extract(minute from requests.started_at) as minute_of_day,
         coalesce(requests.uncached_input_tokens, 0) + coalesce(requests.cache_read_tokens, 0)
         + coalesce(requests.cache_write_5m_tokens, 0)
         + coalesce(requests.cache_write_1h_tokens, 0) as total_input_tokens
@@ -125,9 +134,11 @@ select
             when sized.total_input_tokens < 272001 then 256001
             when sized.total_input_tokens < 512001 then 272001
             when sized.total_input_tokens < 524289 then 512001
-            else 524289
+            when sized.total_input_tokens < 1000001 then 524289
+            else 1000001
         end as bigint
     ) as context_min_tokens,
+    timed_names.time_of_day_start,
     sized.status,
     sized.error_type,
     sized.uncached_input_tokens,
@@ -136,6 +147,12 @@ select
     sized.cache_write_1h_tokens,
     sized.output_tokens,
     sized.reasoning_tokens,
+    sized.uncached_audio_tokens,
+    sized.cache_read_audio_tokens,
+    sized.output_audio_tokens,
+    sized.uncached_image_tokens,
+    sized.cache_read_image_tokens,
+    sized.output_image_tokens,
     sized.provider_total_tokens,
     sized.usage_source,
     sized.user_id,
@@ -168,6 +185,12 @@ select
     roots.agent_step as root_agent_step,
     roots.environment as root_environment
 from sized
+left join core.timed_names as timed_names
+    on sized.charge_date = timed_names.charge_date
+    and sized.model = timed_names.model
+    and coalesce(sized.provider, chr(30)) = coalesce(timed_names.provider, chr(30))
+    and sized.minute_of_day >= timed_names.first_minute
+    and sized.minute_of_day < timed_names.last_minute
 left join roots
     on sized.trace_id = roots.trace_id
     and sized.charge_date >= roots.root_date

@@ -15,6 +15,7 @@ columns:
     model: as the request log names it; core.model_names says which priced model it is
     service_tier: null
     context_min_tokens: null
+    time_of_day_start: null
     user_id: null
     tenant: null
     customer: null
@@ -59,6 +60,7 @@ grouped as (
         requests.model,
         requests.service_tier,
         requests.context_min_tokens,
+        requests.time_of_day_start,
         requests.user_id,
         requests.tenant,
         requests.customer,
@@ -94,6 +96,7 @@ grouped as (
         requests.model,
         requests.service_tier,
         requests.context_min_tokens,
+        requests.time_of_day_start,
         requests.user_id,
         requests.tenant,
         requests.customer,
@@ -130,6 +133,7 @@ digested as (
             || chr(31) || coalesce(grouped.model, chr(30))
             || chr(31) || coalesce(grouped.service_tier, chr(30))
             || chr(31) || coalesce(cast(grouped.context_min_tokens as varchar), chr(30))
+            || chr(31) || coalesce(grouped.time_of_day_start, chr(30))
             || chr(31) || coalesce(grouped.from_zone, chr(30))
             || chr(31) || coalesce(grouped.to_zone, chr(30))
         ) as segment_id
@@ -147,6 +151,7 @@ select
     digested.model,
     digested.service_tier,
     digested.context_min_tokens,
+    digested.time_of_day_start,
     digested.user_id,
     digested.tenant,
     digested.customer,

@@ -1,8 +1,9 @@
 /*
 description: >
-    The day's usage by token class at list price: the price of the newest book published at or before the day
-    (the oldest one if none), overrides first, at the tier and context band that the response had. What has no
-    price has none: the list cost is null and a reason says why.
+    The day's usage by token class at list price: the price of the newest book published at or before the call
+    (the oldest one if none), overrides first, at the tier, context, region and time of day that the call had.
+    Audio and image tokens within a class are priced apart where the model does so. What has no price has none:
+    the list cost is null and a reason says why.
 grain: [charge_date, usage_id, token_class]
 materialized: table
 partition_by: {column: charge_date, unit: day}
@@ -15,6 +16,7 @@ columns:
     model: null
     service_tier: null
     context_min_tokens: null
+    time_of_day_start: null
     region_id: null
     from_zone: null
     to_zone: null
@@ -22,6 +24,8 @@ columns:
     quantity_tokens: null
     requests: counted on one token class of a request only, so that they add up
     price_id: null
+    audio_price_id: null
+    image_price_id: null
     list_cost: null
     list_cost_currency: null
     unpriced_reason: null
@@ -36,7 +40,7 @@ usage as (
 
 names as (select * from core.model_names),
 
-prices as (select * from staging.prices),
+prices as (select * from core.dated_prices),
 
 named as (
     select
@@ -62,16 +66,32 @@ named as (
         and coalesce(usage.model, chr(30)) = coalesce(names.logged_model, chr(30))
 ),
 
+/* The kinds of token that a model may price apart within a class; a class without has none. */
 token_classes as (
-    select 'uncached_input_tokens' as token_class
+    select
+        'uncached_input_tokens' as token_class,
+        'uncached_audio_tokens' as audio_class,
+        'uncached_image_tokens' as image_class
     union all
-    select 'cache_read_tokens' as token_class
+    select
+        'cache_read_tokens' as token_class,
+        'cache_read_audio_tokens' as audio_class,
+        'cache_read_image_tokens' as image_class
     union all
-    select 'cache_write_5m_tokens' as token_class
+    select
+        'cache_write_5m_tokens' as token_class,
+        null as audio_class,
+        null as image_class
     union all
-    select 'cache_write_1h_tokens' as token_class
+    select
+        'cache_write_1h_tokens' as token_class,
+        null as audio_class,
+        null as image_class
     union all
-    select 'output_tokens' as token_class
+    select
+        'output_tokens' as token_class,
+        'output_audio_tokens' as audio_class,
+        'output_image_tokens' as image_class
 ),
 
 crossed as (
@@ -82,8 +102,11 @@ crossed as (
         named.priced_provider as provider,
         named.priced_model as model,
         token_classes.token_class,
+        token_classes.audio_class,
+        token_classes.image_class,
         named.service_tier,
         named.context_min_tokens,
+        named.time_of_day_start,
         named.region_id,
         named.from_zone,
         named.to_zone,
@@ -95,6 +118,18 @@ crossed as (
             when 'cache_write_1h_tokens' then named.cache_write_1h_tokens
             else named.output_tokens
         end as quantity_tokens,
+        case token_classes.token_class
+            when 'uncached_input_tokens' then coalesce(named.uncached_audio_tokens, 0)
+            when 'cache_read_tokens' then coalesce(named.cache_read_audio_tokens, 0)
+            when 'output_tokens' then coalesce(named.output_audio_tokens, 0)
+            else 0
+        end as audio_tokens,
+        case token_classes.token_class
+            when 'uncached_input_tokens' then coalesce(named.uncached_image_tokens, 0)
+            when 'cache_read_tokens' then coalesce(named.cache_read_image_tokens, 0)
+            when 'output_tokens' then coalesce(named.output_image_tokens, 0)
+            else 0
+        end as image_tokens,
         case when token_classes.token_class = named.requests_class then named.requests else 0 end as requests,
         token_classes.token_class = named.requests_class as is_requests_class
     from named
@@ -114,7 +149,12 @@ segments as (
         named.priced_model as model,
         named.service_tier,
         named.context_min_tokens,
-        named.region_id
+        named.time_of_day_start,
+        named.region_id,
+        cast(
+            cast(named.charge_date as varchar) || ' ' || coalesce(named.time_of_day_start, '00:00') || ':00'
+            as timestamp
+        ) as priced_at
     from named
     where named.priced_model is not null
     group by
@@ -123,6 +163,7 @@ segments as (
         named.priced_model,
         named.service_tier,
         named.context_min_tokens,
+        named.time_of_day_start,
         named.region_id
 ),
 
@@ -141,22 +182,13 @@ price_candidates as (
                 prices.token_class,
                 segments.service_tier,
                 segments.context_min_tokens,
+                segments.time_of_day_start,
                 segments.region_id
             order by
-                case when prices.is_override then 0 else 1 end,
-                case
-                    when prices.is_wrong_from_start then 0
-                    when cast(prices.published_at as date) <= segments.charge_date then 1
-                    else 2
-                end,
-                case
-                    when cast(prices.published_at as date) <= segments.charge_date
-                        then date_diff('day', cast(prices.published_at as date), segments.charge_date)
-                    else date_diff('day', segments.charge_date, cast(prices.published_at as date))
-                end,
+                prices.price_rank asc,
+                case when prices.region_id is null then 1 else 0 end asc,
+                prices.published_at desc,
                 prices.context_min_tokens desc,
-                case when prices.region_id is null then 1 else 0 end,
-                coalesce(date_diff('day', cast(prices.valid_from as date), segments.charge_date), 100000),
                 prices.price_id asc
         ) as candidate_rank
     from segments
@@ -166,13 +198,17 @@ price_candidates as (
         and segments.service_tier = prices.service_tier
         and segments.context_min_tokens >= prices.context_min_tokens
         and (prices.region_id is null or segments.region_id = prices.region_id)
-        and prices.time_of_day_start is null
+        and (prices.applies_from is null or segments.priced_at >= prices.applies_from)
+        and (prices.applies_to is null or segments.priced_at < prices.applies_to)
+        and (prices.valid_from is null or segments.priced_at >= prices.valid_from)
+        and (prices.valid_to is null or segments.priced_at < prices.valid_to)
         and (
-            not prices.is_override or prices.is_wrong_from_start
-            or cast(prices.published_at as date) <= segments.charge_date
+            prices.time_of_day_start is null
+            or (
+                segments.time_of_day_start >= prices.time_of_day_start
+                and segments.time_of_day_start < prices.time_of_day_end
+            )
         )
-        and (prices.valid_from is null or cast(prices.valid_from as date) <= segments.charge_date)
-        and (prices.valid_to is null or cast(prices.valid_to as date) > segments.charge_date)
 ),
 
 /* Scaled here, a row a price: rescaling a DECIMAL on every row of usage would take longer than the rest. */
@@ -196,6 +232,7 @@ select
     by_class.model,
     by_class.service_tier,
     by_class.context_min_tokens,
+    by_class.time_of_day_start,
     by_class.region_id,
     by_class.from_zone,
     by_class.to_zone,
@@ -205,10 +242,21 @@ select
     cast(by_class.quantity_tokens as bigint) as quantity_tokens,
     cast(by_class.requests as bigint) as requests,
     chosen.price_id,
+    audio_prices.price_id as audio_price_id,
+    image_prices.price_id as image_price_id,
     cast(
         cast(
             idiv(
-                2 * cast(by_class.quantity_tokens as decimal(19, 0)) * chosen.price_units + 1000000,
+                2 * (
+                    cast(
+                        by_class.quantity_tokens - by_class.audio_tokens - by_class.image_tokens
+                        as decimal(18, 0)
+                    ) * cast(chosen.price_units as decimal(19, 0))
+                    + cast(by_class.audio_tokens as decimal(18, 0))
+                    * cast(coalesce(audio_prices.price_units, chosen.price_units) as decimal(19, 0))
+                    + cast(by_class.image_tokens as decimal(18, 0))
+                    * cast(coalesce(image_prices.price_units, chosen.price_units) as decimal(19, 0))
+                ) + 1000000,
                 2000000
             ) as decimal(24, 0)
         ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
@@ -226,4 +274,25 @@ left join chosen
     and by_class.token_class = chosen.token_class
     and by_class.service_tier = chosen.service_tier
     and by_class.context_min_tokens = chosen.context_min_tokens
+    and coalesce(by_class.time_of_day_start, chr(30)) = coalesce(chosen.time_of_day_start, chr(30))
     and coalesce(by_class.region_id, chr(30)) = coalesce(chosen.region_id, chr(30))
+left join chosen as audio_prices
+    on by_class.charge_date = audio_prices.charge_date
+    and by_class.provider = audio_prices.provider
+    and by_class.model = audio_prices.model
+    and by_class.audio_class = audio_prices.token_class
+    and by_class.service_tier = audio_prices.service_tier
+    and by_class.context_min_tokens = audio_prices.context_min_tokens
+    and coalesce(by_class.time_of_day_start, chr(30)) = coalesce(audio_prices.time_of_day_start, chr(30))
+    and coalesce(by_class.region_id, chr(30)) = coalesce(audio_prices.region_id, chr(30))
+    and by_class.audio_tokens > 0
+left join chosen as image_prices
+    on by_class.charge_date = image_prices.charge_date
+    and by_class.provider = image_prices.provider
+    and by_class.model = image_prices.model
+    and by_class.image_class = image_prices.token_class
+    and by_class.service_tier = image_prices.service_tier
+    and by_class.context_min_tokens = image_prices.context_min_tokens
+    and coalesce(by_class.time_of_day_start, chr(30)) = coalesce(image_prices.time_of_day_start, chr(30))
+    and coalesce(by_class.region_id, chr(30)) = coalesce(image_prices.region_id, chr(30))
+    and by_class.image_tokens > 0

@@ -19,6 +19,7 @@ columns:
     time_of_day_end: null
     price_per_mtok: null
     currency: null
+    price_rank: null
     is_override: null
     is_wrong_from_start: null
     price_source: null
@@ -43,6 +44,7 @@ select
     source.time_of_day_end,
     source.price_per_mtok,
     source.currency,
+    source.price_rank,
     source.is_override,
     source.is_wrong_from_start,
     source.price_source

@@ -7,12 +7,14 @@ Rule, in order:
 1. A row fits a request when provider, model, token class, service tier (and region, if the row names one) are
    equal, its [valid_from, valid_to) and time of day hold the request's start, and its `context_min_tokens` is
    not above the request's total input tokens.
-2. Overrides that fit win: the newest published at or before the request; one that is wrong from the start (a
-   correction) also applies to requests before its publication.
-3. Else the newest snapshot published at or before the request; for a model that no such snapshot knows, the
-   oldest one that does. A row of a later snapshot that is wrong from the start restates it.
-4. Within what remains, a row for the request's region before one for any, then the largest
-   `context_min_tokens`: crossing a tier re-prices the whole request.
+2. What the user states (own prices, then contracts) is known from its publication on; one that is wrong from
+   the start (a correction) also applies to requests before it.
+3. Of what is published as a list (vendors' price lists, then the shipped book) the newest list published at or
+   before the request holds, the oldest if none: among the lists that state that model, tier, class and region
+   at all. A row of a later list that is wrong from the start restates it.
+4. The kind of statement decides first (`price_rank`); within it a row for the request's region before one for
+   any, then the newest publication, then the largest `context_min_tokens`: crossing a tier re-prices the whole
+   request.
 No row is no price: the caller shows NULL and a reason, never zero and never another tier's price.
 """
 
@@ -46,6 +48,7 @@ class PriceRow:
     time_of_day_end: str | None
     price_per_mtok: Decimal
     currency: str
+    price_rank: int
     is_override: bool
     is_wrong_from_start: bool
     price_source: str
@@ -64,29 +67,30 @@ class PricedUse:
     region_id: str | None = None
 
 
+STATED_RANKS = frozenset({1, 2})
+"""Ranks of what the user states: one row is known by itself. The others are lists, known as a whole."""
+
+
 def find_price(rows: Iterable[PriceRow], use: PricedUse) -> PriceRow | None:
-    """The one row that prices this use, or None when the book states no price for it."""
-    rows_of_model = [row for row in rows if row.provider == use.provider and row.model == use.model]
-    fitting = [row for row in rows_of_model if _fits(row, use)]
-    overrides = [row for row in fitting if row.is_override and _is_known(row, use)]
-    if overrides:
-        newest = max(row.published_at for row in overrides)
-        return _most_specific([row for row in overrides if row.published_at == newest])
-    snapshot_at = _published_of_snapshot(
-        [row for row in rows_of_model if not row.is_override], use.started_at
-    )
-    if snapshot_at is None:
-        return None
-    book = [row for row in fitting if not row.is_override]
-    corrected_at = max((r.published_at for r in book if r.is_wrong_from_start), default=snapshot_at)
-    if corrected_at > snapshot_at:
-        return _most_specific([r for r in book if r.published_at == corrected_at and r.is_wrong_from_start])
-    return _most_specific([row for row in book if row.published_at == snapshot_at])
+    """The one row that prices this use, or None when nothing states a price for it."""
+    of_use = [
+        row
+        for row in rows
+        if (row.provider, row.model, row.token_class, row.service_tier)
+        == (use.provider, use.model, use.token_class, use.service_tier)
+    ]
+    eligible = [row for row in of_use if _fits(row, use) and _is_eligible(row, of_use, use.started_at)]
+    return min(eligible, key=_order, default=None)
 
 
-def build_list_cost(tokens: int, price_per_mtok: Decimal) -> Decimal:
-    """Tokens at a price per million tokens, rounded half up at 12 digits, in the price's currency."""
-    return (price_per_mtok * tokens / TOKENS_PER_PRICE).quantize(MONEY_DIGITS, rounding=ROUND_HALF_UP)
+def build_list_cost(tokens: int, price_per_mtok: Decimal, *parts: tuple[int, Decimal]) -> Decimal:
+    """Tokens at a price per million tokens, rounded half up at 12 digits, in the price's currency.
+
+    `parts` are tokens of another kind within the class (audio, images) at their own price.
+    """
+    value = price_per_mtok * (tokens - sum(count for count, _ in parts))
+    value += sum((count * price for count, price in parts), Decimal(0))
+    return (value / TOKENS_PER_PRICE).quantize(MONEY_DIGITS, rounding=ROUND_HALF_UP)
 
 
 def _fits(row: PriceRow, use: PricedUse) -> bool:
@@ -103,19 +107,19 @@ def _fits(row: PriceRow, use: PricedUse) -> bool:
     )
 
 
-def _is_known(row: PriceRow, use: PricedUse) -> bool:
-    return row.is_wrong_from_start or row.published_at <= use.started_at
+def _is_eligible(row: PriceRow, of_use: Sequence[PriceRow], started_at: datetime) -> bool:
+    if row.price_rank in STATED_RANKS:
+        return row.is_wrong_from_start or row.published_at <= started_at
+    lists = {
+        other.published_at
+        for other in of_use
+        if (other.price_rank, other.region_id) == (row.price_rank, row.region_id)
+    }
+    known = [moment for moment in lists if moment <= started_at]
+    newest = max(known) if known else min(lists)
+    return row.published_at == newest or (row.is_wrong_from_start and row.published_at > started_at)
 
 
-def _published_of_snapshot(rows: Sequence[PriceRow], started_at: datetime) -> datetime | None:
-    published = {row.published_at for row in rows}
-    known = [moment for moment in published if moment <= started_at]
-    return max(known) if known else min(published, default=None)
-
-
-def _most_specific(rows: Sequence[PriceRow]) -> PriceRow | None:
-    return max(
-        rows,
-        key=lambda row: (row.region_id is not None, row.context_min_tokens, row.price_id),
-        default=None,
-    )
+def _order(row: PriceRow) -> tuple[int, bool, float, int, str]:
+    published = (row.published_at - datetime(1970, 1, 1)).total_seconds()
+    return (row.price_rank, row.region_id is None, -published, -row.context_min_tokens, row.price_id)

@@ -22,8 +22,10 @@ from pipelines.domain.pricing import PricedUse, PriceRow, build_list_cost, find_
 
 BOOKS = Path(__file__).parents[2] / "models_sql" / "reference" / "price_books"
 BY_MODEL: dict[tuple[str, str], list[PriceRow]] = defaultdict(list)
+NEWEST = max(path.name for path in BOOKS.iterdir())
 for _row in read_price_book(Settings(path=BOOKS)).to_pylist():
-    BY_MODEL[_row["provider"], _row["model"]].append(PriceRow(**_row))
+    if _row["published_at"] == datetime.fromisoformat(NEWEST) and _row["region_id"] is None:
+        BY_MODEL[_row["provider"], _row["model"]].append(PriceRow(**_row))
 
 MODELS = [
     (provider, model)
@@ -97,6 +99,7 @@ def _row(
         time_of_day_end=None,
         price_per_mtok=round_rate(Decimal(price)),
         currency="USD",
+        price_rank=1 if is_override else 4,
         is_override=is_override,
         is_wrong_from_start=is_wrong_from_start,
         price_source="test",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
+import shutil
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -20,10 +22,11 @@ from connectors.common.datasets import PRICES
 from connectors.price_book import build
 from connectors.price_book.build_patterns import ModelPattern, resolve_model
 from connectors.price_book.client import read_price_book
-from connectors.price_book.schema import normalise_alias
+from connectors.price_book.schema import PRICES_FILE, normalise_alias
 from connectors.price_book.settings import PriceOverride, Settings
 from pipelines.domain.pricing import PricedUse, PriceRow, build_list_cost, find_price
 
+NEWEST = "2026-11-10"
 REFERENCE = Path(__file__).parents[2] / "models_sql" / "reference"
 BOOKS = REFERENCE / "price_books"
 USAGE_KEYS = {
@@ -45,7 +48,12 @@ def book() -> pa.Table:
 
 @pytest.fixture(scope="module")
 def rows(book: pa.Table) -> list[PriceRow]:
-    return [PriceRow(**row) for row in book.to_pylist()]
+    """The prices of the newest book alone: what the installed package says."""
+    return [
+        PriceRow(**row)
+        for row in book.to_pylist()
+        if row["published_at"] == datetime.fromisoformat(NEWEST) and row["region_id"] is None
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +73,31 @@ def _use(moment: datetime, provider: str, model: str, token_class: str, **more: 
     return PricedUse(moment, provider, model, token_class, **{**defaults, **more})  # type: ignore[arg-type]
 
 
-def test_the_snapshot_is_what_the_installed_package_says(tmp_path: Path) -> None:
-    published = datetime.fromisoformat(
-        json.loads(next(BOOKS.glob("*/snapshot.json")).read_text())["published_at"]
-    )
-    folder = build.write_snapshot(tmp_path, published.date(), package_providers)
-    for name in ("prices.csv", "left_out.csv", "snapshot.json"):
+def test_the_newest_snapshot_is_what_the_installed_package_says(tmp_path: Path) -> None:
+    stated = json.loads((BOOKS / NEWEST / "snapshot.json").read_text())
+    release = stated["source"].split()[-1]
+    published = datetime.fromisoformat(stated["published_at"]).date()
+    folder = build.write_snapshot(tmp_path, published, package_providers, release)
+    assert folder.name == NEWEST == max(path.name for path in BOOKS.iterdir())
+    for name in (PRICES_FILE, "left_out.csv", "snapshot.json"):
         assert (folder / name).read_bytes() == (BOOKS / folder.name / name).read_bytes(), name
+    for older in BOOKS.iterdir():
+        if older.name != NEWEST:
+            shutil.copytree(older, tmp_path / "price_books" / older.name)
+    build.write_bands_and_patterns(tmp_path, package_providers)
     for name in ("model_patterns.csv", "context_bands.csv", "time_of_day_bands.csv"):
         assert (tmp_path / name).read_bytes() == (REFERENCE / name).read_bytes(), name
+
+
+def test_the_books_are_several_and_dated_by_their_release() -> None:
+    stated = [json.loads(path.read_text()) for path in sorted(BOOKS.glob("*/snapshot.json"))]
+    assert [(book["source"], book["published_at"][:10]) for book in stated] == [
+        ("genai-prices 0.0.27", "2025-09-10"),
+        ("genai-prices 0.0.52", "2026-01-28"),
+        ("genai-prices 0.0.66", "2026-06-09"),
+        ("genai-prices 0.1.4", "2026-08-19"),
+        ("genai-prices 0.2.3", "2026-11-10"),
+    ]
 
 
 def test_bands_hold_every_cut_of_the_book(book: pa.Table) -> None:
@@ -101,20 +125,30 @@ def test_reads_in_the_canonical_schema_with_unique_ids(book: pa.Table) -> None:
 
 def test_no_model_of_the_package_is_lost_silently(book: pa.Table) -> None:
     priced = set(zip(book["provider"].to_pylist(), book["model"].to_pylist(), strict=True))
-    with next(BOOKS.glob("*/left_out.csv")).open(encoding="utf-8") as file:
+    with (BOOKS / NEWEST / "left_out.csv").open(encoding="utf-8") as file:
         left_out = {(row["provider"], row["model"]) for row in csv.DictReader(file)}
     models = {(provider.id, model.id) for provider in package_providers for model in provider.models}
     assert len(models) == 2330
     assert models <= priced | left_out
 
 
-def test_an_edited_snapshot_is_refused(tmp_path: Path) -> None:
-    source = next(BOOKS.glob("*/prices.csv")).parent
-    folder = tmp_path / source.name
-    folder.mkdir()
-    (folder / "snapshot.json").write_bytes((source / "snapshot.json").read_bytes())
-    (folder / "prices.csv").write_bytes((source / "prices.csv").read_bytes() + b"x,y,standard,,,,,0,1,,,,1\n")
-    with pytest.raises(TerminalError, match=r"prices\.overrides"):
+@pytest.mark.parametrize("damage", ["edited", "truncated", "not gz", "no prices", "no json"])
+def test_a_damaged_snapshot_is_refused(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / NEWEST
+    shutil.copytree(BOOKS / NEWEST, folder)
+    packed = (folder / PRICES_FILE).read_bytes()
+    if damage == "edited":
+        text = gzip.decompress(packed) + b"x,y,standard,,,,,0,1,,,,1\n"
+        (folder / PRICES_FILE).write_bytes(gzip.compress(text))
+    elif damage == "truncated":
+        (folder / PRICES_FILE).write_bytes(packed[:-100])
+    elif damage == "not gz":
+        (folder / PRICES_FILE).write_bytes(b"provider,model\n")
+    elif damage == "no prices":
+        (folder / PRICES_FILE).unlink()
+    else:
+        (folder / "snapshot.json").write_bytes(b"{")
+    with pytest.raises(TerminalError, match=r"prices\.overrides|restore it from the repository"):
         read_price_book(Settings(path=tmp_path))
 
 
