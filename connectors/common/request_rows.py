@@ -50,6 +50,10 @@ TIER_NAMES = {"default": "standard", "on_demand": "standard", "on-demand": "stan
 """Provider spellings of a service tier → ours; other tiers stay, in lower case."""
 
 
+PLACEHOLDERS = ("unknown", "none", "null", "nil", "undefined", "n/a", "na", "test", "default")
+"""Words that emitters write where an id should be; many calls would share them."""
+
+
 class RowSink(Protocol):
     """Where findings and refused rows of a file go (a `FileDelivery` is one)."""
 
@@ -161,6 +165,7 @@ def _with_absent(frame: pl.DataFrame) -> pl.DataFrame:
     times = ("ended_at",)
     texts = (
         "provider_request_id",
+        "call_id",
         "trace_id",
         "span_id",
         "provider",
@@ -172,6 +177,8 @@ def _with_absent(frame: pl.DataFrame) -> pl.DataFrame:
     )
     absent = [pl.lit(None, pl.String).alias(name) for name in texts if name not in frame.columns]
     absent += [pl.lit(None, pl.Datetime("us")).alias(name) for name in times if name not in frame.columns]
+    saved = ("saved_input_tokens", "saved_output_tokens")
+    absent += [pl.lit(None, pl.Int64).alias(name) for name in saved if name not in frame.columns]
     return frame.with_columns(*absent, pl.lit(None, pl.Int64).alias("duration_seconds"))
 
 
@@ -188,16 +195,33 @@ def _with_spellings(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_attempt_identity(frame: pl.DataFrame, source: str, scope: str) -> pl.DataFrame:
-    """Name the attempt: provider's id, else trace and span, else source, file and line; give it a trace."""
+    """Name the report: provider's id, else trace and span, else call id, else source, file and line; give it a trace.
+
+    A gateway that answers from its own cache repeats the id of the call that filled it, which is another call's: such
+    a report has no provider's id.
+    """
     own = f"row:{source}:{build_digest(scope)}:"
-    named = frame.with_columns(
+    is_saved = pl.col("saved_input_tokens").is_not_null() | pl.col("saved_output_tokens").is_not_null()
+    told = frame.with_columns(
+        *(_drop_placeholder(name) for name in ("span_id", "call_id")),
+        pl.when(~is_saved).then(_drop_placeholder("provider_request_id")).alias("provider_request_id"),
+    )
+    named = told.with_columns(
         pl.coalesce(
             pl.concat_str(pl.lit("response:"), "provider_request_id"),
             pl.concat_str(pl.lit("span:"), "trace_id", pl.lit(":"), "span_id"),
+            pl.concat_str(pl.lit("call:"), "call_id"),
             pl.concat_str(pl.lit(own), pl.col("line").cast(pl.String)),
         ).alias("request_id")
     )
     return named.with_columns(pl.coalesce("trace_id", "request_id").alias("trace_id"))
+
+
+def _drop_placeholder(name: str) -> pl.Expr:
+    """An id, null where the emitter only says that it has none."""
+    text = pl.col(name).str.strip_chars()
+    is_real = (text != "") & ~text.str.to_lowercase().is_in(PLACEHOLDERS) & ~text.str.contains(r"^[0-]+$")
+    return pl.when(is_real).then(text).alias(name)
 
 
 def _build_durations(frame: pl.DataFrame) -> pa.Array:

@@ -1,14 +1,18 @@
 /*
 description: >
-    One attempt of one model call with disjoint token classes. Prompts and completions are never here.
-grain: [x_source, x_snapshot_id, request_id]
+    One row an attempt of a model call, whoever reported it, with disjoint token classes: what one report states as it
+    stands, what several state merged by rank. A span that only repeats another call is none. Prompts and completions are
+    never here.
+grain: [request_id]
 materialized: view
 partition_by: {column: started_at, unit: day}
 columns:
-    request_id: null
-    x_source: null
-    x_snapshot_id: null
-    emitter_kind: null
+    request_id: by the provider's id, else its span, else its call id
+    x_source: the source whose token counts count
+    x_snapshot_id: of the report whose token counts count
+    x_sources: null
+    reports: null
+    emitter_kind: of the report whose token counts count
     provider_request_id: null
     call_id: null
     logical_call_id: null
@@ -35,6 +39,12 @@ columns:
     reasoning_tokens: null
     audio_tokens: null
     image_tokens: null
+    uncached_audio_tokens: null
+    cache_read_audio_tokens: null
+    output_audio_tokens: null
+    uncached_image_tokens: null
+    cache_read_image_tokens: null
+    output_image_tokens: null
     provider_total_tokens: null
     usage_source: null
     raw_usage: null
@@ -67,66 +77,155 @@ columns:
 */
 with
 
-source as (select * from lake.requests)
+shared as (select * from staging.shared_attempts),
+
+looked_at as (select * from staging.shared_identities),
+
+alone as (
+    select requests.*
+    from lake.requests as requests
+    left join looked_at
+        on cast(requests.started_at as date) = looked_at.report_date
+        and requests.request_id = looked_at.request_id
+    where looked_at.request_id is null
+)
 
 select
-    source.request_id,
-    source.x_source,
-    source.x_snapshot_id,
-    source.emitter_kind,
-    source.provider_request_id,
-    source.call_id,
-    source.logical_call_id,
-    source.trace_id,
-    source.span_id,
-    source.parent_span_id,
-    source.attempt_number,
-    source.started_at,
-    source.ended_at,
-    source.duration_seconds,
-    source.provider,
-    source.sub_account_id,
-    source.region_id,
-    source.request_model,
-    source.model,
-    source.service_tier,
-    source.status,
-    source.error_type,
-    source.uncached_input_tokens,
-    source.cache_read_tokens,
-    source.cache_write_5m_tokens,
-    source.cache_write_1h_tokens,
-    source.output_tokens,
-    source.reasoning_tokens,
-    source.audio_tokens,
-    source.image_tokens,
-    source.provider_total_tokens,
-    source.usage_source,
-    source.raw_usage,
-    source.web_search_count,
-    source.saved_input_tokens,
-    source.saved_output_tokens,
-    source.reported_cost,
-    source.reported_cost_currency,
-    source.time_to_first_token_seconds,
-    source.prefill_seconds,
-    source.decode_seconds,
-    source.user_id,
-    source.tenant,
-    source.customer,
-    source.team,
-    source.feature,
-    source.endpoint,
-    source.workflow,
-    source.agent,
-    source.agent_step,
-    source.environment,
-    source.session_id,
-    source.api_key_id,
-    source.principal_id,
-    source.from_zone,
-    source.to_zone,
-    source.request_bytes,
-    source.response_bytes,
-    source.replica_id
-from source
+    alone.request_id,
+    alone.x_source,
+    alone.x_snapshot_id,
+    alone.x_source as x_sources,
+    cast(1 as bigint) as reports,
+    alone.emitter_kind,
+    alone.provider_request_id,
+    alone.call_id,
+    alone.logical_call_id,
+    alone.trace_id,
+    alone.span_id,
+    alone.parent_span_id,
+    alone.attempt_number,
+    alone.started_at,
+    alone.ended_at,
+    alone.duration_seconds,
+    alone.provider,
+    alone.sub_account_id,
+    alone.region_id,
+    alone.request_model,
+    alone.model,
+    alone.service_tier,
+    alone.status,
+    alone.error_type,
+    alone.uncached_input_tokens,
+    alone.cache_read_tokens,
+    alone.cache_write_5m_tokens,
+    alone.cache_write_1h_tokens,
+    alone.output_tokens,
+    alone.reasoning_tokens,
+    alone.audio_tokens,
+    alone.image_tokens,
+    alone.uncached_audio_tokens,
+    alone.cache_read_audio_tokens,
+    alone.output_audio_tokens,
+    alone.uncached_image_tokens,
+    alone.cache_read_image_tokens,
+    alone.output_image_tokens,
+    alone.provider_total_tokens,
+    alone.usage_source,
+    alone.raw_usage,
+    alone.web_search_count,
+    alone.saved_input_tokens,
+    alone.saved_output_tokens,
+    alone.reported_cost,
+    alone.reported_cost_currency,
+    alone.time_to_first_token_seconds,
+    alone.prefill_seconds,
+    alone.decode_seconds,
+    alone.user_id,
+    alone.tenant,
+    alone.customer,
+    alone.team,
+    alone.feature,
+    alone.endpoint,
+    alone.workflow,
+    alone.agent,
+    alone.agent_step,
+    alone.environment,
+    alone.session_id,
+    alone.api_key_id,
+    alone.principal_id,
+    alone.from_zone,
+    alone.to_zone,
+    alone.request_bytes,
+    alone.response_bytes,
+    alone.replica_id
+from alone
+union all
+select
+    shared.request_id,
+    shared.x_source,
+    shared.x_snapshot_id,
+    shared.x_sources,
+    shared.reports,
+    shared.emitter_kind,
+    shared.provider_request_id,
+    shared.call_id,
+    shared.logical_call_id,
+    shared.trace_id,
+    shared.span_id,
+    shared.parent_span_id,
+    shared.attempt_number,
+    shared.started_at,
+    shared.ended_at,
+    shared.duration_seconds,
+    shared.provider,
+    shared.sub_account_id,
+    shared.region_id,
+    shared.request_model,
+    shared.model,
+    shared.service_tier,
+    shared.status,
+    shared.error_type,
+    shared.uncached_input_tokens,
+    shared.cache_read_tokens,
+    shared.cache_write_5m_tokens,
+    shared.cache_write_1h_tokens,
+    shared.output_tokens,
+    shared.reasoning_tokens,
+    shared.audio_tokens,
+    shared.image_tokens,
+    shared.uncached_audio_tokens,
+    shared.cache_read_audio_tokens,
+    shared.output_audio_tokens,
+    shared.uncached_image_tokens,
+    shared.cache_read_image_tokens,
+    shared.output_image_tokens,
+    shared.provider_total_tokens,
+    shared.usage_source,
+    shared.raw_usage,
+    shared.web_search_count,
+    shared.saved_input_tokens,
+    shared.saved_output_tokens,
+    shared.reported_cost,
+    shared.reported_cost_currency,
+    shared.time_to_first_token_seconds,
+    shared.prefill_seconds,
+    shared.decode_seconds,
+    shared.user_id,
+    shared.tenant,
+    shared.customer,
+    shared.team,
+    shared.feature,
+    shared.endpoint,
+    shared.workflow,
+    shared.agent,
+    shared.agent_step,
+    shared.environment,
+    shared.session_id,
+    shared.api_key_id,
+    shared.principal_id,
+    shared.from_zone,
+    shared.to_zone,
+    shared.request_bytes,
+    shared.response_bytes,
+    shared.replica_id
+from shared

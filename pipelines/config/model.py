@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr
 
 from connectors.common.settings import SourceSettings
 from pipelines.config.fields import ConfigPath, Currency, MemorySize, Rate, Section, Text
+from pipelines.config.requests import RequestSettings
 from pipelines.config.rows import BudgetRow, ClassificationRule, FxRate, ModelAlias, PriceOverride
 
 
@@ -127,6 +128,9 @@ class Config(Section):
     )
     tags: TagSettings = Field(
         default=TagSettings(), description="Which bill tags mean which attribution key."
+    )
+    requests: RequestSettings = Field(
+        default=RequestSettings(), description="How reports of model calls become attempts."
     )
     budgets: tuple[BudgetRow, ...] = Field(
         default=(), description="Budgets, same columns as a `budget_files` source."

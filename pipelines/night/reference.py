@@ -15,11 +15,13 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.common.datasets import BUDGETS, FX_RATES, MODEL_ALIASES
+from connectors.common.identity import Identity
 from connectors.price_book.client import read_price_book
 from connectors.price_book.schema import normalise_alias
 from connectors.price_book.settings import PriceOverride
 from connectors.price_book.settings import Settings as PriceBookSettings
 from pipelines.config.model import Config
+from pipelines.config.requests import EMITTER_KINDS, ApiKeyOwner
 
 CALENDAR_START = date(2015, 1, 1)
 CALENDAR_END = date(2041, 1, 1)
@@ -28,6 +30,8 @@ LOOP_MIN_CALLS = 12
 OUTPUT_TOKEN_WEIGHT = 2
 """Work of an output token of a self-hosted model in uncached input tokens, where no call states its seconds: the
 weights of the Virtual Token Counter (Sheng et al., Fairness in Serving Large Language Models, OSDI 2024)."""
+REUSED_ID_REPORTS = 20
+"""An id that more different reports of one source than this state on a day tells no calls apart."""
 
 _TEXT = pa.string()
 _RULE_COLUMNS = (
@@ -70,6 +74,9 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
         "reference.model_patterns": _read_csv(folder / "model_patterns.csv", {"priority": int}),
         "reference.calendar": _build_calendar(),
         "reference.settings": _build_settings(config),
+        "reference.source_ranks": _build_source_ranks(config),
+        "reference.request_ranks": _build_request_ranks(config),
+        "reference.api_keys": _build_api_keys(config),
     }
 
 
@@ -147,8 +154,42 @@ def _build_settings(config: Config) -> pa.Table:
         {
             "coverage_epsilon_ppm": pa.array([epsilon], pa.int64()),
             "loop_min_calls": pa.array([LOOP_MIN_CALLS], pa.int64()),
+            "reused_id_reports": pa.array([REUSED_ID_REPORTS], pa.int64()),
             "output_token_weight": pa.array([OUTPUT_TOKEN_WEIGHT], pa.int64()),
         }
+    )
+
+
+def _build_request_ranks(config: Config) -> pa.Table:
+    """Per kind of emitter its place in each order; kinds that an order leaves out come after it, all alike."""
+    ranks = config.requests.ranks
+    rows = []
+    for kind in EMITTER_KINDS:
+        row: dict[str, str | int] = {"emitter_kind": kind}
+        for name in type(ranks).model_fields:
+            order = getattr(ranks, name)
+            row[f"{name}_rank"] = order.index(kind) + 1 if kind in order else len(EMITTER_KINDS) + 1
+        rows.append(row)
+    names = [f"{name}_rank" for name in type(ranks).model_fields]
+    schema = pa.schema([("emitter_kind", _TEXT), *((name, pa.int64()) for name in names)])
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _build_api_keys(config: Config) -> pa.Table:
+    """The owner of each API key that the config names, users hashed as in the lake."""
+    settings = config.identity
+    rows = [owner.model_dump() for owner in sorted(config.requests.api_keys, key=lambda row: row.api_key_id)]
+    if any(row["user_id"] for row in rows):
+        identity = Identity(settings.key_bytes(), settings.pseudonymise)
+        rows = [{**row, "user_id": identity.pseudonymise(row["user_id"])} for row in rows]
+    return pa.Table.from_pylist(rows, schema=pa.schema([(name, _TEXT) for name in ApiKeyOwner.model_fields]))
+
+
+def _build_source_ranks(config: Config) -> pa.Table:
+    """The sources in the order of the config: of two that know the same thing the first counts."""
+    ranks = {source.name: position for position, source in enumerate(config.sources, start=1)}
+    return pa.table(
+        {"source": pa.array(list(ranks), _TEXT), "source_rank": pa.array(list(ranks.values()), pa.int64())}
     )
 
 

@@ -1,0 +1,228 @@
+/*
+description: >
+    Which ids of a day's reports need a closer look: those that more than one report states, those of reports without a
+    provider's id whose span or call id another report states too, and those of spans that the tree of another file says
+    more about. The hour on either side of a midnight is looked at together. All other reports are attempts as they are,
+    so a company with one source pays for little more than finding nothing here.
+grain: [report_date, request_id]
+materialized: table
+partition_by: {column: report_date, unit: day}
+reads:
+    lake.requests: {days_before: 1, days_after: 1}
+    staging.span_links: {days_before: 0, days_after: 0}
+columns:
+    report_date: null
+    request_id: null
+*/
+with
+
+/* The last hour of a day and the first of the next are a scope of their own, named by their midnight. */
+stated as (
+    select
+        cast(requests.started_at as date) as report_date,
+        cast(cast(requests.started_at as date) as timestamp) + interval 12 hour as scope_at,
+        requests.request_id
+    from lake.requests as requests
+    where requests.started_at >= cast($start as timestamp) and requests.started_at < cast($end as timestamp)
+        and not starts_with(requests.request_id, 'row:')
+    union all
+    select
+        cast(requests.started_at as date) as report_date,
+        cast(cast(requests.started_at as date) as timestamp) as scope_at,
+        requests.request_id
+    from lake.requests as requests
+    where requests.started_at >= cast($start as timestamp)
+        and requests.started_at < cast($end as timestamp) + interval 1 hour
+        and extract(hour from requests.started_at) = 0
+        and not starts_with(requests.request_id, 'row:')
+    union all
+    select
+        cast(requests.started_at as date) as report_date,
+        cast(cast(requests.started_at as date) + interval 1 day as timestamp) as scope_at,
+        requests.request_id
+    from lake.requests as requests
+    where requests.started_at >= cast($start as timestamp) - interval 1 hour
+        and requests.started_at < cast($end as timestamp)
+        and extract(hour from requests.started_at) = 23
+        and not starts_with(requests.request_id, 'row:')
+),
+
+repeated as (
+    select
+        stated.scope_at,
+        stated.request_id,
+        min(stated.report_date) as first_date,
+        max(stated.report_date) as last_date
+    from stated
+    group by stated.scope_at, stated.request_id
+    having count(*) > 1
+),
+
+/* Reports that only a span or a call id can lead to their provider's id. */
+unnamed as (
+    select
+        cast(requests.started_at as date) as report_date,
+        case extract(hour from requests.started_at)
+            when 0 then cast(requests.started_at as date)
+            when 23 then cast(cast(requests.started_at as date) + interval 1 day as date)
+        end as midnight_date,
+        requests.request_id,
+        requests.trace_id,
+        requests.span_id,
+        requests.call_id
+    from lake.requests as requests
+    where requests.provider_request_id is null
+        and (requests.span_id is not null or requests.call_id is not null)
+        and requests.started_at >= cast($start as timestamp) - interval 1 hour
+        and requests.started_at < cast($end as timestamp) + interval 1 hour
+),
+
+unnamed_spans as (
+    select
+        unnamed.trace_id,
+        unnamed.span_id,
+        unnamed.report_date,
+        unnamed.midnight_date
+    from unnamed
+    where unnamed.span_id is not null
+    group by unnamed.trace_id, unnamed.span_id, unnamed.report_date, unnamed.midnight_date
+),
+
+named_spans as (
+    select
+        cast(requests.started_at as date) as report_date,
+        case extract(hour from requests.started_at)
+            when 0 then cast(requests.started_at as date)
+            when 23 then cast(cast(requests.started_at as date) + interval 1 day as date)
+        end as midnight_date,
+        requests.request_id,
+        requests.trace_id,
+        requests.span_id
+    from lake.requests as requests
+    where requests.provider_request_id is not null and requests.span_id is not null
+        and requests.started_at >= cast($start as timestamp) - interval 1 hour
+        and requests.started_at < cast($end as timestamp) + interval 1 hour
+),
+
+met_spans as (
+    select
+        named_spans.report_date,
+        named_spans.request_id,
+        named_spans.trace_id,
+        named_spans.span_id,
+        unnamed_spans.report_date as unnamed_date
+    from named_spans
+    inner join unnamed_spans
+        on named_spans.trace_id = unnamed_spans.trace_id
+        and named_spans.span_id = unnamed_spans.span_id
+    where named_spans.report_date = unnamed_spans.report_date
+        or named_spans.midnight_date = unnamed_spans.midnight_date
+),
+
+met_keys as (
+    select
+        met_spans.trace_id,
+        met_spans.span_id,
+        met_spans.unnamed_date
+    from met_spans
+    group by met_spans.trace_id, met_spans.span_id, met_spans.unnamed_date
+),
+
+unnamed_call_scopes as (
+    select
+        unnamed.call_id,
+        cast(unnamed.report_date as timestamp) + interval 12 hour as scope_at
+    from unnamed
+    where unnamed.call_id is not null
+    union
+    select
+        unnamed.call_id,
+        cast(unnamed.midnight_date as timestamp) as scope_at
+    from unnamed
+    where unnamed.call_id is not null and unnamed.midnight_date is not null
+),
+
+called as (
+    select
+        unnamed_call_scopes.call_id,
+        unnamed_call_scopes.scope_at,
+        cast(requests.started_at as date) as report_date,
+        requests.request_id
+    from lake.requests as requests
+    inner join unnamed_call_scopes on requests.call_id = unnamed_call_scopes.call_id
+    where requests.call_id is not null
+        and requests.started_at >= cast($start as timestamp) - interval 1 hour
+        and requests.started_at < cast($end as timestamp) + interval 1 hour
+        and (
+            unnamed_call_scopes.scope_at
+            = cast(cast(requests.started_at as date) as timestamp) + interval 12 hour
+            or (
+                unnamed_call_scopes.scope_at = cast(cast(requests.started_at as date) as timestamp)
+                and extract(hour from requests.started_at) = 0
+            )
+            or (
+                unnamed_call_scopes.scope_at
+                = cast(cast(requests.started_at as date) + interval 1 day as timestamp)
+                and extract(hour from requests.started_at) = 23
+            )
+        )
+),
+
+shared_calls as (
+    select
+        called.call_id,
+        called.scope_at
+    from called
+    group by called.call_id, called.scope_at
+    having min(called.request_id) <> max(called.request_id)
+),
+
+touched as (
+    select
+        repeated.first_date as report_date,
+        repeated.request_id
+    from repeated
+    union
+    select
+        repeated.last_date as report_date,
+        repeated.request_id
+    from repeated
+    union
+    select
+        met_spans.report_date,
+        met_spans.request_id
+    from met_spans
+    union
+    select
+        unnamed.report_date,
+        unnamed.request_id
+    from unnamed
+    inner join met_keys
+        on unnamed.trace_id = met_keys.trace_id
+        and unnamed.span_id = met_keys.span_id
+        and unnamed.report_date = met_keys.unnamed_date
+    union
+    select
+        called.report_date,
+        called.request_id
+    from called
+    inner join shared_calls
+        on called.call_id = shared_calls.call_id
+        and called.scope_at = shared_calls.scope_at
+    union
+    select
+        cast(requests.started_at as date) as report_date,
+        requests.request_id
+    from lake.requests as requests
+    inner join staging.span_links as links
+        on cast(requests.started_at as date) = links.span_date
+        and requests.trace_id = links.trace_id
+        and requests.span_id = links.span_id
+    where requests.emitter_kind = 'span'
+)
+
+select
+    touched.report_date,
+    touched.request_id
+from touched
+where touched.report_date >= cast($start as date) and touched.report_date < cast($end as date)
