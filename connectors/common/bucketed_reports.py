@@ -7,7 +7,7 @@ vendor's parameters or fields.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -48,6 +48,8 @@ def fetch_days(
     params: Params,
     window: Window,
     read_bucket: Callable[[dict[str, Any]], Bucket],
+    *,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[date, list[Bucket]]:
     """Return the buckets of a window by day, in order; a day of which the API says nothing is absent.
 
@@ -56,7 +58,7 @@ def fetch_days(
     """
     for _ in range(_MOST_RESTARTS):
         try:
-            return _gather(_fetch_pages(api, path, params), path, window, read_bucket)
+            return _gather(_fetch_pages(api, path, params, headers), path, window, read_bucket)
         except ApiRefusedError as error:
             if error.status != EXPIRED:
                 raise
@@ -66,13 +68,15 @@ def fetch_days(
     raise FileFault("expired_cursor", message)
 
 
-def _fetch_pages(api: HttpApi, path: str, params: Params) -> Iterator[list[Any]]:
+def _fetch_pages(
+    api: HttpApi, path: str, params: Params, headers: Mapping[str, str] | None
+) -> Iterator[list[Any]]:
     """Yield the buckets of each page; a page that names itself, or nothing, as its next is a damaged answer."""
     cursor: str | None = None
     seen: set[str] = set()
     for _ in range(_MOST_PAGES):
         asked = [*params, ("page", cursor)] if cursor is not None else list(params)
-        page = api.fetch(path, asked).content
+        page = api.fetch(path, asked, headers=headers).content
         if not isinstance(page, dict) or not isinstance(page.get("data"), list):
             raise FileFault("damaged_answer", f"{path}: the answer has no list `data`: it is no report")
         yield page["data"]
@@ -141,20 +145,36 @@ def land_days(
 ) -> None:
     """Read the days that are to be read, window by window, and deliver each; what failed is left for the next run.
 
-    A day that the API answers without any bucket is no empty day: what is known of it stays. Raises ConnectorError
-    after the days before it were delivered.
+    A damaged answer is a fault of its window, or of its day, and the others go on. A day that the API answers without
+    any bucket is no empty day: what is known of it stays. Raises ConnectorError when the API answers no more, after
+    the days before it were delivered.
     """
     for window in build_windows(windows.days_to_read(dataset), longest_days):
-        found = fetch(window)
+        try:
+            found = fetch(window)
+        except FileFault as fault:
+            _add_fault(landing, dataset, fault, window.start.date())
+            continue
         for day in window.days:
-            if day in found or not windows.has_rows(dataset, day):
-                deliver(day, found.get(day, []))
+            if day not in found and windows.has_rows(dataset, day):
+                _add_missing(landing, windows.part or dataset.name, dataset, day)
                 continue
-            message = (
-                f"{landing.source}: {windows.part or dataset.name}: the API answered without a bucket for {day}, of "
-                "which it had numbers before; these stay, and the day is asked for again"
-            )
-            landing.add(dataset.name, "missing_bucket", message, Severity.WARN, day=day)
+            try:
+                deliver(day, found.get(day, []))
+            except FileFault as fault:
+                _add_fault(landing, dataset, fault, day)
+
+
+def _add_fault(landing: SourceLanding, dataset: Dataset, fault: FileFault, day: date) -> None:
+    landing.add(dataset.name, fault.kind, f"{landing.source}: {day}: {fault}", Severity.FAULT, day=day)
+
+
+def _add_missing(landing: SourceLanding, part: str, dataset: Dataset, day: date) -> None:
+    message = (
+        f"{landing.source}: {part}: the API answered without a bucket for {day}, of which it had numbers before; these "
+        "stay, and the day is asked for again"
+    )
+    landing.add(dataset.name, "missing_bucket", message, Severity.WARN, day=day)
 
 
 def write_exact(content: Any) -> str:

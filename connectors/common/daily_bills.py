@@ -9,12 +9,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.common.api_windows import write_whole
 from connectors.common.bills.contract import BillDelivery, BillFormat
 from connectors.common.bills.landing import BillLanding
 from connectors.common.bucketed_reports import write_exact
+from connectors.common.dataset_types import INSTANT
 from connectors.common.delivery_records import Artifact
 from connectors.common.source_files import SourceFile
 from connectors.common.source_landing import SourceLanding
@@ -59,3 +63,17 @@ class DailyBills:
         if not path.exists():
             write_whole(path, packed)
         return SourceFile(path, relative, len(packed), 0, sha256)
+
+
+def build_period(start: pa.Array) -> dict[str, pa.Array]:
+    """Return the billing period of each line: the UTC month of its charge period."""
+    months = pc.floor_temporal(start, unit="month").cast(INSTANT)
+    distinct = months.dictionary_encode()
+    ends = [
+        None if month is None else (month + timedelta(days=32)).replace(day=1)
+        for month in distinct.dictionary.to_pylist()
+    ]
+    return {
+        "billing_period_start": months,
+        "billing_period_end": pa.array(ends, INSTANT).take(distinct.indices),
+    }

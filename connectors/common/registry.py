@@ -46,8 +46,11 @@ CONNECTORS: dict[str, str] = {
         "event_files",
         "rate_card_files",
         "openai",
+        "anthropic",
         "bedrock_invocation_logs",
         "bedrock_metrics",
+        "openrouter",
+        "openrouter_generations",
     )
 }
 """Connector name → package."""

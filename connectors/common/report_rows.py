@@ -56,13 +56,13 @@ class UnknownFields:
     numeric: set[str] = field(default_factory=set)
     other: set[str] = field(default_factory=set)
 
-    def note(self, result: Mapping[str, Any], known: frozenset[str]) -> None:
-        """Look at a result; a field that is null or zero says nothing yet."""
+    def note(self, result: Mapping[str, Any], known: frozenset[str], prefix: str = "") -> None:
+        """Look at a result, or at an object in it (`prefix`); a field that is null or zero says nothing yet."""
         for name in result.keys() - known:
             value = result[name]
             if value is None or value == 0 or value == "0" or value == [] or value == {}:
                 continue
-            (self.numeric if _is_numeric(value) else self.other).add(name)
+            (self.numeric if _is_numeric(value) else self.other).add(f"{prefix}{name}")
 
     def build_findings(self, source: str, dataset: Dataset, where: str) -> Iterator[Finding]:
         """Yield what a reader should know: a number that is not counted may be billed."""

@@ -7,7 +7,7 @@ pays for (`models_sql/reference/classification_rules.csv` says that).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +18,8 @@ from connectors.common.bills.contract import BatchColumns, BillFormat, DerivedCo
 from connectors.common.bills.values import read_decimals
 from connectors.common.bucketed_reports import Bucket
 from connectors.common.contract import Severity
-from connectors.common.dataset_types import INSTANT, MONEY
+from connectors.common.daily_bills import build_period
+from connectors.common.dataset_types import MONEY
 from connectors.common.datasets import CHARGES
 from connectors.openai import schema
 
@@ -101,20 +102,6 @@ _CONSTANTS = {
     "service_subcategory": "Generative AI",
     "pricing_category": "Standard",
 }
-
-
-def build_period(start: pa.Array) -> dict[str, pa.Array]:
-    """Return the billing period of each line: the UTC month of its charge period."""
-    months = pc.floor_temporal(start, unit="month").cast(INSTANT)
-    distinct = months.dictionary_encode()
-    ends = [
-        None if month is None else (month + timedelta(days=32)).replace(day=1)
-        for month in distinct.dictionary.to_pylist()
-    ]
-    return {
-        "billing_period_start": months,
-        "billing_period_end": pa.array(ends, INSTANT).take(distinct.indices),
-    }
 
 
 def label_present(column: pa.DictionaryArray, label: str) -> pa.Array:

@@ -56,8 +56,11 @@ CONNECTOR_DATASETS: dict[str, tuple[str, ...]] = {
     "event_files": ("events",),
     "rate_card_files": ("rate_cards",),
     "openai": ("provider_usage", "charges"),
+    "anthropic": ("provider_usage", "charges"),
     "bedrock_invocation_logs": ("requests",),
     "bedrock_metrics": ("provider_usage",),
+    "openrouter": ("charges", "provider_usage"),
+    "openrouter_generations": ("requests",),
 }
 """Which datasets a connector lands: the edges between sources and staging tables."""
 

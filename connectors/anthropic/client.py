@@ -1,0 +1,333 @@
+"""Landing an Anthropic organization: the usage report → `provider_usage`, the cost report → `charges`.
+
+What belongs here: which days are asked for, in which requests, and what a failure of one does to the other. What
+must not: what fields mean (`usage_rows.py`, `bill_format.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.anthropic import schema
+from connectors.anthropic.bill_format import build_format, build_lines
+from connectors.anthropic.settings import Settings
+from connectors.anthropic.usage_rows import UsageRows, build_usage_rows
+from connectors.common.api_windows import ApiWindows, Window
+from connectors.common.bucketed_reports import Bucket, fetch_days, land_days, write_exact
+from connectors.common.contract import (
+    CheckStep,
+    ConnectorError,
+    LandingContext,
+    Severity,
+    SourceReport,
+)
+from connectors.common.daily_bills import DailyBills
+from connectors.common.datasets import CHARGES, PROVIDER_USAGE, Dataset
+from connectors.common.http_api import HttpApi, load_exact_json, read_api_key
+from connectors.common.identity import Identity
+from connectors.common.parsing import parse_instant
+from connectors.common.report_rows import build_table, read_text
+from connectors.common.source_files import FileFault
+from connectors.common.source_landing import SourceLanding
+
+_REFUSALS = {
+    401: "Anthropic does not know the key; set an Admin API key (sk-ant-admin…), an ordinary API key has no right to "
+    "reports",
+    403: "the key may not read reports; an organization admin makes Admin API keys in the Console (individual accounts "
+    "have none)",
+    404: "Anthropic knows no such report; correct `endpoint`",
+}
+_ORGANIZATION_NOTE = "organization"
+_GAP_NOTE = "gap "
+
+
+def land(settings: Settings, context: LandingContext) -> SourceReport:
+    """Land the days that are new or not final; what fails is a finding, and what was known before stays."""
+    typing = {"anthropic_schema": schema.SCHEMA_VERSION, "organization": settings.organization_id}
+    landing = SourceLanding(settings, context, typing=typing)
+    if not landing.is_reading_only:
+        _AnthropicLanding(landing, settings).run()
+    return landing.report()
+
+
+def check(settings: Settings) -> Iterator[CheckStep]:
+    """Yield whether there is a key, whose it is, and whether one page of usage and one of costs can be read."""
+    try:
+        api = _open_api(settings)
+    except ConnectorError as error:
+        yield CheckStep("key", False, str(error))
+        for name in ("organization", "usage", "costs"):
+            yield CheckStep(name, None, "not tried without a key")
+        return
+    yield CheckStep("key", True, f"{settings.api_key_env} is set")
+    now = datetime.now(UTC).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+    window = Window(now - timedelta(days=1), now)
+    with api:
+        yield _try("organization", lambda: f"organization {fetch_organization(api)}")
+        if settings.usage:
+            yield _try("usage", lambda: _describe(fetch_usage(api, settings, window), window))
+        if settings.costs:
+            yield _try("costs", lambda: _describe(fetch_costs(api, window), window))
+
+
+def _try(name: str, step: Callable[[], str]) -> CheckStep:
+    try:
+        return CheckStep(name, True, step())
+    except ConnectorError as error:
+        return CheckStep(name, False, str(error))
+
+
+def _describe(found: dict[date, list[Bucket]], window: Window) -> str:
+    results = sum(len(bucket.results) for buckets in found.values() for bucket in buckets)
+    return f"the report answers: {results} rows of {window.start.date()}"
+
+
+def _open_api(settings: Settings) -> HttpApi:
+    key = read_api_key(settings.api_key_env, "an Admin API key of the Anthropic organization")
+    headers = {"x-api-key": key, "anthropic-version": schema.API_VERSION}
+    return HttpApi(settings.endpoint, headers, refusals=_REFUSALS, patience=settings.patience)
+
+
+def fetch_organization(api: HttpApi) -> str:
+    """Return the id of the organization that the key is of. Raises ConnectorError."""
+    content = api.fetch(schema.ORGANIZATION_PATH).content
+    found = read_text(content, "id") if isinstance(content, dict) else None
+    if found is None:
+        raise FileFault(
+            "damaged_answer",
+            f"{schema.ORGANIZATION_PATH}: names no organization; state `organization_id` in the config",
+        )
+    return found
+
+
+def fetch_usage(api: HttpApi, settings: Settings, window: Window) -> dict[date, list[Bucket]]:
+    """Return the usage buckets of a window by day. Raises ConnectorError."""
+    width = settings.bucket_width
+    limit = min(schema.MOST_BUCKETS[width], len(window.days) * schema.BUCKETS_A_DAY[width])
+    params = [*_window_params(window, width, limit), *(("group_by[]", name) for name in settings.group_by)]
+    headers = {"anthropic-beta": schema.FAST_MODE_BETA} if "speed" in settings.group_by else {}
+    return fetch_days(api, schema.USAGE_PATH, params, window, read_bucket, headers=headers)
+
+
+def fetch_costs(api: HttpApi, window: Window) -> dict[date, list[Bucket]]:
+    """Return the cost buckets of a window by day. Raises ConnectorError."""
+    params = _window_params(window, "1d", len(window.days))
+    params += [("group_by[]", "workspace_id"), ("group_by[]", "description")]
+    return fetch_days(api, schema.COST_PATH, params, window, read_bucket)
+
+
+def _window_params(window: Window, width: str, limit: int) -> list[tuple[str, str]]:
+    return [
+        ("starting_at", _write_instant(window.start)),
+        ("ending_at", _write_instant(window.end)),
+        ("bucket_width", width),
+        ("limit", str(limit)),
+    ]
+
+
+def _write_instant(moment: datetime) -> str:
+    return f"{moment.isoformat()}Z"
+
+
+def read_bucket(entry: dict[str, Any]) -> Bucket:
+    """Return a bucket of a page. Raises KeyError, TypeError, ValueError for what is none."""
+    start, end = (parse_instant(entry[name]) for name in ("starting_at", "ending_at"))
+    results = entry["results"]
+    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
+        raise TypeError("results are no list of objects")
+    return Bucket(start, end, tuple(results))
+
+
+class _AnthropicLanding:
+    """One run over one organization."""
+
+    def __init__(self, landing: SourceLanding, settings: Settings) -> None:
+        self._landing = landing
+        self._settings = settings
+        first_day = settings.choose_first_day(landing.context.now)
+        self._first_day = first_day
+        self._usage, self._costs = (
+            ApiWindows(
+                landing,
+                first_day=first_day,
+                overlap_days=settings.overlap_days,
+                final_after_days=None,
+                part=part,
+            )
+            for part in ("messages", "costs")
+        )
+
+    def run(self) -> None:
+        self._type_anew()
+        try:
+            api = _open_api(self._settings)
+        except ConnectorError as error:
+            dataset = CHARGES if self._settings.costs else PROVIDER_USAGE
+            message = f"{self._landing.source}: {error}"
+            self._landing.add(dataset.name, "missing_key", message, Severity.FAULT)
+            return
+        with api:
+            if self._settings.costs:
+                self._try(CHARGES, lambda: self._land_costs(api))
+            if self._settings.usage:
+                self._try(PROVIDER_USAGE, lambda: self._land_usage(api))
+        self._report_gaps()
+
+    def _try(self, dataset: Dataset, step: Callable[[], None]) -> None:
+        """Run a step; its failure is a fault of its dataset and leaves the other step alone."""
+        try:
+            step()
+        except ConnectorError as error:
+            kind = getattr(error, "kind", "unreachable_source")
+            self._landing.add(dataset.name, kind, f"{self._landing.source}: {error}", Severity.FAULT)
+
+    def _type_anew(self) -> None:
+        """Type what is kept anew where settings changed; nobody is asked."""
+        organization = self._settings.organization_id or self._landing.seen.notes.get(_ORGANIZATION_NOTE)
+        if organization is not None:
+            self._usage.retype(PROVIDER_USAGE, _rebuild(organization))
+            DailyBills(self._landing, build_format(), organization).finish()
+
+    def _find_organization(self, api: HttpApi) -> str:
+        """The organization as stated, as known, or as the API says. Another one than before is refused."""
+        stated = self._settings.organization_id
+        if stated is not None:
+            return stated
+        found = fetch_organization(api)
+        known = self._landing.seen.notes.get(_ORGANIZATION_NOTE)
+        if known is not None and known != found:
+            raise FileFault(
+                "other_organization",
+                f"the key is of organization {found}, this source was of {known}: its days would be counted beside "
+                "those; give the other organization a source of its own",
+            )
+        self._landing.seen.write_note(_ORGANIZATION_NOTE, found)
+        return found
+
+    def _land_usage(self, api: HttpApi) -> None:
+        settings, windows, landing = self._settings, self._usage, self._landing
+        organization = self._find_organization(api)
+        width = settings.bucket_width
+        longest = schema.MOST_BUCKETS[width] // schema.BUCKETS_A_DAY[width]
+
+        def fetch(window: Window) -> dict[date, list[Bucket]]:
+            found = fetch_usage(api, settings, window)
+            return {
+                day: [mask_users(bucket, landing.context.identity) for bucket in found[day]] for day in found
+            }
+
+        def deliver(day: date, buckets: list[Bucket]) -> None:
+            is_final = windows.is_final(day)
+            built = build_usage_rows(buckets, settings.group_by, organization, is_final=is_final)
+            windows.deliver(
+                PROVIDER_USAGE,
+                day,
+                build_table(built.rows, PROVIDER_USAGE),
+                is_final=is_final,
+                pages=write_buckets(buckets, settings.group_by),
+                findings=tuple(built.unknown.build_findings(landing.source, PROVIDER_USAGE, "usage_report")),
+            )
+            self._note_gap("priority_tokens", day, built.priority_tokens)
+
+        land_days(landing, windows, PROVIDER_USAGE, longest, fetch, deliver)
+
+    def _land_costs(self, api: HttpApi) -> None:
+        windows = self._costs
+        organization = self._find_organization(api)
+        bills = DailyBills(self._landing, build_format(), organization)
+
+        def deliver(day: date, buckets: list[Bucket]) -> None:
+            lines = list(build_lines(buckets, organization))
+            if bills.deliver(day, lines):
+                windows.note_read(CHARGES, day, is_final=windows.is_final(day))
+                unused = [line for line in lines if line["cost_type"] in schema.COST_TYPES_WITHOUT_USAGE]
+                dollars = sum((Decimal(line["amount_usd"]) for line in unused), Decimal(0))
+                self._note_gap("dollars_without_usage", day, dollars)
+
+        land_days(
+            self._landing,
+            windows,
+            CHARGES,
+            schema.MOST_BUCKETS["1d"],
+            lambda window: fetch_costs(api, window),
+            deliver,
+        )
+
+    def _note_gap(self, name: str, day: date, amount: Decimal) -> None:
+        """Remember how much of a day one report has and the other has not."""
+        key = f"{_GAP_NOTE}{name}\n{day.isoformat()}"
+        if amount or key in self._landing.seen.notes:
+            self._landing.seen.write_note(key, str(amount))
+
+    def _report_gaps(self) -> None:
+        """Say what Anthropic's two reports leave out of each other, of the days that this source asks for."""
+        source = self._landing.source
+        tokens, days = self._sum_gap("priority_tokens")
+        if tokens:
+            message = (
+                f"{source}: {tokens:,.0f} tokens of Priority Tier on {days} days are in no cost report: what they cost is "
+                "in the commitment's invoice alone; deliver it as FOCUS file, or they show as used and unbilled"
+            )
+            self._landing.add(PROVIDER_USAGE.name, "priority_tier_unbilled", message, Severity.WARN)
+        dollars, days = self._sum_gap("dollars_without_usage")
+        if dollars:
+            message = (
+                f"{source}: {dollars:,.2f} USD of code execution and sessions on {days} days have no usage in any "
+                "report: they are billed, and no count says who caused them"
+            )
+            self._landing.add(CHARGES.name, "cost_without_usage", message, Severity.INFO)
+
+    def _sum_gap(self, name: str) -> tuple[Decimal, int]:
+        prefix, first = f"{_GAP_NOTE}{name}\n", self._first_day.isoformat()
+        amounts = [
+            Decimal(value)
+            for key, value in self._landing.seen.notes.items()
+            if key.startswith(prefix) and key.removeprefix(prefix) >= first
+        ]
+        amounts = [amount for amount in amounts if amount]
+        return sum(amounts, Decimal(0)), len(amounts)
+
+
+def _rebuild(organization: str) -> Callable[[date, Sequence[bytes], bool], pa.Table]:
+    def build(day: date, pages: Sequence[bytes], is_final: bool) -> pa.Table:
+        rows: list[dict[str, Any]] = []
+        for page in pages:
+            entry = load_exact_json(page)
+            built: UsageRows = build_usage_rows(
+                [read_bucket(entry)], entry["group_by"], organization, is_final=is_final
+            )
+            rows += built.rows
+        return build_table(rows, PROVIDER_USAGE)
+
+    return build
+
+
+def mask_users(bucket: Bucket, identity: Identity) -> Bucket:
+    """Return a bucket with every account's id pseudonymised: nothing else of a user is kept, in no file."""
+    masked = tuple(
+        {**result, "account_id": identity.pseudonymise(str(result["account_id"]))}
+        if result.get("account_id")
+        else result
+        for result in bucket.results
+    )
+    return Bucket(bucket.start, bucket.end, masked)
+
+
+def write_buckets(buckets: list[Bucket], grouped: Sequence[str]) -> list[bytes]:
+    """Return buckets as they are kept: a line of JSON each, with what they were grouped by, which nulls depend on."""
+    return [
+        write_exact(
+            {
+                "starting_at": _write_instant(bucket.start),
+                "ending_at": _write_instant(bucket.end),
+                "group_by": list(grouped),
+                "results": sorted(bucket.results, key=write_exact),
+            }
+        ).encode()
+        for bucket in buckets
+    ]
