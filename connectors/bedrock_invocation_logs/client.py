@@ -44,7 +44,7 @@ def read_hour(
     delivery: LogDelivery, files: Iterable[LogFile], *, settings: Settings, context: LandingContext
 ) -> None:
     """Write the calls of one hour; an object that cannot be read is left out. FileFault when none can."""
-    requests = LogRequests(delivery, context, provider=schema.PROVIDER)
+    requests = LogRequests(delivery, context, settings.name, provider=schema.PROVIDER)
 
     def read(file: LogFile) -> None:
         for line, record in read_json_records(file.path, delivery.quarantine):

@@ -42,6 +42,7 @@ LATENESS: Mapping[str, Lateness] = {
     # Model providers state no finality; a day is a delivery of its own, so the newest tells how far all are known.
     "openai": Lateness(24, 5, adds_up=True),
     "anthropic": Lateness(24, 5, adds_up=True),
+    "openrouter": Lateness(24, 5, adds_up=True),
 }
 
 

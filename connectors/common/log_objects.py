@@ -116,7 +116,6 @@ class LogDelivery(FileDelivery):
         self._objects = [group.relative]
         self._places: dict[tuple[str, str], list[tuple[str, int | None]]] = defaultdict(list)
         self._counts: Counter[tuple[str, str]] = Counter()
-        self.source = landing.source
 
     def enter(self, file: LogFile) -> None:
         """Begin the next object of the group."""

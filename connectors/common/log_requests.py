@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.common.contract import LandingContext, Severity
 from connectors.common.datasets import REQUESTS
+from connectors.common.landing import FileDelivery
 from connectors.common.log_objects import LogDelivery
 from connectors.common.parsing import build_whole_text, parse_instant
 from connectors.common.request_rows import MAX_TEXT_CHARACTERS, RequestTally, build_requests
@@ -33,7 +34,7 @@ _COUNT_NAME = re.compile(r"(?i)(?=.{1,64}\Z)[a-z0-9_.]*(?:tokens?|counts?|reques
 """What a vendor calls a count; any other name may be content, and is not told."""
 
 _FLAGS = ("input_includes_cached", "output_includes_reasoning")
-_FROM_USAGE = ("web_search_count", "service_tier", "usage_problem")
+_FROM_USAGE = ("web_search_count", "service_tier", "usage_problem", "reported_cost")
 
 
 class LabelNames(BaseModel):
@@ -122,12 +123,13 @@ def read_seconds(value: object, per_second: int = 1000) -> Decimal | None:
 
 
 class LogRequests:
-    """Collects the rows of one group and writes them in batches; an attempt that repeats is kept once."""
+    """Collects the rows of one delivery and writes them in batches; an attempt that repeats is kept once."""
 
     def __init__(
-        self, delivery: LogDelivery, context: LandingContext, *, provider: str | None = None
+        self, delivery: FileDelivery, context: LandingContext, source: str, *, provider: str | None = None
     ) -> None:
         self._delivery = delivery
+        self._source = source
         self._context = context
         self._constants = {"provider": provider} if provider else {}
         self._rows: list[Row] = []
@@ -147,7 +149,7 @@ class LogRequests:
                 return
             self._attempts.add(attempt)
         self.rows += 1
-        complete = {"line": self._delivery.number(line), **self._constants, **self._take_usage(usage)}
+        complete = {"line": self._number(line), **self._constants, **self._take_usage(usage)}
         complete |= {name: self._take_value(name, value) for name, value in row.items() if value is not None}
         if "user_id" in complete:
             complete["user_id"] = self._context.identity.pseudonymise(complete["user_id"])
@@ -165,6 +167,9 @@ class LogRequests:
         for name, count in sorted(self._unknown.items()):
             message = f"{count} calls state a count {name!r} that is not known; it may be tokens that cost"
             self._delivery.add("unknown_count", message, Severity.WARN, count=count)
+
+    def _number(self, line: int) -> int:
+        return self._delivery.number(line) if isinstance(self._delivery, LogDelivery) else line
 
     def _take_usage(self, usage: Mapping[str, Any]) -> Row:
         taken = {name: usage[name] for name in (*_FLAGS, *_FROM_USAGE) if usage.get(name) is not None}
@@ -195,7 +200,7 @@ class LogRequests:
         self._rows = []
         table = build_requests(
             frame,
-            source=self._delivery.source,
+            source=self._source,
             scope=self._delivery.file.relative,
             now=self._context.now,
             sink=self._delivery,

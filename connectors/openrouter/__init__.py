@@ -1,0 +1,1 @@
+"""OpenRouter's daily activity → the datasets `provider_usage` and `charges`."""

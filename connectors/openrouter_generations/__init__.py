@@ -1,0 +1,1 @@
+"""Exported generation records of OpenRouter → the dataset `requests`."""
