@@ -188,6 +188,10 @@ def _read_field(path: str, value: object, fields: Mapping[str, str], found: _Fou
         found.problem = found.problem or "stated_twice"
 
 
+_LARGEST_EXPONENT = 30
+"""Text such as 1e999999999 is a whole number that no memory holds."""
+
+
 def _read_count(value: object) -> int | None:
     """A whole number, also written as text or with a zero fraction; None for anything else."""
     if isinstance(value, bool):
@@ -196,9 +200,11 @@ def _read_count(value: object) -> int | None:
         return value
     try:
         number = Decimal(str(value))
-        return int(number) if number.is_finite() and number == number.to_integral_value() else None
-    except (InvalidOperation, OverflowError):
+    except InvalidOperation:
         return None
+    if not number.is_finite() or number.adjusted() > _LARGEST_EXPONENT:
+        return None
+    return int(number) if number == number.to_integral_value() else None
 
 
 def _read_text(value: object) -> str | None:
