@@ -401,8 +401,13 @@ resolved as (
     left join workloads
         on measured.resource_id = workloads.workload_ref
         and workloads.feature is not null
+        and coalesce(workloads.ref_kind, '') not in ('address', 'pod')
         and (workloads.valid_from is null or cast(workloads.valid_from as date) <= measured.charge_date)
-        and (workloads.valid_to is null or cast(workloads.valid_to as date) > measured.charge_date)
+        and (workloads.valid_to is null or workloads.valid_to > cast(measured.charge_date as timestamp))
+        and (
+            workloads.next_valid_from is null
+            or cast(workloads.next_valid_from as date) > measured.charge_date
+        )
 ),
 
 decided as (

@@ -1,7 +1,7 @@
 /*
 description: >
     Who caused a day's traffic and telemetry: bytes and volumes per pool, first to the workload's feature, then to
-    that feature's users by their share of its tokens. A pool is all traffic of a provider and kind, or the part of it
+    that feature's users by their share of its tokens; bytes of traced calls to whoever called. A pool is all traffic of a provider and kind, or the part of it
     that touches the zone a bill line names, or the volume of the emitter it names.
 grain: [charge_date, pool_key, weight_id]
 materialized: table
@@ -28,8 +28,8 @@ checks:
         select w.charge_date, w.weight, m.weight as measured
         from (select charge_date, sum(bytes) as weight from core.physical_weights
               where pool_key like 'egress%' || chr(31) || 'all' group by charge_date) as w
-        inner join (select cast(window_start as date) as charge_date, sum(bytes) as weight
-              from staging.transfers group by cast(window_start as date)) as m
+        inner join (select charge_date, sum(bytes) as weight
+              from core.transfers where is_used and provider is not null group by charge_date) as m
           on w.charge_date = m.charge_date
         where w.weight <> m.weight
 */
@@ -37,8 +37,8 @@ with
 
 transfers as (
     select *
-    from staging.transfers
-    where window_start >= cast($start as timestamp) and window_start < cast($end as timestamp)
+    from core.transfers
+    where charge_date >= $start and charge_date < $end and is_used and provider is not null
 ),
 
 telemetry as (
@@ -55,99 +55,110 @@ usage as (
 
 workloads as (select * from staging.workloads),
 
-zone_ids as (
+emitted as (
     select
-        zones.provider,
-        zones.account_id,
-        zones.zone_name,
-        min(zones.zone_id) as zone_id
-    from staging.zones as zones
-    where zones.zone_name is not null
-    group by zones.provider, zones.account_id, zones.zone_name
-),
-
-flows as (
-    select
-        cast(transfers.window_start as date) as charge_date,
-        transfers.provider,
-        transfers.traffic_kind,
-        coalesce(transfers.from_workload_ref, transfers.to_workload_ref) as workload_ref,
-        transfers.to_workload_ref as other_workload_ref,
-        coalesce(sending.zone_id, transfers.from_zone) as from_zone,
-        coalesce(receiving.zone_id, transfers.to_zone) as to_zone,
-        transfers.bytes
-    from transfers
-    left join zone_ids as sending
-        on transfers.provider = sending.provider
-        and transfers.account_id = sending.account_id
-        and transfers.from_zone = sending.zone_name
-    left join zone_ids as receiving
-        on transfers.provider = receiving.provider
-        and transfers.account_id = receiving.account_id
-        and transfers.to_zone = receiving.zone_name
+        cast(telemetry.window_start as date) as charge_date,
+        telemetry.provider,
+        telemetry.workload_ref,
+        telemetry.volume_bytes,
+        workloads.feature,
+        workloads.endpoint,
+        workloads.team,
+        workloads.environment
+    from telemetry
+    left join workloads
+        on telemetry.workload_ref = workloads.workload_ref
+        and coalesce(workloads.ref_kind, '') not in ('address', 'pod')
+        and (
+            workloads.valid_from is null
+            or cast(workloads.valid_from as date) <= cast(telemetry.window_start as date)
+        )
+        and (
+            workloads.valid_to is null
+            or workloads.valid_to > cast(cast(telemetry.window_start as date) as timestamp)
+        )
+        and (
+            workloads.next_valid_from is null
+            or cast(workloads.next_valid_from as date) > cast(telemetry.window_start as date)
+        )
 ),
 
 measured as (
     select
-        flows.charge_date,
-        'egress' || chr(31) || flows.provider || chr(31) || flows.traffic_kind || chr(31) || 'all'
-            as pool_key,
-        flows.workload_ref,
-        flows.other_workload_ref,
-        flows.from_zone,
-        flows.to_zone,
-        flows.bytes as weight,
-        flows.bytes
-    from flows
+        transfers.charge_date,
+        'egress' || chr(31) || transfers.provider || chr(31) || transfers.traffic_kind
+        || chr(31) || 'all' as pool_key,
+        transfers.owner_id,
+        transfers.feature,
+        transfers.endpoint,
+        transfers.team,
+        transfers.environment,
+        transfers.from_zone,
+        transfers.to_zone,
+        transfers.bytes as weight,
+        transfers.bytes
+    from transfers
     union all
     select
-        flows.charge_date,
-        'egress' || chr(31) || flows.provider || chr(31) || flows.traffic_kind || chr(31) || flows.from_zone
-            as pool_key,
-        flows.workload_ref,
-        flows.other_workload_ref,
-        flows.from_zone,
-        flows.to_zone,
-        flows.bytes as weight,
-        flows.bytes
-    from flows
-    where flows.from_zone is not null
+        transfers.charge_date,
+        'egress' || chr(31) || transfers.provider || chr(31) || transfers.traffic_kind
+        || chr(31) || transfers.from_zone as pool_key,
+        transfers.owner_id,
+        transfers.feature,
+        transfers.endpoint,
+        transfers.team,
+        transfers.environment,
+        transfers.from_zone,
+        transfers.to_zone,
+        transfers.bytes as weight,
+        transfers.bytes
+    from transfers
+    where transfers.from_zone is not null
     union all
     select
-        flows.charge_date,
-        'egress' || chr(31) || flows.provider || chr(31) || flows.traffic_kind || chr(31) || flows.to_zone
-            as pool_key,
-        flows.workload_ref,
-        flows.other_workload_ref,
-        flows.from_zone,
-        flows.to_zone,
-        flows.bytes as weight,
+        transfers.charge_date,
+        'egress' || chr(31) || transfers.provider || chr(31) || transfers.traffic_kind
+        || chr(31) || transfers.to_zone as pool_key,
+        transfers.owner_id,
+        transfers.feature,
+        transfers.endpoint,
+        transfers.team,
+        transfers.environment,
+        transfers.from_zone,
+        transfers.to_zone,
+        transfers.bytes as weight,
         cast(0 as bigint) as bytes
-    from flows
-    where flows.to_zone is not null and flows.to_zone <> coalesce(flows.from_zone, '')
+    from transfers
+    where transfers.to_zone is not null and transfers.to_zone <> coalesce(transfers.from_zone, '')
     union all
     select
-        cast(telemetry.window_start as date) as charge_date,
-        'monitoring' || chr(31) || telemetry.provider || chr(31) || telemetry.workload_ref as pool_key,
-        telemetry.workload_ref,
-        cast(null as varchar) as other_workload_ref,
+        emitted.charge_date,
+        'monitoring' || chr(31) || emitted.provider || chr(31) || emitted.workload_ref as pool_key,
+        cast(null as varchar) as owner_id,
+        emitted.feature,
+        emitted.endpoint,
+        emitted.team,
+        emitted.environment,
         cast(null as varchar) as from_zone,
         cast(null as varchar) as to_zone,
-        telemetry.volume_bytes as weight,
+        emitted.volume_bytes as weight,
         cast(0 as bigint) as bytes
-    from telemetry
-    where telemetry.workload_ref is not null
+    from emitted
+    where emitted.workload_ref is not null
     union all
     select
-        cast(telemetry.window_start as date) as charge_date,
-        'monitoring' || chr(31) || telemetry.provider || chr(31) || 'all' as pool_key,
-        telemetry.workload_ref,
-        cast(null as varchar) as other_workload_ref,
+        emitted.charge_date,
+        'monitoring' || chr(31) || emitted.provider || chr(31) || 'all' as pool_key,
+        cast(null as varchar) as owner_id,
+        emitted.feature,
+        emitted.endpoint,
+        emitted.team,
+        emitted.environment,
         cast(null as varchar) as from_zone,
         cast(null as varchar) as to_zone,
-        telemetry.volume_bytes as weight,
+        emitted.volume_bytes as weight,
         cast(0 as bigint) as bytes
-    from telemetry
+    from emitted
 ),
 
 owned as (
@@ -156,30 +167,24 @@ owned as (
         measured.pool_key,
         measured.from_zone,
         measured.to_zone,
-        coalesce(sender.feature, receiver.feature) as feature,
-        case when sender.feature is null then receiver.endpoint else sender.endpoint end as endpoint,
-        case when sender.feature is null then receiver.team else sender.team end as team,
-        case when sender.feature is null then receiver.environment else sender.environment end as environment,
+        measured.owner_id as traced_owner_id,
+        case when measured.owner_id is null then measured.feature end as feature,
+        case when measured.owner_id is null then measured.endpoint end as endpoint,
+        case when measured.owner_id is null then measured.team end as team,
+        case when measured.owner_id is null then measured.environment end as environment,
         cast(sum(cast(measured.weight as decimal(38, 0))) as decimal(38, 0)) as weight,
         cast(sum(cast(measured.bytes as decimal(38, 0))) as decimal(38, 0)) as bytes
     from measured
-    left join workloads as sender
-        on measured.workload_ref = sender.workload_ref
-        and (sender.valid_from is null or cast(sender.valid_from as date) <= measured.charge_date)
-        and (sender.valid_to is null or cast(sender.valid_to as date) > measured.charge_date)
-    left join workloads as receiver
-        on measured.other_workload_ref = receiver.workload_ref
-        and (receiver.valid_from is null or cast(receiver.valid_from as date) <= measured.charge_date)
-        and (receiver.valid_to is null or cast(receiver.valid_to as date) > measured.charge_date)
     group by
         measured.charge_date,
         measured.pool_key,
         measured.from_zone,
         measured.to_zone,
-        coalesce(sender.feature, receiver.feature),
-        case when sender.feature is null then receiver.endpoint else sender.endpoint end,
-        case when sender.feature is null then receiver.team else sender.team end,
-        case when sender.feature is null then receiver.environment else sender.environment end
+        measured.owner_id,
+        case when measured.owner_id is null then measured.feature end,
+        case when measured.owner_id is null then measured.endpoint end,
+        case when measured.owner_id is null then measured.team end,
+        case when measured.owner_id is null then measured.environment end
 ),
 
 feature_use as (
@@ -225,12 +230,14 @@ shared as (
         owned.pool_key,
         owned.from_zone,
         owned.to_zone,
-        cumulative_use.owner_id as usage_owner_id,
+        coalesce(owned.traced_owner_id, cumulative_use.owner_id) as usage_owner_id,
         case when cumulative_use.owner_id is null then owned.feature end as feature,
         case when cumulative_use.owner_id is null then owned.endpoint end as endpoint,
         case when cumulative_use.owner_id is null then owned.team end as team,
         case when cumulative_use.owner_id is null then owned.environment end as environment,
-        case when owned.feature is null then 'unknown_workload' end as residual_reason,
+        case
+            when owned.feature is null and owned.traced_owner_id is null then 'unknown_workload'
+        end as residual_reason,
         case
             when cumulative_use.owner_id is null then owned.weight
             else
