@@ -1,36 +1,43 @@
-"""Land OTLP trace files: stream the lines, settle what spans know from each other, write both datasets.
+"""Land trace files: read the spans, settle what spans of a file know from each other, write both datasets.
 
-What belongs here: the order of the steps, bounded memory. What must not: attribute names (`schema.py`),
-what a span becomes (`spans.py`), what spans inherit (`inheritance.py`).
+What belongs here: the order of the steps, bounded memory. What must not: attribute names (`schema.py`), formats
+(`otlp_lines.py`, `clickhouse.py`), what a span says (`spans.py`), what spans inherit (`inheritance.py`).
 
 A file is read once, in batches that are set aside on disk; only an index of its spans stays in memory.
 """
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from tempfile import TemporaryFile
 from typing import IO
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from connectors.common.contract import LandingContext, Severity, SourceReport
+from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import REQUESTS, SPANS
-from connectors.common.landing import FileDelivery, land_files
+from connectors.common.file_listing import check_stored_files
+from connectors.common.landing import FileDelivery
 from connectors.common.request_rows import RequestTally, build_requests, find_time_problems, refuse_rows
 from connectors.common.source_files import FileFault, SourceFile
-from connectors.otel_genai.inheritance import INDEX_COLUMNS, ResolvedSpans, resolve_spans
-from connectors.otel_genai.schema import INHERITED_KEYS
+from connectors.common.stored_landing import land_stored_files
+from connectors.common.token_usage import normalise_usage
+from connectors.otel_genai.clickhouse import read_parquet
+from connectors.otel_genai.inheritance import GIVEN_KEYS, INDEX_COLUMNS, ResolvedSpans, resolve_spans
+from connectors.otel_genai.parsing import parse_file
+from connectors.otel_genai.raw_spans import AttributeNames, ReadNotes
+from connectors.otel_genai.schema import INHERITED_KEYS, SECONDS_ATTRIBUTES
 from connectors.otel_genai.settings import Settings
-from connectors.otel_genai.spans import MalformedLineError, Row, SpanReader, build_frame
+from connectors.otel_genai.spans import SpanTyper
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BATCH_ROWS = 50_000
-SUFFIXES = (".jsonl", ".json", ".ndjson", ".jsonl.gz", ".json.gz", ".ndjson.gz")
+_JSON = (".jsonl", ".json", ".ndjson")
+SUFFIXES = (*_JSON, *(f"{name}{more}" for name in _JSON for more in (".gz", ".zst")), ".parquet", ".binpb")
 
 
 def land(settings: Settings, context: LandingContext) -> SourceReport:
@@ -42,152 +49,205 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
         "attributes": settings.attributes.model_dump(mode="json"),
         "semantics": settings.semantics.model_dump(mode="json"),
     }
-    read = partial(read_otlp_file, settings=settings, context=context)
-    return land_files(
-        settings, context, (REQUESTS, SPANS), read, typing=typing, keeps_artifacts=False, suffixes=SUFFIXES
-    )
+    read = partial(read_file, settings=settings, context=context)
+    return land_stored_files(settings, context, (REQUESTS, SPANS), read, typing=typing, suffixes=SUFFIXES)
 
 
-def read_otlp_file(
+def check(settings: Settings) -> Iterator[CheckStep]:
+    """Yield whether the files can be reached, listed and read."""
+    return check_stored_files(settings, SUFFIXES)
+
+
+def read_file(
     file: SourceFile, delivery: FileDelivery, *, settings: Settings, context: LandingContext
 ) -> None:
-    """Write the requests and spans of one file; FileFault when it cannot be read or holds no OTLP at all."""
-    reader = SpanReader(settings)
+    """Write the requests and spans of one file; FileFault when it cannot be read or holds no spans at all."""
     context.lake.mkdir(parents=True, exist_ok=True)
     with TemporaryFile(dir=context.lake) as aside:
-        index = _set_aside(file, delivery, reader, context, aside)
+        landing = _FileLanding(delivery, settings, context)
+        index = landing.set_aside(aside)
+        landing.tell_what_was_read()
         if index is None:
-            _report_reader(delivery, reader)
             return
         resolved = resolve_spans(index)
         del index
         aside.seek(0)
-        tally = RequestTally()
-        tally.counts["duplicate_request"] = resolved.repeated
+        landing.write(aside, resolved)
+    landing.tell_what_was_found(resolved)
+
+
+@dataclass
+class _FileLanding:
+    """The work on one file: what was read, what was odd."""
+
+    delivery: FileDelivery
+    settings: Settings
+    context: LandingContext
+    tally: RequestTally = field(default_factory=RequestTally)
+    notes: ReadNotes = field(default_factory=ReadNotes)
+    spans: int = 0
+    sampled: int = 0
+    adjusted: float = 0
+
+    def __post_init__(self) -> None:
+        self.typer = SpanTyper(self.settings, self.context.identity)
+
+    def set_aside(self, aside: IO[bytes]) -> pl.DataFrame | None:
+        """Read the file batch by batch into `aside`; return the index of its spans, None when it has none."""
+        parts: list[pl.DataFrame] = []
+        writer: pq.ParquetWriter | None = None
+        for frame in self._read_typed():
+            if not len(frame):
+                continue
+            parts.append(frame.select(INDEX_COLUMNS).with_columns(_as_categories()))
+            table = frame.drop(
+                *INHERITED_KEYS, *GIVEN_KEYS, "has_usage", "start_us", "end_us", "scope"
+            ).to_arrow()
+            if writer is None:
+                writer = pq.ParquetWriter(aside, table.schema, compression="lz4")
+            writer.write_table(table.cast(writer.schema))
+        if writer is None:
+            return None
+        writer.close()
+        return pl.concat(parts).rechunk()
+
+    def _read_typed(self) -> Iterator[pl.DataFrame]:
+        for raw in self._read_raw():
+            typed = self.typer.build_frame(raw)
+            self.spans += len(typed)
+            timed = typed.with_columns(find_time_problems(typed, self.context.now))
+            sound = refuse_rows(timed, "time_problem", self.delivery, self.tally)
+            yield self._with_calls(sound)
+
+    def _read_raw(self) -> Iterator[pl.DataFrame]:
+        names = AttributeNames.build(self.settings)
+        file = self.delivery.file
+        if file.relative.lower().endswith(".parquet"):
+            yield from read_parquet(file, names, self.notes)
+            return
+        yield from parse_file(file, names, self.settings.workers, self.notes)
+        refused = len(self.notes.malformed)
+        if refused and refused == self.notes.lines:
+            message = "no line is an OTLP trace export; expected one ExportTraceServiceRequest as JSON a line"
+            raise FileFault("unreadable_file", message)
+
+    def _with_calls(self, sound: pl.DataFrame) -> pl.DataFrame:
+        """Tell calls whose usage contradicts itself: they are refused, and stay in the tree as links of a chain."""
+        problem = normalise_usage(sound)["usage_problem"]
+        frame = sound.with_columns(
+            (pl.col("is_call") & pl.lit(problem.is_null())).alias("is_call"),
+            (pl.col("is_call") & pl.lit(problem.is_not_null())).alias("is_refused"),
+        ).with_columns(
+            pl.when("is_refused").then(pl.lit("chain")).otherwise("span_kind").alias("span_kind"),
+            (
+                pl.col("is_call")
+                & pl.any_horizontal(
+                    pl.col(name).is_not_null()
+                    for name in ("input_tokens", "uncached_input_tokens", "output_tokens")
+                    if name in sound.columns
+                )
+            ).alias("has_usage"),
+        )
+        sampled = frame.filter(pl.col("is_call") & (pl.col("kept_share") < 1))
+        self.sampled += len(sampled)
+        self.adjusted += float((1 / sampled["kept_share"]).sum())
+        return frame.drop("kept_share", "is_vllm")
+
+    def write(self, aside: IO[bytes], resolved: ResolvedSpans) -> None:
+        """Write what was set aside, with what each span inherits."""
+        self.tally.counts["duplicate_request"] = resolved.repeated
         offset = 0
         for batch in pq.ParquetFile(aside).iter_batches(BATCH_ROWS):
-            rows = pl.DataFrame(pl.from_arrow(batch)).drop("is_call")
+            rows = pl.DataFrame(pl.from_arrow(batch))
             rows = rows.hstack(resolved.frame.slice(offset, len(rows)))
             offset += len(rows)
-            _write_batch(rows, delivery, settings, context, tally)
-    tally.report(delivery)
-    _report_reader(delivery, reader)
-    _report_resolved(delivery, resolved)
+            kept = rows.filter(~pl.col("is_repeated")).with_columns(pl.col(INHERITED_KEYS).cast(pl.String))
+            self._write_requests(kept.filter(pl.col("is_call") | pl.col("is_refused")))
+            others = kept.filter(~pl.col("is_call"))
+            columns = [name for name in SPANS.schema.names if name in others.columns]
+            self.delivery.write("spans", others.select(columns).to_arrow())
 
-
-def _set_aside(
-    file: SourceFile, delivery: FileDelivery, reader: SpanReader, context: LandingContext, aside: IO[bytes]
-) -> pl.DataFrame | None:
-    """Parse the file batch by batch into `aside`; return the index of its spans, None when it has none."""
-    parts: list[pl.DataFrame] = []
-    writer: pq.ParquetWriter | None = None
-    for rows in _read_batches(file, delivery, reader):
-        frame = build_frame(rows)
-        frame = frame.with_columns(
-            context.identity.pseudonymise_series(frame["user_id"]),
-            pl.from_epoch("start_us", time_unit="us").alias("started_at"),
-            pl.from_epoch("end_us", time_unit="us").alias("ended_at"),
-            (pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()).alias("has_usage"),
-        )
-        parts.append(frame.select(INDEX_COLUMNS).with_columns(pl.col(INHERITED_KEYS).cast(pl.Categorical)))
-        table = frame.drop(*INHERITED_KEYS, "has_usage", "start_us", "end_us").to_arrow()
-        if writer is None:
-            writer = pq.ParquetWriter(aside, table.schema, compression="zstd")
-        writer.write_table(table)
-    if writer is None:
-        return None
-    writer.close()
-    return pl.concat(parts).rechunk()
-
-
-def _read_batches(file: SourceFile, delivery: FileDelivery, reader: SpanReader) -> Iterator[list[Row]]:
-    rows: list[Row] = []
-    malformed = lines = 0
-    for number, line in enumerate(_read_lines(file), start=1):
-        if not line.strip():
-            continue
-        lines += 1
-        try:
-            rows.extend(reader.read_line(number, line))
-        except MalformedLineError as error:
-            malformed += 1
-            delivery.quarantine(number, f"malformed_line: {error}")
-        if len(rows) >= BATCH_ROWS:
-            yield rows
-            rows = []
-    if malformed and malformed == lines:
-        message = "no line is an OTLP trace export; expected one ExportTraceServiceRequest as JSON a line"
-        raise FileFault("unreadable_file", message)
-    if rows:
-        yield rows
-
-
-def _read_lines(file: SourceFile) -> Iterator[bytes]:
-    try:
-        if file.relative.lower().endswith(".gz"):
-            with gzip.open(file.path, "rb") as stream:
-                yield from stream
-        else:
-            with file.path.open("rb") as stream:
-                yield from stream
-    except (OSError, EOFError, zlib.error) as error:
-        message = f"cannot be read to its end ({type(error).__name__}); deliver the file again"
-        raise FileFault("unreadable_file", message) from error
-
-
-def _write_batch(
-    rows: pl.DataFrame,
-    delivery: FileDelivery,
-    settings: Settings,
-    context: LandingContext,
-    tally: RequestTally,
-) -> None:
-    kept = rows.filter(~pl.col("is_repeated")).with_columns(pl.col(INHERITED_KEYS).cast(pl.String))
-    attempt = (pl.col("resend_count") + 1).alias("attempt_number")
-    calls = kept.filter("is_call").with_columns(attempt, pl.lit("span").alias("emitter_kind"))
-    delivery.write(
-        "requests",
-        build_requests(
+    def _write_requests(self, calls: pl.DataFrame) -> None:
+        attempt = (pl.col("resend_count") + 1).alias("attempt_number")
+        calls = calls.with_columns(attempt, pl.lit("span").alias("emitter_kind"))
+        table = build_requests(
             calls,
-            source=settings.name,
-            scope=delivery.file.relative,
-            now=context.now,
-            sink=delivery,
-            tally=tally,
-        ),
+            source=self.settings.name,
+            scope=self.delivery.file.relative,
+            now=self.context.now,
+            sink=self.delivery,
+            tally=self.tally,
+        )
+        for name in SECONDS_ATTRIBUTES:
+            position = table.schema.get_field_index(name)
+            table = table.set_column(position, name, _build_seconds(table[name]))
+        self.delivery.write("requests", table)
+
+    def tell_what_was_read(self) -> None:
+        """Report refused lines, values and names that were left out."""
+        add = self.delivery.add
+        for line, reason in self.notes.malformed:
+            self.delivery.quarantine(line, f"malformed_line: {reason}")
+        if self.notes.ignored_signals:
+            message = (
+                f"{self.notes.ignored_signals} lines hold logs, metrics or nothing; only traces are read here"
+            )
+            add("other_signal", message, Severity.INFO, count=self.notes.ignored_signals)
+        for name, count in sorted(self.typer.oversized.items()):
+            message = (
+                f"{count} values of {name} are too long to be a name and are dropped; check `attributes`"
+            )
+            add("oversized_value", message, Severity.WARN, count=count)
+        if self.notes.unknown_usage:
+            total = sum(self.notes.unknown_usage.values())
+            named = ", ".join(sorted(self.notes.unknown_usage))
+            message = f"{total} usage attributes are not known and not counted: {named}"
+            add("unknown_usage", message, Severity.WARN, count=total)
+
+    def tell_what_was_found(self, resolved: ResolvedSpans) -> None:
+        """Report what is odd about the tree, and whether calls are only a sample."""
+        self.tally.report(self.delivery)
+        share = f"{100 * resolved.orphans / max(self.spans, 1):.1f} %"
+        found = (
+            (
+                "orphan_span",
+                resolved.orphans,
+                Severity.INFO,
+                f"spans ({share}) name a parent that is not in this file; it is looked for in the others",
+            ),
+            (
+                "span_loop",
+                resolved.loops,
+                Severity.WARN,
+                "spans are their own ancestors; correct the emitter",
+            ),
+            (
+                "nested_call",
+                resolved.nested_calls,
+                Severity.INFO,
+                "model call spans are inside another one; the deepest that reports usage counts",
+            ),
+        )
+        for kind, count, severity, message in found:
+            if count:
+                self.delivery.add(kind, f"{count} {message}", severity, count=count)
+        if self.sampled:
+            message = (
+                f"{self.sampled} model call spans are a sample: their samplers kept about one in "
+                f"{self.adjusted / self.sampled:.1f}, so about {self.adjusted:.0f} calls were made; what is missing "
+                "stays unlogged usage until the calls are exported whole"
+            )
+            self.delivery.add("sampled_spans", message, Severity.WARN, count=self.sampled)
+
+
+def _as_categories() -> list[pl.Expr]:
+    return [pl.col(INHERITED_KEYS).cast(pl.Categorical), pl.col(GIVEN_KEYS).cast(pl.Categorical)]
+
+
+def _build_seconds(microseconds: pa.ChunkedArray) -> pa.Array:
+    """Return whole microseconds as seconds, DECIMAL(18,6)."""
+    whole = microseconds.combine_chunks().cast(pa.decimal128(19, 0)).cast(pa.decimal128(18, 0))
+    whole = pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+    return pa.Array.from_buffers(
+        pa.decimal128(18, 6), len(whole), whole.buffers(), whole.null_count, whole.offset
     )
-    others = kept.filter(~pl.col("is_call"))
-    others = refuse_rows(
-        others.with_columns(find_time_problems(others, context.now)), "time_problem", delivery, tally
-    )
-    is_wrapper = pl.col("is_wrapper")
-    kind = pl.when(is_wrapper).then(pl.lit("chain")).otherwise("span_kind").alias("span_kind")
-    columns = [name for name in SPANS.schema.names if name in others.columns]
-    delivery.write("spans", others.with_columns(kind).select(columns).to_arrow())
-
-
-def _report_reader(delivery: FileDelivery, reader: SpanReader) -> None:
-    for line, reason, column in reader.refused:
-        delivery.quarantine(line, reason, column)
-    if reader.ignored_signals:
-        message = f"{reader.ignored_signals} lines hold logs, metrics or nothing; only traces are read here"
-        delivery.add("other_signal", message, Severity.INFO, count=reader.ignored_signals)
-    for column, count in sorted(reader.oversized.items()):
-        message = f"{count} values for {column} are too long to be a name and are dropped; check `attributes`"
-        delivery.add("oversized_value", message, Severity.WARN, count=count)
-
-
-def _report_resolved(delivery: FileDelivery, resolved: ResolvedSpans) -> None:
-    found = (
-        ("orphan_span", resolved.orphans, Severity.INFO, "spans name a parent that is not in this file"),
-        ("span_loop", resolved.loops, Severity.WARN, "spans are their own ancestors; correct the emitter"),
-        (
-            "nested_call",
-            resolved.nested_calls,
-            Severity.INFO,
-            "model call spans repeat another one above or below; the deepest that reports usage is kept",
-        ),
-    )
-    for kind, count, severity, message in found:
-        if count:
-            delivery.add(kind, f"{count} {message}", severity, count=count)

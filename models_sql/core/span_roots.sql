@@ -1,7 +1,9 @@
 /*
 description: >
-    The identity that a trace's root span carries, for calls whose own span carries none. A root that arrives
-    late heals its trace on the night it lands. A trace that spans more than two midnights is not followed.
+    The identity that a trace's root span carries, for calls whose own span carries none; a trace with several roots
+    has its earliest. Of a key in resource_keys only the root's emitter told: a value of the call's own emitter comes
+    first. A root that arrives late heals its trace on the night it lands. A trace that spans more than two midnights is
+    not followed.
 grain: [root_date, trace_id]
 materialized: table
 partition_by: {column: root_date, unit: day}
@@ -9,6 +11,7 @@ columns:
     root_date: null
     trace_id: null
     root_identity_id: null
+    resource_keys: null
     user_id: null
     tenant: null
     customer: null
@@ -32,7 +35,7 @@ ranked as (
     select
         spans.*,
         row_number() over (
-            partition by spans.trace_id order by spans.started_at, spans.span_id, spans.x_snapshot_id
+            partition by spans.trace_id order by spans.started_at, spans.span_id
         ) as root_rank
     from spans
     where spans.parent_span_id is null
@@ -52,7 +55,9 @@ select
         || chr(31) || coalesce(ranked.agent, chr(30))
         || chr(31) || coalesce(ranked.agent_step, chr(30))
         || chr(31) || coalesce(ranked.environment, chr(30))
+        || chr(31) || ranked.resource_keys
     ) as root_identity_id,
+    ranked.resource_keys,
     ranked.user_id,
     ranked.tenant,
     ranked.customer,

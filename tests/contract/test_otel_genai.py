@@ -21,7 +21,6 @@ from connectors.common.contract import LandingContext, Severity, SourceReport
 from connectors.common.identity import Identity
 from connectors.otel_genai.client import land
 from connectors.otel_genai.inheritance import INDEX_COLUMNS, resolve_spans
-from connectors.otel_genai.schema import INHERITED_KEYS
 from connectors.otel_genai.settings import Settings
 
 NOW = datetime(2026, 11, 20, 6, 0)
@@ -259,29 +258,35 @@ def test_agents_tools_and_servers_are_skeleton_and_never_calls(company: Company)
     ]
 
 
-def test_nested_model_calls_are_one_call(company: Company) -> None:
-    """A framework's span around the SDK's tells of the same call; a failed attempt inside remains one."""
-    failed = chat(4, 2, status={"code": 2})
-    failed["attributes"] = [a for a in failed["attributes"] if "usage" not in a["key"]]
+def test_nested_model_calls_land_with_the_call_around_them(company: Company) -> None:
+    """Which of them counts is decided over all files, in SQL: here each says which call is around it."""
     echo = chat(12, 11)
     echo["attributes"] = [a for a in echo["attributes"] if "usage" not in a["key"]]
-    spans = [span(1), chat(2, 1), chat(3, 2), failed, chat(11, 1), echo]
+    tool = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}
+    spans = [span(1), chat(2, 1), span(20, 2, attributes=tool), chat(3, 20), chat(11, 77), echo]
     company.deliver("a.jsonl", export(spans))
     report = company.land()
-    assert [(row["span_id"][-2:], row["status"]) for row in rows(report)] == [
-        ("03", "ok"),
-        ("04", "error"),
-        ("0b", "ok"),
+    found = [
+        (
+            row["span_id"][-2:],
+            row["enclosing_call_span_id"],
+            row["unresolved_parent_span_id"],
+            row["usage_source"],
+        )
+        for row in rows(report)
+    ]
+    assert found == [
+        ("02", None, None, "reported"),
+        ("03", "0000000000000002", None, "reported"),
+        ("0b", None, f"{77:016x}", "reported"),
+        ("0c", "000000000000000b", f"{77:016x}", "none"),
     ]
     assert kinds(report)["nested_call"] == 2
-    assert {row["span_id"][-2:]: row["span_kind"] for row in rows(report, "spans")} == {
-        "01": "other",
-        "02": "chain",
-        "0c": "chain",
-    }
+    skeleton = [(row["span_id"][-2:], row["enclosing_call_span_id"]) for row in rows(report, "spans")]
+    assert skeleton == [("01", None), ("14", "0000000000000002")]
 
 
-def test_identity_comes_from_the_nearest_ancestor_then_the_root(company: Company) -> None:
+def test_identity_comes_from_the_nearest_ancestor_and_before_any_resource(company: Company) -> None:
     """Children are exported before their parents, so the file's order must not matter."""
     spans = [
         chat(3, 2),
@@ -292,13 +297,17 @@ def test_identity_comes_from_the_nearest_ancestor_then_the_root(company: Company
             attributes={"user.id": "ada", "app.feature": "chat", "http.route": "/chat", "app.tenant": "acme"},
         ),
     ]
-    company.deliver("a.jsonl", *(export([one]) for one in spans))
+    resource = {"app.tenant": "of the emitter", "deployment.environment.name": "prod"}
+    company.deliver("a.jsonl", *(export([one], resource) for one in spans))
     report = company.land()
     (deep, cut_off) = rows(report)
-    keys = ("agent", "feature", "endpoint", "tenant")
-    assert [deep[key] for key in keys] == ["writer", "drafts", "/chat", "acme"]
-    assert [cut_off[key] for key in keys] == [None, "chat", "/chat", "acme"]
-    assert deep["user_id"] == cut_off["user_id"] == IDENTITY.pseudonymise("ada")
+    keys = ("agent", "feature", "endpoint", "tenant", "environment", "resource_keys")
+    assert [deep[key] for key in keys] == ["writer", "drafts", "/chat", "acme", "prod", ",environment,"]
+    assert [cut_off[key] for key in keys] == [
+        None, None, None, "of the emitter", "prod", ",tenant,environment,"
+    ]  # fmt: skip
+    assert deep["user_id"] == IDENTITY.pseudonymise("ada") and cut_off["user_id"] is None
+    assert cut_off["unresolved_parent_span_id"] == f"{999:016x}"
     assert kinds(report)["orphan_span"] == 1
 
 
@@ -327,7 +336,7 @@ def test_the_attribute_lists_are_configurable(company: Company) -> None:
     assert (row["feature"], row["sub_account_id"]) == ("cart", "p-1")
 
 
-def test_an_attempt_told_twice_counts_once(company: Company) -> None:
+def test_a_span_told_twice_lands_once(company: Company) -> None:
     same = {"gen_ai.response.id": "chatcmpl-1"}
     spans = [
         chat(1, attributes=same),
@@ -341,10 +350,11 @@ def test_an_attempt_told_twice_counts_once(company: Company) -> None:
     report = company.land()
     assert [row["request_id"] for row in rows(report)] == [
         "response:chatcmpl-1",
+        "response:chatcmpl-1",
         f"span:{TRACE}:0000000000000003",
     ]
     assert len(rows(report, "spans")) == 1
-    assert kinds(report)["duplicate_request"] == 3
+    assert kinds(report)["duplicate_request"] == 2
 
 
 def test_a_call_without_ids_is_its_own_trace(company: Company) -> None:
@@ -553,7 +563,7 @@ def test_the_canary_never_reaches_the_lake(company: Company) -> None:
     lines += [f'{{"{SECRET}": 1}}', f"{SECRET}", '{"resourceLogs": [{"body": "' + SECRET + '"}]}']
     company.deliver("a.jsonl", *lines)
     report = company.land()
-    assert len(rows(report)) == 1 and len(rows(report, "spans")) == 1
+    assert len(rows(report)) == 1 and len(rows(report, "spans")) == 2
     assert rows(report)[0]["agent"] is None
     assert kinds(report)["oversized_value"] >= 1
     found = list(_readable(company.lake))
@@ -570,43 +580,70 @@ def test_without_pseudonymising_the_user_is_readable(company: Company) -> None:
 
 @given(
     st.lists(
-        st.tuples(st.none() | st.integers(0, 24), st.none() | st.sampled_from("abc")), min_size=1, max_size=20
+        st.tuples(
+            st.none() | st.integers(0, 24),
+            st.none() | st.sampled_from("abc"),
+            st.none() | st.sampled_from("xyz"),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=20,
     ),
     st.data(),
 )
 @hypothesis_settings(max_examples=100, deadline=None)
 def test_inheritance_agrees_with_walking_up_by_hand(
-    tree: list[tuple[int | None, str | None]], data: st.DataObject
+    tree: list[tuple[int | None, str | None, str | None, bool]], data: st.DataObject
 ) -> None:
     """Any graph of parents, loops and missing parents included, in any order of the file."""
     order = data.draw(st.permutations(range(len(tree))))
-    index = {
+    nothing = {name: [None] * len(tree) for name in INDEX_COLUMNS}
+    index = nothing | {
         "trace_id": ["t"] * len(tree),
         "span_id": [str(n) for n in order],
         "parent_span_id": [None if tree[n][0] is None else str(tree[n][0]) for n in order],
-        "provider_request_id": [None] * len(tree),
-        "start_us": order,
-        "is_call": [False] * len(tree),
+        "end_us": order,
+        "is_call": [tree[n][3] for n in order],
         "has_usage": [False] * len(tree),
+        "feature": [tree[n][1] for n in order],
+        "given_feature": [tree[n][2] for n in order],
     }
-    index |= {key: [tree[n][1] for n in order] for key in INHERITED_KEYS}
-    texts = dict.fromkeys(
-        ("trace_id", "span_id", "parent_span_id", "provider_request_id", *INHERITED_KEYS), pl.String
-    )
-    frame = pl.DataFrame(index, schema_overrides=texts).select(INDEX_COLUMNS)
-    resolved = resolve_spans(frame)
-    root = next((n for n in range(len(tree)) if tree[n][0] is None), None)
+    texts = {name: pl.String for name in INDEX_COLUMNS if name not in ("end_us", "is_call", "has_usage")}
+    resolved = resolve_spans(pl.DataFrame(index, schema_overrides=texts).select(INDEX_COLUMNS))
 
-    def by_hand(start: int) -> str | None:
+    def walk(start: int) -> Iterator[int]:
         seen: set[int] = set()
         here: int | None = start
         while here is not None and here < len(tree) and here not in seen:
+            yield here
             seen.add(here)
-            if tree[here][1] is not None:
-                return tree[here][1]
             here = tree[here][0]
-        return None if root is None else tree[root][1]
 
-    assert resolved.frame["feature"].to_list() == [by_hand(n) for n in order]
+    def first(values: Iterable[Any]) -> Any:
+        return next((value for value in values if value is not None), None)
+
+    def leaves(start: int) -> str | None:
+        parent = tree[list(walk(start))[-1]][0]
+        return str(parent) if parent is not None and parent >= len(tree) else None
+
+    def around(start: int) -> str | None:
+        above = list(walk(start))[1:]
+        last = tree[[start, *above][-1]][0]
+        above += (
+            [last] if last is not None and last < len(tree) else []
+        )  # a loop comes back to where it began
+        return first(str(n) if tree[n][3] else None for n in above)
+
+    own = [first(tree[n][1] for n in walk(start)) for start in order]
+    given_by_resource = [first(tree[n][2] for n in walk(start)) for start in order]
+    assert resolved.frame["feature"].to_list() == [
+        a or b for a, b in zip(own, given_by_resource, strict=True)
+    ]
+    assert resolved.frame["resource_keys"].to_list() == [
+        ",feature," if a is None and b is not None else None
+        for a, b in zip(own, given_by_resource, strict=True)
+    ]
+    assert resolved.frame["unresolved_parent_span_id"].to_list() == [leaves(n) for n in order]
+    assert resolved.frame["enclosing_call_span_id"].to_list() == [around(n) for n in order]
     missing = [n for n in range(len(tree)) if (parent := tree[n][0]) is not None and parent >= len(tree)]
     assert resolved.orphans == len(missing)
