@@ -18,7 +18,14 @@ from connectors.anthropic.bill_format import build_format, build_lines
 from connectors.anthropic.settings import Settings
 from connectors.anthropic.usage_rows import UsageRows, build_usage_rows
 from connectors.common.api_windows import ApiWindows, Window
-from connectors.common.bucketed_reports import Bucket, fetch_days, land_days, write_exact
+from connectors.common.bucketed_reports import (
+    Bucket,
+    fetch_days,
+    keep_account,
+    land_days,
+    name_part,
+    write_exact,
+)
 from connectors.common.contract import (
     CheckStep,
     ConnectorError,
@@ -48,11 +55,15 @@ _GAP_NOTE = "gap "
 
 def land(settings: Settings, context: LandingContext) -> SourceReport:
     """Land the days that are new or not final; what fails is a finding, and what was known before stays."""
-    typing = {"anthropic_schema": schema.SCHEMA_VERSION, "organization": settings.organization_id}
-    landing = SourceLanding(settings, context, typing=typing)
+    landing = SourceLanding(settings, context, typing={"anthropic_schema": schema.SCHEMA_VERSION})
     if not landing.is_reading_only:
         _AnthropicLanding(landing, settings).run()
-    return landing.report()
+    return keep_account(landing.report(), _find_known(landing, settings))
+
+
+def _find_known(landing: SourceLanding, settings: Settings) -> str | None:
+    """The organization as stated, else as the API said it before."""
+    return settings.organization_id or landing.seen.notes.get(_ORGANIZATION_NOTE)
 
 
 def check(settings: Settings) -> Iterator[CheckStep]:
@@ -149,18 +160,7 @@ class _AnthropicLanding:
     def __init__(self, landing: SourceLanding, settings: Settings) -> None:
         self._landing = landing
         self._settings = settings
-        first_day = settings.choose_first_day(landing.context.now)
-        self._first_day = first_day
-        self._usage, self._costs = (
-            ApiWindows(
-                landing,
-                first_day=first_day,
-                overlap_days=settings.overlap_days,
-                final_after_days=None,
-                part=part,
-            )
-            for part in ("messages", "costs")
-        )
+        self._first_day = settings.choose_first_day(landing.context.now)
 
     def run(self) -> None:
         self._type_anew()
@@ -188,10 +188,19 @@ class _AnthropicLanding:
 
     def _type_anew(self) -> None:
         """Type what is kept anew where settings changed; nobody is asked."""
-        organization = self._settings.organization_id or self._landing.seen.notes.get(_ORGANIZATION_NOTE)
+        organization = _find_known(self._landing, self._settings)
         if organization is not None:
-            self._usage.retype(PROVIDER_USAGE, _rebuild(organization))
+            self._windows(organization, "messages").retype(PROVIDER_USAGE, _rebuild(organization))
             DailyBills(self._landing, build_format(), organization).finish()
+
+    def _windows(self, organization: str, report: str) -> ApiWindows:
+        return ApiWindows(
+            self._landing,
+            first_day=self._first_day,
+            overlap_days=self._settings.overlap_days,
+            final_after_days=None,
+            part=name_part(organization, report),
+        )
 
     def _find_organization(self, api: HttpApi) -> str:
         """The organization as stated, as known, or as the API says. Another one than before is refused."""
@@ -210,8 +219,9 @@ class _AnthropicLanding:
         return found
 
     def _land_usage(self, api: HttpApi) -> None:
-        settings, windows, landing = self._settings, self._usage, self._landing
+        settings, landing = self._settings, self._landing
         organization = self._find_organization(api)
+        windows = self._windows(organization, "messages")
         width = settings.bucket_width
         longest = schema.MOST_BUCKETS[width] // schema.BUCKETS_A_DAY[width]
 
@@ -237,8 +247,8 @@ class _AnthropicLanding:
         land_days(landing, windows, PROVIDER_USAGE, longest, fetch, deliver)
 
     def _land_costs(self, api: HttpApi) -> None:
-        windows = self._costs
         organization = self._find_organization(api)
+        windows = self._windows(organization, "costs")
         bills = DailyBills(self._landing, build_format(), organization)
 
         def deliver(day: date, buckets: list[Bucket]) -> None:
@@ -270,7 +280,7 @@ class _AnthropicLanding:
         tokens, days = self._sum_gap("priority_tokens")
         if tokens:
             message = (
-                f"{source}: {tokens:,.0f} tokens of Priority Tier on {days} days are in no cost report: what they cost is "
+                f"{source}: {tokens:,.0f} tokens of Priority Tier on {days} days are in no cost report: their cost is "
                 "in the commitment's invoice alone; deliver it as FOCUS file, or they show as used and unbilled"
             )
             self._landing.add(PROVIDER_USAGE.name, "priority_tier_unbilled", message, Severity.WARN)

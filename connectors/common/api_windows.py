@@ -77,6 +77,8 @@ class ApiWindows:
         final_after_days: int | None,
         part: str = "",
     ) -> None:
+        if "|" in part:
+            raise ValueError("the name of a part holds no |")
         self._landing = landing
         self._first_day = first_day
         self._overlap = timedelta(days=overlap_days)

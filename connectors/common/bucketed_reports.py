@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from connectors.common.api_windows import ApiWindows, Window, build_windows
-from connectors.common.contract import Severity
+from connectors.common.contract import Delivery, Severity, SourceReport
 from connectors.common.datasets import Dataset
 from connectors.common.http_api import ApiRefusedError, HttpApi
 from connectors.common.parsing import build_whole_text
@@ -175,6 +175,31 @@ def _add_missing(landing: SourceLanding, part: str, dataset: Dataset, day: date)
         "stay, and the day is asked for again"
     )
     landing.add(dataset.name, "missing_bucket", message, Severity.WARN, day=day)
+
+
+def name_part(account: str, report: str) -> str:
+    """Return the part of `ApiWindows` that a report of an account is: another account's days are other days."""
+    return f"{account}/{report}"
+
+
+def keep_account(report: SourceReport, account: str | None) -> SourceReport:
+    """Return a report of which only the days of the account that a source is of now count.
+
+    Whoever points a source at another organization would else count two of them as one.
+    """
+    if account is None:
+        return report
+    kept = tuple(
+        delivery if _is_of(delivery, account) else replace(delivery, is_current=False)
+        for delivery in report.deliveries
+    )
+    return replace(report, deliveries=kept)
+
+
+def _is_of(delivery: Delivery, account: str) -> bool:
+    if delivery.period is not None:
+        return delivery.billing_account_id == account
+    return delivery.scope.startswith(name_part(account, ""))
 
 
 def write_exact(content: Any) -> str:

@@ -13,7 +13,15 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.common.api_windows import ApiWindows, Window
-from connectors.common.bucketed_reports import Bucket, Params, fetch_days, land_days, write_exact
+from connectors.common.bucketed_reports import (
+    Bucket,
+    Params,
+    fetch_days,
+    keep_account,
+    land_days,
+    name_part,
+    write_exact,
+)
 from connectors.common.contract import (
     CheckStep,
     ConnectorError,
@@ -42,14 +50,10 @@ _REFUSALS = {
 
 def land(settings: Settings, context: LandingContext) -> SourceReport:
     """Land the days that are new or not final; what fails is a finding, and what was known before stays."""
-    typing = {
-        "openai_schema": schema.SCHEMA_VERSION,
-        "organization": settings.organization_id,
-    }
-    landing = SourceLanding(settings, context, typing=typing)
+    landing = SourceLanding(settings, context, typing={"openai_schema": schema.SCHEMA_VERSION})
     if not landing.is_reading_only:
         _OpenAILanding(landing, settings).run()
-    return landing.report()
+    return keep_account(landing.report(), settings.organization_id)
 
 
 def check(settings: Settings) -> Iterator[CheckStep]:
@@ -173,7 +177,7 @@ class _OpenAILanding:
             first_day=first_day,
             overlap_days=settings.overlap_days,
             final_after_days=None,
-            part=part,
+            part=name_part(settings.organization_id, part),
         )
 
     def _land_usage(self, api: HttpApi, endpoint: str) -> None:

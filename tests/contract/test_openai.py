@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from connectors.common.contract import LandingContext, Severity, SourceReport
+from connectors.openai import schema
 from connectors.openai.client import check, land
 from connectors.openai.settings import Settings
 from tests.servers.openai import OpenAIServer, at, completion, cost
@@ -431,20 +431,40 @@ def test_users_are_in_no_file(
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in files if path.suffix == ".gz")
 
 
-def test_a_changed_setting_is_typed_from_what_is_kept(
-    server: OpenAIServer, source: Callable[..., Settings], lake_context: LandingContext, tmp_path: Path
+def test_answers_are_typed_anew_from_what_is_kept(
+    server: OpenAIServer,
+    source: Callable[..., Settings],
+    lake_context: LandingContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A newer version of everycent reads the same answers otherwise, and asks nobody."""
+    server.data["completions"] = [(at(DAY), completion())]
+    server.data["costs"] = [(at(DAY), cost("2", "gpt-4o, input"))]
+    land(source(usage=["completions"]), lake_context)
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(schema, "SERVICE_TIERS", {"default": "usual"})
+    server.faults = [Reply(401)] * 9
+    report = land(source(usage=["completions"]), later(lake_context, "2026-11-21"))
+    assert {row["service_tier"] for row in rows_of(report, "provider_usage")} == {"usual"}
+    assert (sum(tokens(report).values()), costs(report)) == (1200, {DAY: 2})
+    assert not [f for f in report.findings if f.kind == "old_typing"]
+
+
+def test_another_organization_is_another_account_from_its_first_day(
+    server: OpenAIServer, source: Callable[..., Settings], lake_context: LandingContext
 ) -> None:
     server.data["completions"] = [(at(DAY), completion())]
-    land(source(usage=["completions"], costs=False), lake_context)
-    settings = source(usage=["completions"], costs=False).model_copy(
-        update={"organization_id": "org-renamed"}
-    )
-    server.faults = [Reply(401)] * 9
-    report = land(settings, later(lake_context, "2026-11-21"))
-    rows = rows_of(report, "provider_usage")
-    assert {row["billing_account_id"] for row in rows} == {"org-renamed"}
-    assert sum(tokens(report).values()) == 1200
-    assert not [f for f in report.findings if f.kind == "old_typing"]
+    server.data["costs"] = [(at(DAY), cost("2", "gpt-4o, input"))]
+    settings = source(usage=["completions"])
+    land(settings, lake_context)
+    other = settings.model_copy(update={"organization_id": "org-other"})
+    server.data["costs"] = [(at(DAY), cost("7", "gpt-4o, input"))]
+    report = land(other, later(lake_context, "2026-11-29"))
+    assert (sum(tokens(report).values()), costs(report)) == (1200, {DAY: 7})
+    assert {row["billing_account_id"] for row in rows_of(report, "charges")} == {"org-other"}
+    back = land(settings, later(lake_context, "2026-11-29"))
+    assert {row["billing_account_id"] for row in rows_of(back, "charges")} == {"org-test"}
+    assert costs(back) == {DAY: 7}
 
 
 def test_a_run_as_of_a_time_asks_nobody(
