@@ -63,13 +63,16 @@ def read_tags(value: object) -> dict[str, str]:
 
 
 def reach(record: Mapping[str, Any], path: str) -> object:
-    """Return the value at a dotted path; a key may hold dots itself (`metadata.app.feature`), None when absent."""
+    """Return the value at a dotted path, None when absent.
+
+    A key may hold dots itself (`metadata.app.feature`), and an object may be written as JSON in a text.
+    """
     if path in record:
         return record[path]
     start = path.find(".")
     while start > 0:
-        inner = record.get(path[:start])
-        if isinstance(inner, Mapping):
+        inner = read_mapping(record.get(path[:start]))
+        if inner:
             found = reach(inner, path[start + 1 :])
             if found is not None:
                 return found

@@ -130,6 +130,48 @@ COHERE = {
     "cached_tokens": "cache_read_tokens",
 }
 
+LANGFUSE = {
+    **dict.fromkeys(("input", "input_tokens", "prompt_tokens", "promptTokens"), "input_tokens"),
+    **dict.fromkeys(("output", "output_tokens", "completion_tokens", "completionTokens"), "output_tokens"),
+    **dict.fromkeys(("total", "total_tokens", "totalTokens"), "provider_total_tokens"),
+    **dict.fromkeys(
+        ("input_cached_tokens", "cache_read_input_tokens", "input_cache_read", "cached_tokens"),
+        "cache_read_tokens",
+    ),
+    **dict.fromkeys(
+        (
+            "cache_creation_input_tokens",
+            "input_cache_creation",
+            "input_cache_write",
+            "input_cache_write_tokens",
+        ),
+        "cache_write_tokens",
+    ),
+    **dict.fromkeys(
+        ("input_cache_creation_5m", "cache_creation_5m", "ephemeral_5m_input_tokens"), "cache_write_5m_tokens"
+    ),
+    **dict.fromkeys(
+        ("input_cache_creation_1h", "cache_creation_1h", "ephemeral_1h_input_tokens"), "cache_write_1h_tokens"
+    ),
+    **dict.fromkeys(("output_reasoning_tokens", "output_reasoning", "reasoning_tokens"), "reasoning_tokens"),
+    **dict.fromkeys(("input_audio_tokens", "input_audio"), "audio_input_tokens"),
+    **dict.fromkeys(("output_audio_tokens", "output_audio"), "audio_output_tokens"),
+    **dict.fromkeys(("input_image_tokens", "input_image"), "image_input_tokens"),
+    **dict.fromkeys(("output_image_tokens", "output_image"), "image_output_tokens"),
+}
+"""Langfuse's `usage_details`: buckets that share no token, by the names that its integrations and prices use."""
+
+HELICONE = {
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "prompt_cache_read_tokens": "cache_read_tokens",
+    "prompt_cache_write_tokens": "cache_write_tokens",
+    "prompt_cache_write_5m": "cache_write_5m_tokens",
+    "prompt_cache_write_1h": "cache_write_1h_tokens",
+    "reasoning_tokens": "reasoning_tokens",
+}
+"""Columns of Helicone's `request_response_rmt`; what they hold of each other is the source's to say."""
+
 _UNPRICED_MODALITIES = ("text", "video", "modality_unspecified")
 
 IGNORED = frozenset(

@@ -15,7 +15,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, get_args
 
-from connectors.common.usage_fields import ANTHROPIC, BEDROCK, CHAT, COHERE, GEMINI, IGNORED, RESPONSES
+from connectors.common.usage_fields import (
+    ANTHROPIC,
+    BEDROCK,
+    CHAT,
+    COHERE,
+    GEMINI,
+    HELICONE,
+    IGNORED,
+    LANGFUSE,
+    RESPONSES,
+)
 
 UsageFlavour = Literal[
     "openai_chat",
@@ -38,6 +48,8 @@ UsageFlavour = Literal[
     "moonshot",
     "cerebras",
     "huggingface",
+    "langfuse",
+    "helicone",
 ]
 """An API's way to state usage. `gemini_chat` is Google behind OpenAI's chat shape; `bedrock_log` is the part
 `{"input": {…TokenCount}, "output": {…}}` of an invocation log record."""
@@ -82,6 +94,8 @@ _SHAPES: dict[str, _Shape] = {
     "bedrock_log": _Shape(BEDROCK, {"input_includes_cached": False}),
     "gemini": _Shape(GEMINI, {"output_includes_reasoning": False}),
     "cohere": _Shape(COHERE),
+    "langfuse": _Shape(LANGFUSE, {"input_includes_cached": False, "output_includes_reasoning": False}),
+    "helicone": _Shape(HELICONE, {"input_includes_cached": False, "output_includes_reasoning": False}),
 }
 
 
@@ -274,6 +288,27 @@ def _finish_cohere(reported: ReportedUsage, usage: Mapping[str, object]) -> None
         reported.update(billed)
 
 
+def _finish_langfuse(reported: ReportedUsage, usage: Mapping[str, object]) -> None:
+    """Put audio and image buckets into the input and output that hold them elsewhere.
+
+    Where the total is input and output alone, the emitter broke the rule: they hold what stands beside them.
+    """
+    total = reported.get("provider_total_tokens")
+    whole = reported.get("input_tokens", 0) + reported.get("output_tokens", 0)
+    parts = sum(reported.get(name, 0) for name in _LANGFUSE_PARTS)
+    if total is not None and parts and total == whole:
+        reported["input_includes_cached"] = reported["output_includes_reasoning"] = True
+        return
+    for side in ("input", "output"):
+        beside = [
+            reported[name] for kind in ("audio", "image") if (name := f"{kind}_{side}_tokens") in reported
+        ]
+        if beside:
+            reported[f"{side}_tokens"] = reported.get(f"{side}_tokens", 0) + sum(beside)
+
+
+_LANGFUSE_PARTS = ("cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
+
 _FINISH = {
     **dict.fromkeys(
         (name for name, shape in _SHAPES.items() if "prompt_tokens" in shape.fields), _finish_chat
@@ -281,4 +316,5 @@ _FINISH = {
     "gemini_chat": _finish_gemini_chat,
     "gemini": _finish_gemini,
     "cohere": _finish_cohere,
+    "langfuse": _finish_langfuse,
 }
