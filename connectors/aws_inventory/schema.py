@@ -6,14 +6,18 @@ organizations 2016-11-28). What must not: calling AWS.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from connectors.common.inventory import Account, Thing, Zone
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raise it when the same answers would become other rows."""
+
+_BALANCER = re.compile(r"ELB (?:app/|net/|gwy/)?([A-Za-z0-9-]+)(?:/[0-9a-f]+)?")
+_GATEWAY = re.compile(r"Interface for NAT Gateway (nat-[0-9a-f]+)")
 
 
 def build_tags(pairs: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
@@ -62,7 +66,7 @@ def build_interface(
         addresses |= {private.get("PrivateIpAddress"), (private.get("Association") or {}).get("PublicIp")}
     addresses.add((answer.get("Association") or {}).get("PublicIp"))
     addresses |= {six.get("Ipv6Address") for six in answer.get("Ipv6Addresses") or ()}
-    inherited = instance_tags.get(attachment.get("InstanceId", ""), {})
+    inherited = {**_name_of(answer), **instance_tags.get(attachment.get("InstanceId", ""), {})}
     zone_name = answer.get("AvailabilityZone")
     return Thing(
         references=(
@@ -73,6 +77,19 @@ def build_interface(
         zone=zone_ids.get(zone_name or "", zone_name),
         since=build_instant(attachment.get("AttachTime")),
     )
+
+
+def _name_of(answer: Mapping[str, Any]) -> dict[str, str]:
+    """What an interface of AWS's own serves, as a name below all tags: load balancer, gateway, container service."""
+    description = answer.get("Description") or ""
+    balancer = _BALANCER.fullmatch(description)
+    if balancer:
+        return {"Name": balancer[1]}
+    gateway = _GATEWAY.fullmatch(description)
+    if gateway:
+        return {"Name": gateway[1]}
+    service = build_tags(answer.get("TagSet")).get("aws:ecs:serviceName")
+    return {"Name": service} if service else {}
 
 
 def build_log_group(answer: Mapping[str, Any], tags: Mapping[str, str]) -> Thing:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -134,8 +135,9 @@ def land_inventory(
 ) -> SourceReport:
     """Land what an interface lists now; what it listed before stays, for yesterday's traffic is yesterday's.
 
-    Zones and accounts are replaced whole. Of workloads only what is new or changed is added, one delivery a
-    look: a thing first seen holds since it began to exist, a change holds since it was seen.
+    Zones and accounts are replaced whole. Of workloads only what is new, changed or gone is added, one delivery a
+    look: a thing first seen holds since it began to exist, a change holds since it was seen, and what is not listed
+    any more has ended by then.
     """
     typing = {"schema": schema_version, "service_tags": list(settings.service_tags)}
     landing = SourceLanding(settings, context, typing=typing)
@@ -164,24 +166,44 @@ def _distinct(rows: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 def _news(landing: SourceLanding, rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """Return the rows that say something that this source did not say before."""
-    said: dict[str, dict[str, object]] = {}
+    """Return the rows that say something that this source did not say before, and the ends of what is gone."""
+    said = _read_said(landing)
+    now = landing.context.now
+    listed = _choose_statements(rows)
+    news = []
+    for key, row in listed.items():
+        before = said.get(key)
+        if before is None:
+            news.append(row)
+        elif before["valid_to"] is not None or any(before[name] != row[name] for name in _STATED):
+            began, known = row["valid_from"], before["valid_to"] or before["valid_from"]
+            is_another = isinstance(began, datetime) and isinstance(known, datetime) and began > known
+            news.append(row if is_another else row | {"valid_from": now})
+    names = WORKLOADS.schema.names
+    for key, before in said.items():
+        if key not in listed and before["valid_to"] is None:
+            stated = {name: before[name] for name in names if not name.startswith("x_")}
+            news.append(stated | {"valid_to": now})
+    return news
+
+
+def _read_said(landing: SourceLanding) -> dict[tuple[str, str], dict[str, Any]]:
+    """The newest statement of this source about each thing."""
+    said: dict[tuple[str, str], dict[str, Any]] = {}
     for record in sorted(landing.records, key=lambda record: record.file_name):
         for file in record.delivery.typed_files:
             if file.dataset == WORKLOADS.name and file.path.exists():
                 for row in pq.read_table(file.path).to_pylist():
-                    said[row["workload_ref"]] = row
-    news = []
-    for row in rows:
-        before = said.get(str(row["workload_ref"]))
-        if before is None:
-            news.append(row)
-        elif any(before[name] != row[name] for name in _STATED):
-            began = row["valid_from"]
-            known = before["valid_from"]
-            is_another = isinstance(began, datetime) and isinstance(known, datetime) and began > known
-            news.append(row if is_another else row | {"valid_from": landing.context.now})
-    return news
+                    said[row["ref_kind"], row["workload_ref"]] = row
+    return said
+
+
+def _choose_statements(rows: list[dict[str, object]]) -> dict[tuple[str, str], dict[str, object]]:
+    """One statement about each thing: of an interface and its machine, which share addresses, the one with a feature."""
+    chosen: dict[tuple[str, str], dict[str, object]] = {}
+    for row in sorted(rows, key=lambda row: (row["feature"] is None, row["service"] is None)):
+        chosen.setdefault((str(row["ref_kind"]), str(row["workload_ref"])), row)
+    return chosen
 
 
 def _record(landing: SourceLanding, dataset: Dataset, rows: list[dict[str, object]]) -> None:

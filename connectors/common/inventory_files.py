@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +23,9 @@ from connectors.common.source_files import FileFault, SourceFile
 
 SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson")
 _MAXIMUM_BYTES = 256 << 20
+_TIME = re.compile(
+    r"(?<!\d)(20\d\d)-?([01]\d)-?([0-3]\d)(?:[T_-]?([0-2]\d)[:-]?([0-5]\d)(?:[:-]?([0-5]\d))?Z?)?(?!\d)"
+)
 
 BuildInventory = Callable[[Iterator[dict[str, Any]]], Inventory]
 """The objects of a file → what they say. Raises KeyError, TypeError or ValueError for objects of another kind."""
@@ -38,7 +43,7 @@ def land_inventory_files(
 
     def read(file: SourceFile, delivery: FileDelivery) -> None:
         try:
-            tables = _build_tables(build(read_objects(file)), context, named_by)
+            tables = _build_tables(build(read_objects(file)), context, named_by, file)
         except ValueError as error:  # its text holds what the file states
             message = (
                 f"states a time or text that is none ({type(error).__name__}); correct it and deliver again"
@@ -59,17 +64,35 @@ def land_inventory_files(
 
 
 def _build_tables(
-    inventory: Inventory, context: LandingContext, service_tags: Sequence[str]
+    inventory: Inventory, context: LandingContext, service_tags: Sequence[str], file: SourceFile
 ) -> dict[str, pa.Table]:
     """Return dataset name → its rows, where there are any. Raises ValueError for text that no file can hold."""
     tables = {}
+    observed_at, series = find_observation(file)
     for name, found in build_rows(inventory, context.tag_keys, service_tags).items():
         if found:
+            if name == WORKLOADS.name:
+                found = [row | {"observed_at": observed_at, "inventory_series": series} for row in found]
             dataset = DATASETS[name]
             names = [column for column in dataset.schema.names if not column.startswith("x_")]
             schema = pa.schema([dataset.schema.field(column) for column in names])
             tables[name] = pa.Table.from_pylist(found, schema=schema)
     return tables
+
+
+def find_observation(file: SourceFile) -> tuple[datetime, str]:
+    """Return when a list was made (UTC), and the series of lists that it is one of.
+
+    The last time in the relative path counts, as `20261101T1000Z` or `2026-11-01`; without one the file's own. Lists
+    whose paths differ in nothing else follow one another: what the next one lacks has ended.
+    """
+    for match in reversed(list(_TIME.finditer(file.relative))):
+        parts = [int(part) for part in match.groups() if part is not None]
+        try:
+            return datetime(*parts), file.relative[: match.start()] + file.relative[match.end() :]  # type: ignore[arg-type]
+        except ValueError:
+            continue
+    return file.modified_at, file.relative
 
 
 def read_objects(file: SourceFile) -> Iterator[dict[str, Any]]:

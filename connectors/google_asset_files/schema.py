@@ -12,7 +12,7 @@ from typing import Any
 from connectors.common.inventory import Account, Inventory, Thing, Zone
 from connectors.common.parsing import parse_instant
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raise it when the same file would become other rows."""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from connectors.common.inventory import Inventory, Thing, Zone
 from connectors.common.parsing import parse_instant
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raise it when the same file would become other rows."""
 
 _ZONE = "topology.kubernetes.io/zone"
@@ -45,7 +45,7 @@ def _build_pod(item: Mapping[str, Any], nodes: Mapping[str, Mapping[str, str]]) 
         found = {address.get("ip") for address in status.get("podIPs") or ()} | {status.get("podIP")}
         references += [("address", address) for address in sorted(address for address in found if address)]
     labels = _labels(item)
-    ended = metadata.get("deletionTimestamp")
+    ended = metadata.get("deletionTimestamp") or _find_end(status)
     return Thing(
         references=tuple(references),
         tags={"Name": _owner(metadata), **labels},
@@ -53,6 +53,17 @@ def _build_pod(item: Mapping[str, Any], nodes: Mapping[str, Mapping[str, str]]) 
         since=_instant(status.get("startTime") or metadata.get("creationTimestamp")),
         until=_instant(ended),
     )
+
+
+def _find_end(status: Mapping[str, Any]) -> str | None:
+    """When the last container of a pod that ran to its end did: its address is free for others since."""
+    if status.get("phase") not in ("Succeeded", "Failed"):
+        return None
+    ended = [
+        ((container.get("state") or {}).get("terminated") or {}).get("finishedAt")
+        for container in status.get("containerStatuses") or ()
+    ]
+    return max((time for time in ended if time), default=None)
 
 
 def _build_service(item: Mapping[str, Any]) -> Thing:
