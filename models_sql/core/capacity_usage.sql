@@ -55,18 +55,19 @@ capacity as (
         and capacity.provisioned_seconds > 0
 ),
 
-/* A source is taken whole for an hour of a resource: half of it and half of another would count replicas twice. */
+/* A source, and what it goes by, is taken whole for an hour of a resource: half of it and half of another would count replicas twice. */
 sources as (
     select
         capacity.hour_start,
         capacity.resource_key,
         capacity.x_source,
+        capacity.basis_rank,
         row_number() over (
             partition by capacity.hour_start, capacity.resource_key
-            order by min(capacity.basis_rank), capacity.x_source
+            order by capacity.basis_rank, capacity.x_source
         ) as source_rank
     from capacity
-    group by capacity.hour_start, capacity.resource_key, capacity.x_source
+    group by capacity.hour_start, capacity.resource_key, capacity.x_source, capacity.basis_rank
 ),
 
 merged as (
@@ -98,6 +99,7 @@ merged as (
         on capacity.hour_start = sources.hour_start
         and capacity.resource_key = sources.resource_key
         and capacity.x_source = sources.x_source
+        and capacity.basis_rank = sources.basis_rank
         and sources.source_rank = 1
     group by capacity.hour_start, capacity.resource_key, capacity.replica_key, capacity.x_source
 )

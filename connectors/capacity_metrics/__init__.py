@@ -1,0 +1,1 @@
+"""How busy self-hosted models and their GPUs were, from Prometheus metrics in files to `capacity`."""
