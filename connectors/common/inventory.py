@@ -199,7 +199,7 @@ def _read_said(landing: SourceLanding) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _choose_statements(rows: list[dict[str, object]]) -> dict[tuple[str, str], dict[str, object]]:
-    """One statement about each thing: of an interface and its machine, which share addresses, the one with a feature."""
+    """One statement about each thing: of interface and machine, which share addresses, the one with a feature."""
     chosen: dict[tuple[str, str], dict[str, object]] = {}
     for row in sorted(rows, key=lambda row: (row["feature"] is None, row["service"] is None)):
         chosen.setdefault((str(row["ref_kind"]), str(row["workload_ref"])), row)
