@@ -7,7 +7,7 @@ of a gateway, or formats.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -170,6 +170,24 @@ def build_deleted(record_id: str, version: datetime | None, at: datetime) -> pa.
     """Return the version of a record that says that it is gone."""
     values = {"record_id": record_id, "record_version": version, "record_at": at, "is_deleted": True}
     return pa.table({name: pa.array([value], RECORD_COLUMNS[name]) for name, value in values.items()})
+
+
+def build_frame(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pl.DataFrame:
+    """Return other records than calls as a frame: `line`, a schema's columns, and the columns of its versions.
+
+    Texts that are too long to be a name are dropped.
+    """
+    columns: dict[str, Any] = {
+        "line": pl.Int64,
+        "started_at": pl.Datetime("us"),
+        "record_at": pl.Datetime("us"),
+    }
+    columns |= {field.name: _polars_type(field.type) for field in schema}
+    columns |= {name: _polars_type(RECORD_COLUMNS[name]) for name in _VERSION_COLUMNS}
+    frame = pl.DataFrame(rows, schema=columns)
+    return frame.with_columns(
+        pl.when(pl.col(pl.String).str.len_chars() <= MAX_TEXT_CHARACTERS).then(pl.col(pl.String))
+    )
 
 
 def _build_frame_schema() -> dict[str, Any]:

@@ -169,6 +169,8 @@ HELICONE = {
     "prompt_cache_write_5m": "cache_write_5m_tokens",
     "prompt_cache_write_1h": "cache_write_1h_tokens",
     "reasoning_tokens": "reasoning_tokens",
+    "prompt_audio_tokens": "audio_input_tokens",
+    "completion_audio_tokens": "audio_output_tokens",
 }
 """Columns of Helicone's `request_response_rmt`; what they hold of each other is the source's to say."""
 

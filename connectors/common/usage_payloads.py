@@ -317,4 +317,5 @@ _FINISH = {
     "gemini": _finish_gemini,
     "cohere": _finish_cohere,
     "langfuse": _finish_langfuse,
+    "helicone": _finish_langfuse,
 }

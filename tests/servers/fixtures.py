@@ -17,6 +17,7 @@ from tests.servers.azurite import AzuriteServer, run_azurite
 from tests.servers.backends import AzureBackend, Backend, GcsBackend, LocalBackend, S3Backend
 from tests.servers.gcs import GcsServer, run_gcs
 from tests.servers.google_bigquery import BigQueryServer, run_bigquery
+from tests.servers.postgres import PostgresServer, run_postgres
 from tests.servers.rest import RestServer, Route, run_rest
 from tests.servers.s3 import S3Server, run_s3
 from tests.servers.tls import LocalAuthority
@@ -168,3 +169,17 @@ def _remove_containers(server: AzuriteServer) -> None:
     with server.client() as client:
         for container in client.list_containers():
             client.delete_container(container.name)
+
+
+@pytest.fixture(scope="session")
+def _postgres_process() -> Iterator[PostgresServer]:
+    with run_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_server(_postgres_process: PostgresServer) -> Iterator[PostgresServer]:
+    """A Postgres with an empty database `litellm` and no role but its own."""
+    _postgres_process.run("create database litellm")
+    yield _postgres_process
+    _postgres_process.run("drop database litellm with (force)")

@@ -1,0 +1,1 @@
+"""Langfuse's export to object stores: observations and traces → the datasets `requests` and `spans`."""

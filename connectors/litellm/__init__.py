@@ -1,0 +1,1 @@
+"""LiteLLM's proxy: its SpendLogs (Postgres or export) and its StandardLoggingPayload files → the dataset `requests`."""
