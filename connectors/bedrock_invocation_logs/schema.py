@@ -62,6 +62,10 @@ class Layout:
             return ()
         return (LogGroup(key.rpartition("/")[0], day),)
 
+    def order(self, location: int, key: str) -> str:
+        """By key, which is by time."""
+        return key
+
 
 def read_model(model_id: str) -> str:
     """Return the model that an id names: the last part of an ARN of a model or of a profile of AWS's own

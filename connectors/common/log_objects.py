@@ -76,10 +76,10 @@ class LogObject:
 
 @dataclass(frozen=True)
 class LogGroup:
-    """What belongs together: `scope` names it, `day` is the UTC day that it is of."""
+    """What belongs together: `scope` names it, `day` is the UTC day that it is of (None: always looked at)."""
 
     scope: str
-    day: date
+    day: date | None
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,10 @@ class LogLayout(Protocol):
 
     def find_groups(self, key: str) -> Sequence[LogGroup]:
         """The groups that an object is read for; none for an object that is no log."""
+        ...
+
+    def order(self, location: int, key: str) -> str:
+        """What the objects of a group are read in the order of."""
         ...
 
 
@@ -207,7 +211,7 @@ class _LogLanding:
             if r.delivery.is_current and landing.typing_digest in r.typed
         }
         is_complete = True
-        for group in sorted(groups, key=lambda g: (g.day, g.scope)):
+        for group in sorted(groups, key=lambda g: (g.day or date.min, g.scope)):
             is_complete &= self._land(group, groups[group], known, read)
         if is_complete:
             landing.seen.write_note(_note_key(landing), max(days).isoformat())
@@ -219,7 +223,7 @@ class _LogLanding:
         for location, store in enumerate(self._stores):
             for found in self._list_location(location, store, around):
                 for group in self._layout.find_groups(found.key):
-                    if group.day in wanted:
+                    if group.day is None or group.day in wanted:
                         groups[group].append(LogObject(location, found))
         return groups
 
@@ -240,7 +244,7 @@ class _LogLanding:
     ) -> bool:
         """Land one group unless it is known as it is; return False when it is to be tried again."""
         landing = self._landing
-        objects = sorted(objects, key=lambda o: (o.location, o.key))
+        objects = sorted(objects, key=lambda o: (self._layout.order(o.location, o.key), o.location, o.key))
         file = _describe(group, objects)
         if (group.scope, build_digest(REQUESTS.name, group.scope, file.sha256)) in known:
             return True
@@ -325,7 +329,7 @@ def _describe(group: LogGroup, objects: Sequence[LogObject]) -> SourceFile:
     newest = max(o.stored.modified_at for o in objects).replace(tzinfo=UTC)
     size = sum(o.stored.size for o in objects)
     return SourceFile(
-        Path(group.scope), group.scope, size, int(newest.timestamp()) * 10**9, build_digest(*versions)
+        Path(group.scope), group.scope, size, int(newest.timestamp()) * 10**9, build_digest(group.scope, *versions)
     )
 
 

@@ -142,6 +142,10 @@ class LogRequests:
 
     def add(self, line: int, row: Row, usage: Mapping[str, Any]) -> None:
         """Add one attempt: its columns, and the usage that `read_usage` found. `user_id` comes as it is stated."""
+        self.add_numbered(self._number(line), row, usage)
+
+    def add_numbered(self, number: int, row: Row, usage: Mapping[str, Any]) -> None:
+        """Add one attempt whose line has a `LogDelivery.number` already: it is written after its object was read."""
         attempt = row.get("provider_request_id")
         if attempt is not None:
             if attempt in self._attempts:
@@ -149,7 +153,7 @@ class LogRequests:
                 return
             self._attempts.add(attempt)
         self.rows += 1
-        complete = {"line": self._number(line), **self._constants, **self._take_usage(usage)}
+        complete = {"line": number, **self._constants, **self._take_usage(usage)}
         complete |= {name: self._take_value(name, value) for name, value in row.items() if value is not None}
         if "user_id" in complete:
             complete["user_id"] = self._context.identity.pseudonymise(complete["user_id"])

@@ -1,0 +1,1 @@
+"""Azure API Management's logs of model calls → the dataset `requests`."""
