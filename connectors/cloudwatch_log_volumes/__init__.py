@@ -1,0 +1,1 @@
+"""Bytes and events that log groups took in, from CloudWatch to `telemetry`."""

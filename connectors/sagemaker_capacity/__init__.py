@@ -1,0 +1,1 @@
+"""How busy SageMaker endpoints were, from CloudWatch to `capacity`."""
