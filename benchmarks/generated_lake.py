@@ -19,7 +19,7 @@ from connectors.common.datasets import CHARGES, DATASETS, REQUESTS, Dataset
 from pipelines.night.inputs import RATE_CARD_DAY_SCHEMA
 from pipelines.warehouse.relations import DataFile, Relation, duckdb_columns, read_digest
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raise it when the generated rows change: kept lakes are then made anew."""
 
 FIRST_DAY = date(2026, 10, 1)
@@ -204,6 +204,7 @@ def _request_columns() -> dict[str, str]:
         "request_id": "'response:msg_bdrk_' || left(digest, 24)",
         "x_source": f"'{SOURCE}'",
         "x_snapshot_id": f"'{SOURCE}'",
+        "emitter_kind": "'span'",
         "provider_request_id": "'msg_bdrk_' || left(digest, 24)",
         "span_id": "left(digest, 16)",
         "ended_at": "started_at + to_milliseconds(milliseconds)",

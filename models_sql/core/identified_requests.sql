@@ -1,14 +1,16 @@
 /*
-description: Requests with the identity their root span carries where they carry none themselves.
-grain: [x_source, x_snapshot_id, request_id]
+description: >
+    Requests with the identity their root span carries where they carry none themselves, and that of their API key's
+    owner where neither does.
+grain: [request_id]
 materialized: view
 partition_by: {column: charge_date, unit: day}
 columns:
     charge_date: null
     request_id: null
-    x_source: null
-    x_snapshot_id: null
+    x_sources: null
     provider_request_id: null
+    logical_call_id: null
     trace_id: null
     span_id: null
     parent_span_id: null
@@ -40,6 +42,8 @@ columns:
     output_image_tokens: null
     provider_total_tokens: null
     usage_source: null
+    saved_input_tokens: null
+    saved_output_tokens: null
     user_id: null
     tenant: null
     customer: null
@@ -51,6 +55,7 @@ columns:
     agent_step: null
     environment: null
     session_id: null
+    api_key_id: null
     from_zone: null
     to_zone: null
     request_bytes: null
@@ -61,14 +66,16 @@ columns:
 */
 with
 
-requests as (select * from core.rooted_requests)
+requests as (select * from core.rooted_requests),
+
+api_keys as (select * from reference.api_keys)
 
 select
     requests.charge_date,
     requests.request_id,
-    requests.x_source,
-    requests.x_snapshot_id,
+    requests.x_sources,
     requests.provider_request_id,
+    requests.logical_call_id,
     requests.trace_id,
     requests.span_id,
     requests.parent_span_id,
@@ -100,17 +107,20 @@ select
     requests.output_image_tokens,
     requests.provider_total_tokens,
     requests.usage_source,
-    coalesce(requests.user_id, requests.root_user_id) as user_id,
-    coalesce(requests.tenant, requests.root_tenant) as tenant,
-    coalesce(requests.customer, requests.root_customer) as customer,
-    coalesce(requests.team, requests.root_team) as team,
-    coalesce(requests.feature, requests.root_feature) as feature,
-    coalesce(requests.endpoint, requests.root_endpoint) as endpoint,
-    coalesce(requests.workflow, requests.root_workflow) as workflow,
-    coalesce(requests.agent, requests.root_agent) as agent,
+    requests.saved_input_tokens,
+    requests.saved_output_tokens,
+    coalesce(requests.user_id, requests.root_user_id, api_keys.user_id) as user_id,
+    coalesce(requests.tenant, requests.root_tenant, api_keys.tenant) as tenant,
+    coalesce(requests.customer, requests.root_customer, api_keys.customer) as customer,
+    coalesce(requests.team, requests.root_team, api_keys.team) as team,
+    coalesce(requests.feature, requests.root_feature, api_keys.feature) as feature,
+    coalesce(requests.endpoint, requests.root_endpoint, api_keys.endpoint) as endpoint,
+    coalesce(requests.workflow, requests.root_workflow, api_keys.workflow) as workflow,
+    coalesce(requests.agent, requests.root_agent, api_keys.agent) as agent,
     coalesce(requests.agent_step, requests.root_agent_step) as agent_step,
-    coalesce(requests.environment, requests.root_environment) as environment,
+    coalesce(requests.environment, requests.root_environment, api_keys.environment) as environment,
     requests.session_id,
+    requests.api_key_id,
     requests.from_zone,
     requests.to_zone,
     requests.request_bytes,
@@ -119,3 +129,4 @@ select
     requests.prefill_seconds,
     requests.decode_seconds
 from requests
+left join api_keys on requests.api_key_id = api_keys.api_key_id

@@ -1,12 +1,10 @@
 /*
 description: One request at list price, at the price its day's rollup was priced with. Unknown is null and has a reason.
-grain: [x_source, x_snapshot_id, request_id, token_class]
+grain: [request_id, token_class]
 materialized: view
 partition_by: {column: charge_date, unit: day}
 columns:
     charge_date: null
-    x_source: null
-    x_snapshot_id: null
     request_id: null
     trace_id: null
     token_class: null
@@ -81,8 +79,6 @@ token_classes as (
 crossed as (
     select
         requests.charge_date,
-        requests.x_source,
-        requests.x_snapshot_id,
         requests.request_id,
         requests.trace_id,
         requests.provider,
@@ -134,8 +130,6 @@ named as (
 
 select
     named.charge_date,
-    named.x_source,
-    named.x_snapshot_id,
     named.request_id,
     named.trace_id,
     named.token_class,

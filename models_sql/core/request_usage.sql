@@ -2,7 +2,7 @@
 description: >
     Requests of a day rolled up to every attribution and price key. Later steps read this, never the log again.
     The log is grouped by what it says itself and by its root's identity first, which is a tenth of the work of naming
-    the owner of each request.
+    the owner of each request; an API key's owner is asked last.
 grain: [charge_date, usage_id]
 materialized: table
 partition_by: {column: charge_date, unit: day}
@@ -39,6 +39,8 @@ columns:
     cache_write_1h_tokens: null
     output_tokens: null
     reasoning_tokens: null
+    saved_input_tokens: null
+    saved_output_tokens: null
     uncached_audio_tokens: null
     cache_read_audio_tokens: null
     output_audio_tokens: null
@@ -56,6 +58,8 @@ requests as (
     from core.rooted_requests
     where started_at >= cast($start as timestamp) and started_at < cast($end as timestamp)
 ),
+
+api_keys as (select * from reference.api_keys),
 
 root_identities as (
     select
@@ -78,6 +82,7 @@ logged as (
     select
         requests.charge_date,
         requests.root_identity_id,
+        api_keys.api_key_id,
         requests.provider,
         requests.sub_account_id,
         requests.region_id,
@@ -105,6 +110,8 @@ logged as (
         sum(requests.cache_write_1h_tokens) as cache_write_1h_tokens,
         sum(requests.output_tokens) as output_tokens,
         sum(requests.reasoning_tokens) as reasoning_tokens,
+        sum(requests.saved_input_tokens) as saved_input_tokens,
+        sum(requests.saved_output_tokens) as saved_output_tokens,
         sum(requests.uncached_audio_tokens) as uncached_audio_tokens,
         sum(requests.cache_read_audio_tokens) as cache_read_audio_tokens,
         sum(requests.output_audio_tokens) as output_audio_tokens,
@@ -115,9 +122,11 @@ logged as (
         sum(requests.response_bytes) as response_bytes,
         sum(requests.duration_seconds) as request_seconds
     from requests
+    left join api_keys on requests.api_key_id = api_keys.api_key_id
     group by
         requests.charge_date,
         requests.root_identity_id,
+        api_keys.api_key_id,
         requests.provider,
         requests.sub_account_id,
         requests.region_id,
@@ -149,16 +158,16 @@ identified as (
         coalesce(logged.service_tier, 'standard') as service_tier,
         logged.context_min_tokens,
         logged.time_of_day_start,
-        coalesce(logged.user_id, root_identities.user_id) as user_id,
-        coalesce(logged.tenant, root_identities.tenant) as tenant,
-        coalesce(logged.customer, root_identities.customer) as customer,
-        coalesce(logged.team, root_identities.team) as team,
-        coalesce(logged.feature, root_identities.feature) as feature,
-        coalesce(logged.endpoint, root_identities.endpoint) as endpoint,
-        coalesce(logged.workflow, root_identities.workflow) as workflow,
-        coalesce(logged.agent, root_identities.agent) as agent,
+        coalesce(logged.user_id, root_identities.user_id, api_keys.user_id) as user_id,
+        coalesce(logged.tenant, root_identities.tenant, api_keys.tenant) as tenant,
+        coalesce(logged.customer, root_identities.customer, api_keys.customer) as customer,
+        coalesce(logged.team, root_identities.team, api_keys.team) as team,
+        coalesce(logged.feature, root_identities.feature, api_keys.feature) as feature,
+        coalesce(logged.endpoint, root_identities.endpoint, api_keys.endpoint) as endpoint,
+        coalesce(logged.workflow, root_identities.workflow, api_keys.workflow) as workflow,
+        coalesce(logged.agent, root_identities.agent, api_keys.agent) as agent,
         coalesce(logged.agent_step, root_identities.agent_step) as agent_step,
-        coalesce(logged.environment, root_identities.environment) as environment,
+        coalesce(logged.environment, root_identities.environment, api_keys.environment) as environment,
         logged.from_zone,
         logged.to_zone,
         logged.requests,
@@ -169,6 +178,8 @@ identified as (
         logged.cache_write_1h_tokens,
         logged.output_tokens,
         logged.reasoning_tokens,
+        logged.saved_input_tokens,
+        logged.saved_output_tokens,
         logged.uncached_audio_tokens,
         logged.cache_read_audio_tokens,
         logged.output_audio_tokens,
@@ -180,6 +191,7 @@ identified as (
         logged.request_seconds
     from logged
     left join root_identities on logged.root_identity_id = root_identities.root_identity_id
+    left join api_keys on logged.api_key_id = api_keys.api_key_id
 ),
 
 grouped as (
@@ -212,6 +224,8 @@ grouped as (
         coalesce(sum(identified.cache_write_1h_tokens), 0) as cache_write_1h_tokens,
         coalesce(sum(identified.output_tokens), 0) as output_tokens,
         coalesce(sum(identified.reasoning_tokens), 0) as reasoning_tokens,
+        coalesce(sum(identified.saved_input_tokens), 0) as saved_input_tokens,
+        coalesce(sum(identified.saved_output_tokens), 0) as saved_output_tokens,
         coalesce(sum(identified.uncached_audio_tokens), 0) as uncached_audio_tokens,
         coalesce(sum(identified.cache_read_audio_tokens), 0) as cache_read_audio_tokens,
         coalesce(sum(identified.output_audio_tokens), 0) as output_audio_tokens,
@@ -305,6 +319,8 @@ select
     cast(digested.cache_write_1h_tokens as bigint) as cache_write_1h_tokens,
     cast(digested.output_tokens as bigint) as output_tokens,
     cast(digested.reasoning_tokens as bigint) as reasoning_tokens,
+    cast(digested.saved_input_tokens as bigint) as saved_input_tokens,
+    cast(digested.saved_output_tokens as bigint) as saved_output_tokens,
     cast(digested.uncached_audio_tokens as bigint) as uncached_audio_tokens,
     cast(digested.cache_read_audio_tokens as bigint) as cache_read_audio_tokens,
     cast(digested.output_audio_tokens as bigint) as output_audio_tokens,

@@ -2,7 +2,7 @@
 description: >
     Requests as logged, with their context band and what their trace's root span says of their identity. Here stands which
     root a request has: the earliest of its trace, up to two midnights before it.
-grain: [x_source, x_snapshot_id, request_id]
+grain: [request_id]
 materialized: view
 partition_by: {column: charge_date, unit: day}
 reads:
@@ -10,9 +10,9 @@ reads:
 columns:
     charge_date: null
     request_id: null
-    x_source: null
-    x_snapshot_id: null
+    x_sources: null
     provider_request_id: null
+    logical_call_id: null
     trace_id: null
     span_id: null
     parent_span_id: null
@@ -44,6 +44,8 @@ columns:
     output_image_tokens: null
     provider_total_tokens: null
     usage_source: null
+    saved_input_tokens: null
+    saved_output_tokens: null
     user_id: null
     tenant: null
     customer: null
@@ -55,6 +57,7 @@ columns:
     agent_step: null
     environment: null
     session_id: null
+    api_key_id: null
     from_zone: null
     to_zone: null
     request_bytes: null
@@ -107,9 +110,9 @@ sized as (
 select
     sized.charge_date,
     sized.request_id,
-    sized.x_source,
-    sized.x_snapshot_id,
+    sized.x_sources,
     sized.provider_request_id,
+    sized.logical_call_id,
     sized.trace_id,
     sized.span_id,
     sized.parent_span_id,
@@ -155,6 +158,8 @@ select
     sized.output_image_tokens,
     sized.provider_total_tokens,
     sized.usage_source,
+    sized.saved_input_tokens,
+    sized.saved_output_tokens,
     sized.user_id,
     sized.tenant,
     sized.customer,
@@ -166,6 +171,7 @@ select
     sized.agent_step,
     sized.environment,
     sized.session_id,
+    sized.api_key_id,
     sized.from_zone,
     sized.to_zone,
     sized.request_bytes,

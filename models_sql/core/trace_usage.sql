@@ -28,6 +28,7 @@ columns:
     environment: null
     from_zone: null
     to_zone: null
+    calls: null
     requests: null
     error_requests: null
     uncached_input_tokens: null
@@ -36,6 +37,8 @@ columns:
     cache_write_1h_tokens: null
     output_tokens: null
     reasoning_tokens: null
+    saved_input_tokens: null
+    saved_output_tokens: null
     request_bytes: null
     response_bytes: null
     request_seconds: null
@@ -48,6 +51,18 @@ requests as (
     select *
     from core.identified_requests
     where started_at >= cast($start as timestamp) and started_at < cast($end as timestamp)
+),
+
+/* Of the attempts of one logical call that succeeded, one counts as the call. */
+told_calls as (
+    select
+        requests.charge_date,
+        requests.trace_id,
+        requests.logical_call_id,
+        min(requests.request_id) as request_id
+    from requests
+    where requests.logical_call_id is not null and coalesce(requests.status, 'ok') = 'ok'
+    group by requests.charge_date, requests.trace_id, requests.logical_call_id
 ),
 
 grouped as (
@@ -73,6 +88,13 @@ grouped as (
         requests.environment,
         requests.from_zone,
         requests.to_zone,
+        count(
+            case
+                when coalesce(requests.status, 'ok') <> 'ok' then null
+                when requests.logical_call_id is null then 1
+                when requests.request_id = told_calls.request_id then 1
+            end
+        ) as calls,
         count(*) as requests,
         count(case when coalesce(requests.status, 'ok') <> 'ok' then 1 end) as error_requests,
         sum(coalesce(requests.uncached_input_tokens, 0)) as uncached_input_tokens,
@@ -81,12 +103,18 @@ grouped as (
         sum(coalesce(requests.cache_write_1h_tokens, 0)) as cache_write_1h_tokens,
         sum(coalesce(requests.output_tokens, 0)) as output_tokens,
         sum(coalesce(requests.reasoning_tokens, 0)) as reasoning_tokens,
+        sum(coalesce(requests.saved_input_tokens, 0)) as saved_input_tokens,
+        sum(coalesce(requests.saved_output_tokens, 0)) as saved_output_tokens,
         sum(coalesce(requests.request_bytes, 0)) as request_bytes,
         sum(coalesce(requests.response_bytes, 0)) as response_bytes,
         sum(coalesce(requests.duration_seconds, 0)) as request_seconds,
         min(requests.started_at) as first_started_at,
         max(coalesce(requests.ended_at, requests.started_at)) as last_ended_at
     from requests
+    left join told_calls
+        on requests.charge_date = told_calls.charge_date
+        and requests.trace_id = told_calls.trace_id
+        and requests.logical_call_id = told_calls.logical_call_id
     group by
         requests.charge_date,
         requests.trace_id,
@@ -164,6 +192,7 @@ select
     digested.environment,
     digested.from_zone,
     digested.to_zone,
+    cast(digested.calls as bigint) as calls,
     cast(digested.requests as bigint) as requests,
     cast(digested.error_requests as bigint) as error_requests,
     cast(digested.uncached_input_tokens as bigint) as uncached_input_tokens,
@@ -172,6 +201,8 @@ select
     cast(digested.cache_write_1h_tokens as bigint) as cache_write_1h_tokens,
     cast(digested.output_tokens as bigint) as output_tokens,
     cast(digested.reasoning_tokens as bigint) as reasoning_tokens,
+    cast(digested.saved_input_tokens as bigint) as saved_input_tokens,
+    cast(digested.saved_output_tokens as bigint) as saved_output_tokens,
     cast(digested.request_bytes as bigint) as request_bytes,
     cast(digested.response_bytes as bigint) as response_bytes,
     cast(digested.request_seconds as decimal(18, 6)) as request_seconds,

@@ -32,6 +32,8 @@ columns:
     zones: null
     input_tokens: null
     output_tokens: null
+    saved_input_tokens: null
+    saved_output_tokens: null
     duration_seconds: null
     inference_cost: null
     egress_cost: null
@@ -160,7 +162,7 @@ summed as (
         max(usage.agent) as agent,
         max(usage.environment) as environment,
         sum(usage.requests) as attempts,
-        sum(usage.requests) - sum(usage.error_requests) as calls,
+        sum(usage.calls) as calls,
         sum(usage.error_requests) as error_requests,
         count(distinct usage.agent) as agents,
         count(distinct usage.model) as models,
@@ -169,7 +171,9 @@ summed as (
             usage.uncached_input_tokens + usage.cache_read_tokens
             + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
         ) as input_tokens,
-        sum(usage.output_tokens) as output_tokens
+        sum(usage.output_tokens) as output_tokens,
+        sum(usage.saved_input_tokens) as saved_input_tokens,
+        sum(usage.saved_output_tokens) as saved_output_tokens
     from usage
     group by usage.trace_id
 ),
@@ -226,6 +230,8 @@ select
     cast(coalesce(zones.zones, 0) as bigint) as zones,
     cast(timed.input_tokens as bigint) as input_tokens,
     cast(timed.output_tokens as bigint) as output_tokens,
+    cast(timed.saved_input_tokens as bigint) as saved_input_tokens,
+    cast(timed.saved_output_tokens as bigint) as saved_output_tokens,
     cast(
         date_diff('day', cast(timed.root_started_at as date), cast(timed.ended_at as date)) * 86400
         + extract(hour from timed.ended_at) * 3600 + extract(minute from timed.ended_at) * 60

@@ -160,6 +160,24 @@ anonymous as (
     group by costs.provider
 ),
 
+odd_requests as (
+    select
+        odd.finding,
+        odd.x_sources,
+        coalesce(odd.provider, 'an unknown provider') as provider,
+        coalesce(odd.reused_id, '') as reused_id,
+        count(distinct odd.charge_date) as days,
+        sum(odd.requests) as requests,
+        min(odd.model) as example,
+        max(odd.charge_date) as last_date
+    from core.request_findings as odd
+    group by
+        odd.finding,
+        odd.x_sources,
+        coalesce(odd.provider, 'an unknown provider'),
+        coalesce(odd.reused_id, '')
+),
+
 known_models as (
     select
         prices.provider,
@@ -396,6 +414,41 @@ select
     || ' name no feature: their cost stands under no feature; '
     || 'set the attribute or map the column in the config.' as message
 from anonymous
+union all
+select
+    'finding' as row_kind,
+    odd_requests.x_sources as source,
+    'requests' as dataset,
+    odd_requests.last_date as date,
+    cast(null as bigint) as rows,
+    cast(null as decimal(18, 12)) as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    odd_requests.finding,
+    cast(odd_requests.requests as bigint) as finding_count,
+    case when odd_requests.finding = 'ambiguous_reports' then 'info' else 'warn' end as severity,
+    case odd_requests.finding
+        when 'unmergeable_overlap'
+            then
+                'Both of these sources report calls of ' || odd_requests.provider
+                || ', such as of the model ' || coalesce(odd_requests.example, 'unknown') || ', on '
+                || cast(odd_requests.days as varchar) || ' days, and have no kind of id in common: they '
+                || 'may describe the same calls, which then count twice. Have one state the request id, the '
+                || 'span or the call id that the other states, or drop one.'
+        when 'reused_id'
+            then
+                'The id "' || substring(odd_requests.reused_id, 1, 80)
+                || '" stands on many different calls of a day, so it is ignored and tells none of them '
+                || 'apart; correct what writes it.'
+        when 'contradicting_reports'
+            then
+                'Reports of the same calls state different token counts, and none of them ranks above the '
+                || 'others: one of them counts. See is_contradicted in staging.shared_attempts.'
+        else
+            'Reports share a span or call id with several calls of the provider and may be one of them: '
+            || 'they stand as calls of their own. See is_ambiguous in staging.shared_attempts.'
+    end as message
+from odd_requests
 union all
 select
     'finding' as row_kind,

@@ -33,6 +33,8 @@ columns:
     models: null
     error_requests: null
     repeated_calls: null
+    saved_input_tokens: null
+    saved_output_tokens: null
 */
 with
 
@@ -67,5 +69,7 @@ select
     traces.environment,
     traces.models,
     traces.error_requests,
-    traces.repeated_calls
+    traces.repeated_calls,
+    traces.saved_input_tokens,
+    traces.saved_output_tokens
 from traces

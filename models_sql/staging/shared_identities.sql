@@ -16,35 +16,45 @@ columns:
 */
 with
 
+/* Ids stated twice anywhere in the window: hardly any where one source delivers, and all that the next steps look at. */
+known_ids as (
+    select requests.request_id
+    from lake.requests as requests
+    where requests.started_at >= cast($start as timestamp) - interval 1 hour
+        and requests.started_at < cast($end as timestamp) + interval 1 hour
+        and not starts_with(requests.request_id, 'row:')
+    group by requests.request_id
+    having count(*) > 1
+),
+
+known as (
+    select
+        cast(requests.started_at as date) as report_date,
+        case extract(hour from requests.started_at)
+            when 0 then cast(requests.started_at as date)
+            when 23 then cast(cast(requests.started_at as date) + interval 1 day as date)
+        end as midnight_date,
+        requests.request_id
+    from lake.requests as requests
+    inner join known_ids on requests.request_id = known_ids.request_id
+    where requests.started_at >= cast($start as timestamp) - interval 1 hour
+        and requests.started_at < cast($end as timestamp) + interval 1 hour
+),
+
 /* The last hour of a day and the first of the next are a scope of their own, named by their midnight. */
 stated as (
     select
-        cast(requests.started_at as date) as report_date,
-        cast(cast(requests.started_at as date) as timestamp) + interval 12 hour as scope_at,
-        requests.request_id
-    from lake.requests as requests
-    where requests.started_at >= cast($start as timestamp) and requests.started_at < cast($end as timestamp)
-        and not starts_with(requests.request_id, 'row:')
+        known.report_date,
+        cast(known.report_date as timestamp) + interval 12 hour as scope_at,
+        known.request_id
+    from known
     union all
     select
-        cast(requests.started_at as date) as report_date,
-        cast(cast(requests.started_at as date) as timestamp) as scope_at,
-        requests.request_id
-    from lake.requests as requests
-    where requests.started_at >= cast($start as timestamp)
-        and requests.started_at < cast($end as timestamp) + interval 1 hour
-        and extract(hour from requests.started_at) = 0
-        and not starts_with(requests.request_id, 'row:')
-    union all
-    select
-        cast(requests.started_at as date) as report_date,
-        cast(cast(requests.started_at as date) + interval 1 day as timestamp) as scope_at,
-        requests.request_id
-    from lake.requests as requests
-    where requests.started_at >= cast($start as timestamp) - interval 1 hour
-        and requests.started_at < cast($end as timestamp)
-        and extract(hour from requests.started_at) = 23
-        and not starts_with(requests.request_id, 'row:')
+        known.report_date,
+        cast(known.midnight_date as timestamp) as scope_at,
+        known.request_id
+    from known
+    where known.midnight_date is not null
 ),
 
 repeated as (

@@ -387,7 +387,7 @@ _REQUESTS = """
     )
     select requests.started_at, requests.request_id, requests.trace_id, requests.provider, requests.model,
         requests.status, requests.feature, requests.user_id, requests.uncached_input_tokens,
-        requests.cache_read_tokens, requests.output_tokens, requests.x_source, count(*) over () as total_count
+        requests.cache_read_tokens, requests.output_tokens, requests.x_sources, count(*) over () as total_count
     from core.identified_requests as requests
     where {condition}
     order by requests.uncached_input_tokens + requests.output_tokens desc nulls last, requests.request_id

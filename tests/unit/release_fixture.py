@@ -87,7 +87,7 @@ TABLES = {
     "core.identified_requests": f"""
         select date '{DAY}' as charge_date, timestamp '{DAY} 10:00:00' as started_at, request_id, trace_id,
             'openai' as provider, 'gpt-x' as model, 'ok' as status, feature, user_id, 10::bigint as uncached_input_tokens,
-            0::bigint as cache_read_tokens, tokens as output_tokens, 'logs' as x_source,
+            0::bigint as cache_read_tokens, tokens as output_tokens, 'logs' as x_sources,
             {", ".join(f"cast(null as varchar) as {name}" for name in _OWNERS[2:])},
             cast(null as varchar) as environment
         from (values ('request-1', 'trace-1', 'search', 'ann', 675::bigint),
