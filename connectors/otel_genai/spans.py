@@ -143,11 +143,10 @@ class SpanTyper:
         problems: list[pl.Expr] = []
         for column, names in schema.COUNT_ATTRIBUTES.items():
             stated = raw.select(_first(raw, SPAN, names).alias(column)).to_series()
-            if stated.null_count() == len(stated):
-                continue
             count, problem = _read_counts(stated)
             counts.append(count)
-            problems.append(pl.lit(problem))
+            if problem.null_count() < len(problem):
+                problems.append(pl.lit(problem))
         for column, names in schema.SIZE_ATTRIBUTES.items():
             count, _ = _read_counts(raw.select(_first(raw, SPAN, names).alias(column)).to_series())
             counts.append(count)
@@ -251,6 +250,8 @@ def _as_id(text: pl.Expr) -> pl.Expr:
 
 def _read_counts(stated: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Return counts, null where the text is none, and the problem's name (token_usage.PROBLEMS) there."""
+    if stated.null_count() == len(stated):
+        return stated.cast(pl.Int64), stated
     frame = stated.to_frame("text").with_columns(pl.col("text").cast(pl.Int64, strict=False).alias("count"))
     if frame["count"].null_count() > frame["text"].null_count():
         real = pl.col("text").cast(pl.Float64, strict=False)
@@ -316,12 +317,8 @@ def _read_cost(text: str | None) -> Decimal | None:
 
 def _set_saved_apart(typed: pl.DataFrame, is_saved: pl.Expr) -> pl.DataFrame:
     """A call that the gateway answered from its own cache used nothing: what it would have is apart."""
-    present = [name for name in schema.COUNT_ATTRIBUTES if name in typed.columns]
-    absent = [name for name in ("input_tokens", "output_tokens") if name not in present]
-    typed = typed.with_columns(
-        *(pl.lit(None, pl.Int64).alias(name) for name in absent), is_saved.alias("is_saved")
-    )
-    zeroed = [name for name in present if name != "reasoning_tokens"]
+    zeroed = [name for name in schema.COUNT_ATTRIBUTES if name != "reasoning_tokens"]
+    typed = typed.with_columns(is_saved.alias("is_saved"))
     return typed.with_columns(
         pl.when("is_saved").then("input_tokens").alias("saved_input_tokens"),
         pl.when("is_saved").then("output_tokens").alias("saved_output_tokens"),
@@ -337,18 +334,14 @@ def _set_saved_apart(typed: pl.DataFrame, is_saved: pl.Expr) -> pl.DataFrame:
 
 def _blank_others(typed: pl.DataFrame) -> pl.DataFrame:
     """Only calls have usage: an agent span that repeats the tokens of its calls states nothing."""
-    counts = [
-        name
-        for name in (
-            *schema.COUNT_ATTRIBUTES,
-            *schema.SECONDS_ATTRIBUTES,
-            "web_search_count",
-            "usage_problem",
-            "reported_cost",
-            "reported_cost_currency",
-            "saved_input_tokens",
-            "saved_output_tokens",
-        )
-        if name in typed.columns
-    ]
+    counts = (
+        *schema.COUNT_ATTRIBUTES,
+        *schema.SECONDS_ATTRIBUTES,
+        "web_search_count",
+        "usage_problem",
+        "reported_cost",
+        "reported_cost_currency",
+        "saved_input_tokens",
+        "saved_output_tokens",
+    )
     return typed.with_columns(pl.when("is_call").then(pl.col(name)).alias(name) for name in counts)
