@@ -430,20 +430,20 @@ select
     case odd_requests.finding
         when 'unmergeable_overlap'
             then
-                'Both of these sources report calls of ' || odd_requests.provider
-                || ', such as of the model ' || coalesce(odd_requests.example, 'unknown') || ', on '
-                || cast(odd_requests.days as varchar) || ' days, and have no kind of id in common: they '
-                || 'may describe the same calls, which then count twice. Have one state the request id, the '
-                || 'span or the call id that the other states, or drop one.'
+            'Both of these sources report calls of ' || odd_requests.provider
+            || ', such as of the model ' || coalesce(odd_requests.example, 'unknown') || ', on '
+            || cast(odd_requests.days as varchar) || ' days, and have no kind of id in common: they '
+            || 'may describe the same calls, which then count twice. Have one state the request id, the '
+            || 'span or the call id that the other states, or drop one.'
         when 'reused_id'
             then
-                'The id "' || substring(odd_requests.reused_id, 1, 80)
-                || '" stands on many different calls of a day, so it is ignored and tells none of them '
-                || 'apart; correct what writes it.'
+            'The id "' || substring(odd_requests.reused_id, 1, 80)
+            || '" stands on many different calls of a day, so it is ignored and tells none of them '
+            || 'apart; correct what writes it.'
         when 'contradicting_reports'
             then
-                'Reports of the same calls state different token counts, and none of them ranks above the '
-                || 'others: one of them counts. See is_contradicted in staging.shared_attempts.'
+            'Reports of the same calls state different token counts, and none of them ranks above the '
+            || 'others: one of them counts. See is_contradicted in staging.shared_attempts.'
         else
             'Reports share a span or call id with several calls of the provider and may be one of them: '
             || 'they stand as calls of their own. See is_ambiguous in staging.shared_attempts.'
