@@ -6,14 +6,17 @@ What belongs here: the order of the steps. What must not: file formats (`reading
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
 import polars as pl
 
-from connectors.common.contract import LandingContext, Severity, SourceReport
+from connectors.common.api_keys import build_api_key_id
+from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import REQUESTS
-from connectors.common.landing import FileDelivery, land_files
+from connectors.common.file_listing import check_stored_files
+from connectors.common.landing import FileDelivery
 from connectors.common.request_rows import (
     MAX_TEXT_CHARACTERS,
     RequestTally,
@@ -21,19 +24,33 @@ from connectors.common.request_rows import (
     build_requests,
 )
 from connectors.common.source_files import FileFault, SourceFile
+from connectors.common.stored_landing import land_stored_files
 from connectors.common.token_usage import REPORTED_COUNTS
 from connectors.request_files.reading import SUFFIXES, read_batches
-from connectors.request_files.schema import COUNT_COLUMNS, DURATION_COLUMN, TEXT_COLUMNS, TIME_COLUMNS
+from connectors.request_files.schema import (
+    COST_COLUMN,
+    COUNT_COLUMNS,
+    DURATION_COLUMN,
+    EMITTER_KINDS,
+    ESTIMATED_COLUMNS,
+    SECONDS_COLUMNS,
+    TEXT_COLUMNS,
+    TIME_COLUMNS,
+    USAGE_COLUMN,
+    USAGE_SOURCES,
+)
 from connectors.request_files.settings import Settings
+from connectors.request_files.usage import FLAGS, add_estimates, add_usage, build_choice
 from connectors.request_files.values import (
     build_counts,
+    build_decimals,
     build_duration,
     build_instants,
     build_status,
     build_text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _ATTEMPT_KEYS = (("provider_request_id",), ("trace_id", "span_id"))
 
 
@@ -58,12 +75,16 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
         "columns": settings.columns,
         "constants": settings.constants,
         "semantics": settings.semantics.model_dump(mode="json"),
+        "usage": [settings.usage_flavour, settings.usage_flavours],
         "timestamp_format": settings.timestamp_format,
     }
     read = partial(read_request_file, settings=settings, context=context)
-    return land_files(
-        settings, context, (REQUESTS,), read, typing=typing, keeps_artifacts=False, suffixes=SUFFIXES
-    )
+    return land_stored_files(settings, context, (REQUESTS,), read, typing=typing, suffixes=SUFFIXES)
+
+
+def check(settings: Settings) -> Iterator[CheckStep]:
+    """Yield whether the files can be reached, listed and read."""
+    return check_stored_files(settings, SUFFIXES)
 
 
 def read_request_file(
@@ -71,7 +92,7 @@ def read_request_file(
 ) -> None:
     """Write the requests of one file; raises FileFault when it cannot be read or a mapped column is gone."""
     state = FileState()
-    for batch in read_batches(file, settings.columns, delivery.quarantine):
+    for batch in read_batches(file, settings.sources, delivery.quarantine):
         frame = build_request_frame(batch, settings, context, state)
         kept = _drop_repeated(frame, state)
         table = build_requests(
@@ -79,7 +100,7 @@ def read_request_file(
         )
         delivery.write("requests", table)
     _check_types(settings, state)
-    delivery.note_schema(sorted(settings.columns.values()))
+    delivery.note_schema(sorted({name for names in settings.sources.values() for name in names}))
     if state.rows == 0:
         delivery.add("no_rows", "holds no rows; that is taken as an empty delivery", Severity.WARN)
     state.tally.report(delivery)
@@ -99,11 +120,29 @@ def build_request_frame(
     frame = frame.with_columns(
         [pl.lit(value, pl.String).alias(name) for name, value in settings.constants.items()]
     )
-    if "user_id" in frame.columns:
-        frame = frame.with_columns(context.identity.pseudonymise_series(frame["user_id"]))
+    for name in ("user_id", "principal_id"):
+        if name in frame.columns:
+            frame = frame.with_columns(context.identity.pseudonymise_series(frame[name]))
+    if "api_key_id" in frame.columns:
+        frame = frame.with_columns(_build_api_keys(frame["api_key_id"], context))
     if "status" in frame.columns:
         frame = frame.with_columns(build_status("status").alias("status"))
-    return _with_semantics(frame, settings)
+    for name, choices in (("usage_source", USAGE_SOURCES), ("emitter_kind", EMITTER_KINDS)):
+        if name in frame.columns:
+            frame = frame.with_columns(build_choice(name, choices))
+    if COST_COLUMN in frame.columns and "reported_cost_currency" not in frame.columns:
+        currency = pl.when(pl.col(COST_COLUMN).is_not_null()).then(pl.lit("USD"))
+        frame = frame.with_columns(currency.alias("reported_cost_currency"))
+    if USAGE_COLUMN in batch.columns:
+        frame = add_usage(frame, batch[USAGE_COLUMN], settings)
+    return _with_semantics(add_estimates(frame), settings)
+
+
+def _build_api_keys(column: pl.Series, context: LandingContext) -> pl.Series:
+    names = {
+        text: build_api_key_id(text, context.identity) for text in column.drop_nulls().unique().to_list()
+    }
+    return pl.Series(column.name, [names.get(text) for text in column.to_list()], dtype=pl.String)
 
 
 def _build_values(batch: pl.DataFrame, settings: Settings) -> dict[str, pl.Expr]:
@@ -118,7 +157,11 @@ def _build_values(batch: pl.DataFrame, settings: Settings) -> dict[str, pl.Expr]
             values[name] = (
                 text.str.to_lowercase() if name in ("trace_id", "span_id", "parent_span_id") else text
             )
-        elif name in REPORTED_COUNTS:
+        elif name in SECONDS_COLUMNS:
+            values[name] = pl.lit(build_decimals(batch[name], 6))
+        elif name == COST_COLUMN:
+            values[name] = pl.lit(build_decimals(batch[name], 12))
+        elif name in REPORTED_COUNTS or name in ESTIMATED_COLUMNS:
             values[name], problem = build_counts(name, types[name])
             problems.append(problem)
         elif name in COUNT_COLUMNS:
@@ -158,9 +201,13 @@ def _with_semantics(frame: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     if exclusive and "provider" in frame.columns:
         providers = [name for name in frame["provider"].unique() if build_provider_name(name) in exclusive]
         includes = includes & ~pl.col("provider").is_in(providers).fill_null(False)
+    stated = {
+        "input_includes_cached": includes,
+        "output_includes_reasoning": pl.lit(semantics.output_includes_reasoning),
+    }
     return frame.with_columns(
-        includes.alias("input_includes_cached"),
-        pl.lit(semantics.output_includes_reasoning).alias("output_includes_reasoning"),
+        pl.coalesce(name, stated[name]).alias(name) if name in frame.columns else stated[name].alias(name)
+        for name in FLAGS
     )
 
 
@@ -189,7 +236,7 @@ def _check_types(settings: Settings, state: FileState) -> None:
     for name, count in state.unreadable.items():
         if count and count == state.present[name]:
             expected = "a time" if name == "started_at" else "a whole number"
-            column = settings.columns[name]
+            column = settings.sources[name][0]
             message = (
                 f"column {column} changed its type: no value is {expected}; deliver it again as {expected}"
             )

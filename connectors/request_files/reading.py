@@ -10,7 +10,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -21,16 +21,19 @@ import pyarrow.parquet as pq
 
 from connectors.common.schema_contract import check_required_columns
 from connectors.common.source_files import FileFault, SourceFile
-from connectors.request_files.schema import ALWAYS_WRITTEN
+from connectors.request_files.schema import ALWAYS_WRITTEN, USAGE_COLUMN
+from connectors.request_files.values import NULL_TEXTS
 
 BATCH_ROWS = 100_000
-SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".parquet")
+SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet")
 _CSV_BLOCK_BYTES = 8 << 20
 
 Refuse = Callable[[int | None, str], None]
+Columns = Mapping[str, tuple[str, ...]]
+"""Column of `requests` → columns of the file: the first that holds something counts, one at least must be there."""
 
 
-def read_batches(file: SourceFile, columns: dict[str, str], refuse: Refuse) -> Iterator[pl.DataFrame]:
+def read_batches(file: SourceFile, columns: Columns, refuse: Refuse) -> Iterator[pl.DataFrame]:
     """Yield frames with `line` and the mapped columns under their canonical names.
 
     Rows that cannot be read at all go to `refuse(line, reason)`. Raises FileFault for a file that cannot be
@@ -49,11 +52,11 @@ def read_batches(file: SourceFile, columns: dict[str, str], refuse: Refuse) -> I
         raise FileFault("unreadable_file", message) from error
 
 
-def _read_csv(file: SourceFile, columns: dict[str, str], refuse: Refuse) -> Iterator[pl.DataFrame]:
+def _read_csv(file: SourceFile, columns: Columns, refuse: Refuse) -> Iterator[pl.DataFrame]:
     compression = "gzip" if file.suffix.endswith(".gz") else None
     header = _read_header(file)
     check_required_columns(header, columns.values())
-    wanted = list(dict.fromkeys(columns.values()))
+    wanted = _list_wanted(columns, header)
     twice = [name for name in wanted if header.count(name) > 1]
     if twice:
         raise FileFault(
@@ -96,22 +99,39 @@ def _read_header(file: SourceFile) -> list[str]:
     return header
 
 
-def _read_parquet(file: SourceFile, columns: dict[str, str]) -> Iterator[pl.DataFrame]:
+def _read_parquet(file: SourceFile, columns: Columns) -> Iterator[pl.DataFrame]:
     with pq.ParquetFile(file.path) as content:
         check_required_columns(content.schema_arrow.names, columns.values())
         line = 1
-        for batch in content.iter_batches(BATCH_ROWS, columns=list(dict.fromkeys(columns.values()))):
+        for batch in content.iter_batches(
+            BATCH_ROWS, columns=_list_wanted(columns, content.schema_arrow.names)
+        ):
             yield _named(batch, columns, line)
             line += batch.num_rows
 
 
-def _named(batch: pa.RecordBatch, columns: dict[str, str], first_line: int) -> pl.DataFrame:
+def _list_wanted(columns: Columns, present: Sequence[str]) -> list[str]:
+    """Return the columns of the file that are read, each once."""
+    named = dict.fromkeys(name for names in columns.values() for name in names)
+    return [name for name in named if name in present]
+
+
+def _named(batch: pa.RecordBatch, columns: Columns, first_line: int) -> pl.DataFrame:
     frame = pl.DataFrame(pl.from_arrow(batch))
-    named = frame.select([pl.col(source).alias(name) for name, source in columns.items()])
+    named = frame.select([_first_of(frame, names).alias(name) for name, names in columns.items()])
     return named.with_row_index("line", first_line).with_columns(pl.col("line").cast(pl.Int64))
 
 
-def _read_json_lines(file: SourceFile, columns: dict[str, str], refuse: Refuse) -> Iterator[pl.DataFrame]:
+def _first_of(frame: pl.DataFrame, names: tuple[str, ...]) -> pl.Expr:
+    """Return the one column as it is, or the first text of several."""
+    present = [name for name in names if name in frame.columns]
+    if len(present) == 1:
+        return pl.col(present[0])
+    texts = [pl.col(name).cast(pl.String) for name in present]
+    return pl.coalesce([pl.when(~text.str.strip_chars().is_in(NULL_TEXTS)).then(text) for text in texts])
+
+
+def _read_json_lines(file: SourceFile, columns: Columns, refuse: Refuse) -> Iterator[pl.DataFrame]:
     opener = gzip.open if file.suffix.endswith(".gz") else open
     present: set[str] = set()
     values: dict[str, list[str | None]] = {name: [] for name in columns}
@@ -126,15 +146,16 @@ def _read_json_lines(file: SourceFile, columns: dict[str, str], refuse: Refuse) 
                 continue
             rows += 1
             lines.append(number)
-            for name, source in columns.items():
-                text = _text(_reach(record, source))
+            for name, sources in columns.items():
+                found = (_text(_reach(record, source), name) for source in sources)
+                text = next((text for text in found if text is not None), None)
                 values[name].append(text)
                 if text is not None:
                     present.add(name)
             if len(lines) >= BATCH_ROWS:
                 yield _text_frame(values, lines)
                 values, lines = {name: [] for name in columns}, []
-    absent = [columns[name] for name in ALWAYS_WRITTEN if name in columns and name not in present]
+    absent = [columns[name][0] for name in ALWAYS_WRITTEN if name in columns and name not in present]
     if rows and absent:
         message = (
             f"the required column {absent[0]} is missing in every row; deliver it again with this column"
@@ -161,10 +182,12 @@ def _reach(record: dict[str, Any], source: str) -> object:
     return here
 
 
-def _text(value: object) -> str | None:
-    """Return a scalar as text; objects and lists are nothing that a column could hold."""
+def _text(value: object, name: str) -> str | None:
+    """Return a scalar as text, an object of usage as its JSON; other objects and lists are nothing for a column."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict) and name == USAGE_COLUMN:
+        return orjson.dumps(value).decode()
     return str(value) if isinstance(value, str | int | float) else None
 
 

@@ -6,7 +6,11 @@ What belongs here: reading one value, whatever type its column has. What must no
 from __future__ import annotations
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from connectors.common.dataset_types import MONEY
+from connectors.common.parsing import parse_decimals
 from connectors.common.token_usage import MAX_TOKENS_PER_REQUEST
 from connectors.request_files.schema import EPOCH_DIGITS, NANOSECOND_DIGITS, STATUS_WORDS
 
@@ -108,6 +112,15 @@ def build_duration(column: str, dtype: pl.DataType) -> pl.Expr:
     seconds = build_text(column, dtype).cast(pl.Float64, strict=False)
     micros = (seconds * 1_000_000).round()
     return pl.duration(microseconds=pl.when(micros.is_finite()).then(micros).cast(pl.Int64, strict=False))
+
+
+def build_decimals(column: pl.Series, digits: int) -> pl.Series:
+    """Return a column as exact decimals, rounded half up; null where a value is no finite number, or negative."""
+    text = column.alias("value").to_frame().select(build_text("value", column.dtype)).to_series()
+    exact = parse_decimals(text.to_arrow().cast(pa.string())).values
+    rounded = pc.round(exact, ndigits=digits, round_mode="half_towards_infinity")
+    sound = pc.if_else(pc.greater_equal(rounded, pa.scalar(0, MONEY)), rounded, pa.scalar(None, MONEY))
+    return pl.Series(column.name, sound)
 
 
 def build_status(column: str) -> pl.Expr:
