@@ -27,15 +27,16 @@ from connectors.price_book.statements import build_contract_rows, build_override
 def read_price_book(settings: Settings, as_of: datetime | None = None) -> pa.Table:
     """Every price row of every snapshot below `settings.path`, price lists, contracts and overrides.
 
-    With `as_of` (UTC, naive) only what was published by then is read. Raises TerminalError when there is no
-    snapshot, or when a snapshot or a price list is damaged.
+    With `as_of` (UTC, naive) only what was published by then is read, the oldest book if none was. Raises
+    TerminalError when there is no snapshot, or when a snapshot or a price list is damaged.
     """
     listed = read_snapshots(settings.path)
     listed.extend(build_uplift_rows(settings.path.parent / UPLIFTS_FILE, listed))
-    listed.extend(read_price_lists(settings.files, settings.path.parent).rows)
+    listed.extend(read_price_lists(settings.files, settings.path.parent, settings.aliases).rows)
     rows = listed + build_contract_rows(settings.contracts, listed) + build_override_rows(settings.overrides)
     if as_of is not None:
-        rows = [row for row in rows if row["published_at"] <= as_of]
+        oldest = min(row["published_at"] for row in listed)
+        rows = [row for row in rows if row["published_at"] <= max(as_of, oldest)]
     columns = [pa.array([row[field.name] for row in rows], type=field.type) for field in PRICES.schema]
     return pa.Table.from_arrays(columns, schema=PRICES.schema)
 

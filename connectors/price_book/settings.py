@@ -5,6 +5,7 @@ What belongs here: validated configuration of the price book. What must not: rea
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -88,6 +89,7 @@ class PriceListFile(BaseModel):
 
     path: Path
     format: PriceListFormat
+    deployment: Literal["global", "data_zone", "regional"] = "global"
     published_at: Instant | None = None
 
 
@@ -100,3 +102,5 @@ class Settings(BaseModel):
     overrides: tuple[PriceOverride, ...] = ()
     contracts: tuple[PriceContract, ...] = ()
     files: tuple[PriceListFile, ...] = ()
+    aliases: Mapping[tuple[str, str], str] = {}
+    """The user's own names of models: (provider, normalised alias) → model."""

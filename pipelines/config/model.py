@@ -16,7 +16,15 @@ from pydantic import Field, SecretStr
 from connectors.common.settings import SourceSettings
 from pipelines.config.fields import ConfigPath, Currency, MemorySize, Rate, Section, Text
 from pipelines.config.requests import RequestSettings
-from pipelines.config.rows import BudgetRow, ClassificationRule, FxRate, ModelAlias, PriceOverride
+from pipelines.config.rows import (
+    BudgetRow,
+    ClassificationRule,
+    FxRate,
+    ModelAlias,
+    PriceContract,
+    PriceListFile,
+    PriceOverride,
+)
 
 
 class IdentitySettings(Section):
@@ -66,9 +74,13 @@ class TagSettings(Section):
 
 
 class PriceSettings(Section):
-    """Prices that replace those of the shipped price book."""
+    """Prices that stand above those of the shipped price book: own prices, then contracts, then price lists."""
 
     overrides: tuple[PriceOverride, ...] = Field(default=(), description="Your own prices, see below.")
+    contracts: tuple[PriceContract, ...] = Field(
+        default=(), description="Percentages off the list, see below."
+    )
+    files: tuple[PriceListFile, ...] = Field(default=(), description="Price lists of clouds, see below.")
 
 
 class ReportSettings(Section):

@@ -7,13 +7,23 @@ single row allows. What must not: reading files of such rows (a connector does t
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from connectors.common.dataset_types import TrafficKind
-from pipelines.config.fields import Currency, FxRateNumber, Moment, Money, Pattern, Rate, Section, Text
+from pipelines.config.fields import (
+    ConfigPath,
+    Currency,
+    FxRateNumber,
+    Moment,
+    Money,
+    Pattern,
+    Rate,
+    Section,
+    Text,
+)
 
 TokenClass = Literal[
     "uncached_input_tokens",
@@ -79,6 +89,9 @@ class PriceOverride(Section):
     valid_to: Moment | None = Field(default=None, description="Before this moment (UTC); left out: still.")
     price_per_mtok: Rate = Field(description="Price of a million tokens.")
     currency: Currency = Field(default="USD", description="Its currency.")
+    region_id: Text | None = Field(
+        default=None, description="Only requests of this region, as logs name it; left out: any."
+    )
     wrong_from_start: bool = Field(
         default=False,
         description="The price known before was never right: past requests are priced again, visibly.",
@@ -86,9 +99,56 @@ class PriceOverride(Section):
 
     @model_validator(mode="after")
     def _check_validity(self) -> Self:
-        if self.valid_from and self.valid_to and self.valid_to <= self.valid_from:
-            raise ValueError("valid_to must be later than valid_from")
+        _check_moments(self.valid_from, self.valid_to)
         return self
+
+
+class PriceContract(Section):
+    """A percentage that a contract takes off a provider's list prices, for as long as it runs."""
+
+    name: Text = Field(description="Name of the contract, shown with each price that it sets.")
+    provider: Text = Field(
+        description="Provider as OpenTelemetry names it, such as `openai` or `aws.bedrock`."
+    )
+    model: Text | None = Field(
+        default=None, description="Only this model, as the price book names it; left out: all."
+    )
+    token_class: TokenClass | None = Field(default=None, description="Only this token class; left out: all.")
+    service_tier: Text | None = Field(default=None, description="Only this tier; left out: all.")
+    discount_pct: Rate = Field(le=100, description="Percent off the list price, 0 to 100.")
+    valid_from: Moment | None = Field(default=None, description="From this moment (UTC); left out: always.")
+    valid_to: Moment | None = Field(default=None, description="Before this moment (UTC); left out: still.")
+    wrong_from_start: bool = Field(
+        default=False,
+        description="It held from its first day, though it is told of only now: past requests are priced again.",
+    )
+
+    @model_validator(mode="after")
+    def _check_validity(self) -> Self:
+        _check_moments(self.valid_from, self.valid_to)
+        return self
+
+
+class PriceListFile(Section):
+    """A price list of a cloud, saved as it was delivered."""
+
+    path: ConfigPath = Field(description="The file.")
+    format: Literal["aws_price_list", "azure_retail_prices"] = Field(
+        description="An AWS offer file of Bedrock (JSON or CSV), or saved pages of the Azure Retail Prices API."
+    )
+    deployment: Literal["global", "data_zone", "regional"] = Field(
+        default="global", description="Azure only: the type of your deployments, which decides the meter."
+    )
+    published_at: Moment | None = Field(
+        default=None, description="When the list was published (UTC); left out: as the file itself says."
+    )
+
+
+def _check_moments(valid_from: datetime | None, valid_to: datetime | None) -> None:
+    if valid_from and valid_to and valid_to <= valid_from:
+        raise ValueError("valid_to must be later than valid_from")
+    if any(moment.second or moment.microsecond for moment in (valid_from, valid_to) if moment):
+        raise ValueError("prices change at whole minutes: state valid_from and valid_to without seconds")
 
 
 class FxRate(Section):

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pydantic import BaseModel
 
+from connectors.common.contract import Finding, Severity
 from connectors.common.datasets import BUDGETS, FX_RATES, MODEL_ALIASES
 from connectors.common.identity import Identity
 from connectors.price_book.client import read_price_book
+from connectors.price_book.price_lists import read_price_lists
 from connectors.price_book.schema import normalise_alias
-from connectors.price_book.settings import PriceOverride
+from connectors.price_book.settings import PriceContract, PriceListFile, PriceOverride
 from connectors.price_book.settings import Settings as PriceBookSettings
 from pipelines.config.model import Config
 from pipelines.config.requests import EMITTER_KINDS, ApiKeyOwner
@@ -80,19 +83,49 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
     }
 
 
-def build_price_table(config: Config, folder: Path) -> pa.Table:
-    """The shipped price book with the config's overrides; overrides name providers as OpenTelemetry does."""
+def build_price_table(config: Config, folder: Path, as_of: datetime | None = None) -> pa.Table:
+    """The shipped price books, the config's price lists, contracts and own prices, as known at `as_of`."""
+    return read_price_book(_build_price_settings(config, folder), as_of)
+
+
+def find_unread_meters(config: Config, folder: Path) -> list[Finding]:
+    """What the config's price lists say that no price could be made of, one finding a file and reason."""
+    settings = _build_price_settings(config, folder)
+    lists = read_price_lists(settings.files, folder, settings.aliases)
+    return [
+        Finding(
+            "prices",
+            "prices",
+            "unread_price_meter",
+            f"{path.name}: {count} prices not read ({reason}), such as {meter}; name the model under "
+            "`model_aliases` if you use it",
+            Severity.INFO,
+            count,
+            path.name,
+        )
+        for path, reason, meter, count in lists.summaries()
+    ]
+
+
+def _build_price_settings(config: Config, folder: Path) -> PriceBookSettings:
+    """The config's words as the price book's; the config names providers as OpenTelemetry does."""
     names = {
         row["otel_name"]: row["price_provider"]
         for row in _read_rows(folder / "provider_names.csv")
         if row["price_provider"]
     }
-    overrides = [
-        PriceOverride.model_validate({**row.model_dump(), "provider": names.get(row.provider, row.provider)})
-        for row in config.prices.overrides
-    ]
-    settings = PriceBookSettings(path=folder / "price_books", overrides=tuple(overrides))
-    return read_price_book(settings)
+
+    def renamed(row: BaseModel) -> dict[str, Any]:
+        stated = row.model_dump()
+        return {**stated, "provider": names.get(stated["provider"], stated["provider"])}
+
+    return PriceBookSettings(
+        path=folder / "price_books",
+        overrides=tuple(PriceOverride.model_validate(renamed(row)) for row in config.prices.overrides),
+        contracts=tuple(PriceContract.model_validate(renamed(row)) for row in config.prices.contracts),
+        files=tuple(PriceListFile.model_validate(row.model_dump()) for row in config.prices.files),
+        aliases={(row.provider, normalise_alias(row.alias)): row.model for row in config.model_aliases},
+    )
 
 
 def build_alias_table(config: Config, folder: Path) -> pa.Table:

@@ -57,6 +57,7 @@ from pipelines.night.reference import (
     build_fx_table,
     build_price_table,
     build_reference_tables,
+    find_unread_meters,
 )
 from pipelines.night.retention import prune_home
 from pipelines.results import ConservationLine, ExitCode, NightlyResult
@@ -266,7 +267,7 @@ class Night:
         """A dataset of the lake, joined by what the config itself states of it."""
         config, folder = self.request.config, MODELS_FOLDER / "reference"
         own: dict[str, Callable[[], pa.Table]] = {
-            "lake.prices": lambda: build_price_table(config, folder),
+            "lake.prices": lambda: build_price_table(config, folder, self.request.as_of),
             "lake.model_aliases": lambda: build_alias_table(config, folder),
             "lake.fx_rates": lambda: build_fx_table(config),
             "lake.budgets": lambda: build_budget_table(config),
@@ -290,6 +291,7 @@ class Night:
             *find_removed_sources(known, names),
             *find_silent_sources(list(self.reports.values()), self.request.as_of),
             *find_late_bills(list(self.reports.values()), self.request.today),
+            *find_unread_meters(self.request.config, MODELS_FOLDER / "reference"),
         ]
 
     @property
