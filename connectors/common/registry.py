@@ -56,6 +56,7 @@ CONNECTORS: dict[str, str] = {
         "bedrock_invocation_logs",
         "bedrock_metrics",
         "azure_apim_logs",
+        "vertex_request_logs",
         "openrouter",
         "openrouter_generations",
     )

@@ -66,6 +66,7 @@ CONNECTOR_DATASETS: dict[str, tuple[str, ...]] = {
     "bedrock_invocation_logs": ("requests",),
     "bedrock_metrics": ("provider_usage",),
     "azure_apim_logs": ("requests",),
+    "vertex_request_logs": ("requests",),
     "openrouter": ("charges", "provider_usage"),
     "openrouter_generations": ("requests",),
 }

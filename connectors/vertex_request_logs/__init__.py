@@ -1,0 +1,1 @@
+"""Google Vertex AI's logs of inference requests → the dataset `requests`."""
