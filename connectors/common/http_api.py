@@ -33,6 +33,7 @@ BUSY = frozenset({408, 429, 500, 502, 503, 504, 529})
 _KEY_LIKE = re.compile(r"(?i)\b(?:sk|pk|rk|key|bearer|basic)[-_ ][\w.\-*+/=]{6,}|[A-Za-z0-9_\-+/]{32,}")
 _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _LONGEST_TOLD = 240
+_DIGITS_OF_A_DAY = 5
 _USER_AGENT = "everycent"
 
 
@@ -352,10 +353,14 @@ def _read_error(content: bytes) -> tuple[str | None, str]:
 
 
 def _read_retry_after(headers: httpx.Headers) -> float | None:
-    """Return the seconds that `Retry-After` asks for: a number, or a date compared with the answer's own `Date`."""
+    """Return the seconds that `Retry-After` asks for: a number, or a date compared with the answer's own `Date`.
+
+    Without it those of `X-RateLimit-Reset`, where that counts seconds until then (Datadog).
+    """
     text = headers.get("retry-after", "").strip()
     if not text:
-        return None
+        reset = headers.get("x-ratelimit-reset", "").strip()
+        return float(reset) if reset.isdigit() and len(reset) <= _DIGITS_OF_A_DAY else None
     try:
         return max(0.0, float(text)) if "." in text or text.isdigit() else _seconds_until(text, headers)
     except (ValueError, OverflowError):

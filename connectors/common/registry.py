@@ -48,6 +48,8 @@ CONNECTORS: dict[str, str] = {
         "capacity_files",
         "capacity_metrics",
         "cloudwatch_log_volumes",
+        "datadog_usage",
+        "otel_collector_counts",
         "sagemaker_capacity",
         "event_files",
         "rate_card_files",

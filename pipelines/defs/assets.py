@@ -58,6 +58,8 @@ CONNECTOR_DATASETS: dict[str, tuple[str, ...]] = {
     "capacity_files": ("capacity",),
     "capacity_metrics": ("capacity",),
     "cloudwatch_log_volumes": ("telemetry",),
+    "datadog_usage": ("telemetry",),
+    "otel_collector_counts": ("telemetry",),
     "sagemaker_capacity": ("capacity",),
     "event_files": ("events",),
     "rate_card_files": ("rate_cards",),

@@ -1,0 +1,1 @@
+"""Hourly usage of Datadog by service or index, from its usage metering API to `telemetry`."""

@@ -1,0 +1,1 @@
+"""What OpenTelemetry collectors sent, by their own metrics, to `telemetry`."""
