@@ -33,7 +33,9 @@ columns:
     fx_date: null
     billed_quantity: null
     logged_quantity: the whole pool's, on the first cell of the pool only, so that it adds up
-    coverage_share: logged over billed quantity of the whole pool; a million times or more shows as 999999.999999999999
+    coverage_share: >
+        logged over billed quantity of the whole pool, over what the provider counts where the bill states no quantity; a
+        million times or more shows as 999999.999999999999
     is_over_logged: null
     is_pool_first: null
     missing_quantity: null
@@ -84,6 +86,13 @@ capacity as (
     select *
     from core.capacity_weights
     where charge_date >= $start and charge_date < $end
+),
+
+counts as (
+    select *
+    from core.provider_counts
+    where charge_date >= $start and charge_date < $end
+        and usage_kind = 'tokens'
 ),
 
 workloads as (select * from staging.workloads),
@@ -223,6 +232,24 @@ logged_pools as (
     having sum(usage_pools.logged_quantity) > 0
 ),
 
+/* What the provider itself counts, for bills that state no quantity; without a tier nobody knows which pool it is of. */
+counted_pools as (
+    select
+        counts.charge_date,
+        'usage' || chr(31) || counts.provider || chr(31) || counts.model || chr(31)
+        || counts.token_class || chr(31) || counts.service_tier as pool_key,
+        cast(sum(counts.quantity) as decimal(38, 0)) as counted_tokens,
+        min(case when counts.is_final then 1 else 0 end) as is_final
+    from counts
+    where counts.token_class is not null and counts.model is not null and counts.service_tier is not null
+    group by
+        counts.charge_date,
+        counts.provider,
+        counts.model,
+        counts.token_class,
+        counts.service_tier
+),
+
 mixed_pools as (
     select
         usage_pools.charge_date,
@@ -346,10 +373,19 @@ covered as (
 measured as (
     select
         covered.*,
-        cast(
-            round(cast(covered.pool_billed_quantity as decimal(38, 12)), 0) as decimal(38, 0)
-        ) as pool_billed_tokens
+        case
+            when covered.pool_billed_quantity > 0
+                then cast(
+                    round(cast(covered.pool_billed_quantity as decimal(38, 12)), 0) as decimal(38, 0)
+                )
+            else counted_pools.counted_tokens
+        end as pool_whole_tokens,
+        covered.pool_billed_quantity > 0 or counted_pools.is_final = 1 as is_whole_final
     from covered
+    left join counted_pools
+        on covered.charge_date = counted_pools.charge_date
+        and covered.pool_key = counted_pools.pool_key
+        and covered.pool_method = 'tokens'
 ),
 
 resolved as (
@@ -361,17 +397,18 @@ resolved as (
                     greatest(measured.billed_seconds - measured.measured_seconds, 0) * 1000000
                     as decimal(38, 0)
                 )
-            when measured.pool_billed_tokens > 0
+            when measured.pool_whole_tokens > 0
                 and measured.pool_logged_quantity * 1000000
-                < measured.pool_billed_tokens * (1000000 - settings.coverage_epsilon_ppm)
-                then measured.pool_billed_tokens - measured.pool_logged_quantity
+                < measured.pool_whole_tokens * (1000000 - settings.coverage_epsilon_ppm)
+                then measured.pool_whole_tokens - measured.pool_logged_quantity
             else cast(0 as decimal(38, 0))
         end as missing_quantity,
-        measured.pool_logged_quantity * 1000000
-        > measured.pool_billed_tokens * (1000000 + settings.coverage_epsilon_ppm) as is_over_logged,
+        measured.is_whole_final
+        and measured.pool_logged_quantity * 1000000
+        > measured.pool_whole_tokens * (1000000 + settings.coverage_epsilon_ppm) as is_over_logged,
         case
             when measured.pool_method = 'capacity_seconds' then measured.capacity_coverage_share
-            when measured.pool_billed_tokens > 0
+            when measured.pool_whole_tokens > 0
                 then cast(
                     cast(
                         least(
@@ -379,7 +416,7 @@ resolved as (
                                 idiv(
                                     cast(measured.pool_logged_quantity as decimal(22, 0))
                                     * cast(1000000000000 as decimal(13, 0)),
-                                    measured.pool_billed_tokens
+                                    measured.pool_whole_tokens
                                 ) as decimal(38, 0)
                             ),
                             cast(999999999999999999 as decimal(38, 0))

@@ -1,6 +1,6 @@
 /*
 description: >
-    Which priced model a name in the request log means, by alias first, then by the price book's own patterns.
+    Which priced model a name in the request log, or in a provider's own count, means, by alias first, then by the price book's own patterns.
     A name that nothing matches stays unmatched and is a finding with its dollars, never a guess.
 grain: [charge_date, name_id]
 materialized: table
@@ -22,6 +22,28 @@ usage as (
     where charge_date >= $start and charge_date < $end
 ),
 
+counted as (
+    select *
+    from staging.provider_usage
+    where bucket_start >= cast($start as timestamp) and bucket_start < cast($end as timestamp)
+),
+
+said as (
+    select
+        usage.charge_date,
+        usage.provider,
+        usage.model
+    from usage
+    group by usage.charge_date, usage.provider, usage.model
+    union
+    select
+        cast(counted.bucket_start as date) as charge_date,
+        counted.provider,
+        counted.model
+    from counted
+    where counted.model is not null
+),
+
 provider_names as (
     select
         otel_name,
@@ -36,15 +58,15 @@ patterns as (select * from reference.model_patterns),
 
 names as (
     select
-        usage.charge_date,
-        usage.provider as logged_provider,
-        usage.model as logged_model,
-        coalesce(provider_names.price_provider, usage.provider) as provider,
-        lower(trim(usage.model)) as model_text,
-        regexp_replace(lower(trim(usage.model)), '[-_ .]+', '-', 'g') as model_alias
-    from usage
-    left join provider_names on usage.provider = provider_names.otel_name
-    group by usage.charge_date, usage.provider, usage.model, provider_names.price_provider
+        said.charge_date,
+        said.provider as logged_provider,
+        said.model as logged_model,
+        coalesce(provider_names.price_provider, said.provider) as provider,
+        lower(trim(said.model)) as model_text,
+        regexp_replace(lower(trim(said.model)), '[-_ .]+', '-', 'g') as model_alias
+    from said
+    left join provider_names on said.provider = provider_names.otel_name
+    group by said.charge_date, said.provider, said.model, provider_names.price_provider
 ),
 
 distinct_names as (

@@ -2,7 +2,7 @@
 description: >
     Billed against logged, per day, provider, model and token class: what the bill counts, what the provider counts,
     what the logs hold, what list price would make of it, and the difference by cause. Aborted, sampled and lost calls
-    leave the same trace, so they are one cause: unlogged.
+    leave the same trace, so they are one cause: unlogged. What a provider counted and nobody billed or logged is a row too.
 materialized: table
 partition_by: {column: charge_date, unit: day}
 order_by: [charge_date, provider, billing_account_id, model, token_class, currency, cause]
@@ -43,6 +43,25 @@ facts as (
     select *
     from core.attributed_costs
     where charge_date >= $start and charge_date < $end
+),
+
+counts as (
+    select *
+    from core.provider_counts
+    where charge_date >= $start and charge_date < $end
+        and usage_kind = 'tokens'
+),
+
+counted as (
+    select
+        counts.charge_date,
+        counts.provider,
+        counts.model,
+        counts.token_class,
+        cast(sum(counts.quantity) as decimal(22, 0)) as provider_quantity
+    from counts
+    where counts.model is not null
+    group by counts.charge_date, counts.provider, counts.model, counts.token_class
 ),
 
 unlogged as (
@@ -114,7 +133,7 @@ billed_pools as (
     group by billed.charge_date, billed.provider, billed.model, billed.token_class
 ),
 
-/* The logs do not know the billing account: of several, each has the share of the logs that it has of the bill. */
+/* Logs, and many counts, do not know the billing account: of several, each has the share of them that it has of the bill. */
 cumulated as (
     select
         billed.*,
@@ -193,6 +212,8 @@ totals as (
         idiv(cast(billed.pool_logged_quantity as decimal(22, 0)) * billed.until_share, 1000000000)
         - idiv(cast(billed.pool_logged_quantity as decimal(22, 0)) * billed.before_share, 1000000000)
             as logged_quantity,
+        idiv(counted.provider_quantity * billed.until_share, 1000000000)
+        - idiv(counted.provider_quantity * billed.before_share, 1000000000) as provider_quantity,
         billed.coverage_share,
         billed.over_logged_cells,
         cast(
@@ -229,6 +250,21 @@ totals as (
         and billed.model = priced.model
         and billed.token_class = priced.token_class
         and (billed.currency = priced.list_cost_currency or priced.list_cost_currency = $reporting_currency)
+    left join counted
+        on billed.charge_date = counted.charge_date
+        and billed.provider = counted.provider
+        and billed.model = counted.model
+        and billed.token_class = counted.token_class
+),
+
+priced_pools as (
+    select
+        priced.charge_date,
+        priced.provider,
+        priced.model,
+        priced.token_class
+    from priced
+    group by priced.charge_date, priced.provider, priced.model, priced.token_class
 )
 
 select
@@ -238,7 +274,7 @@ select
     totals.model,
     totals.token_class,
     cast(totals.billed_quantity as decimal(38, 12)) as billed_quantity,
-    cast(null as decimal(38, 12)) as provider_quantity,
+    cast(totals.provider_quantity as decimal(38, 12)) as provider_quantity,
     cast(totals.logged_quantity as decimal(38, 12)) as logged_quantity,
     cast(totals.billed_cost as decimal(38, 12)) as billed_cost,
     cast(totals.priced_cost as decimal(38, 12)) as priced_cost,
@@ -258,7 +294,7 @@ select
     totals.model,
     totals.token_class,
     cast(totals.billed_quantity as decimal(38, 12)) as billed_quantity,
-    cast(null as decimal(38, 12)) as provider_quantity,
+    cast(totals.provider_quantity as decimal(38, 12)) as provider_quantity,
     cast(totals.logged_quantity as decimal(38, 12)) as logged_quantity,
     cast(totals.billed_cost as decimal(38, 12)) as billed_cost,
     cast(totals.priced_cost as decimal(38, 12)) as priced_cost,
@@ -277,7 +313,7 @@ select
     totals.model,
     totals.token_class,
     cast(totals.billed_quantity as decimal(38, 12)) as billed_quantity,
-    cast(null as decimal(38, 12)) as provider_quantity,
+    cast(totals.provider_quantity as decimal(38, 12)) as provider_quantity,
     cast(totals.logged_quantity as decimal(38, 12)) as logged_quantity,
     cast(totals.billed_cost as decimal(38, 12)) as billed_cost,
     cast(totals.priced_cost as decimal(38, 12)) as priced_cost,
@@ -302,7 +338,7 @@ select
     priced.model,
     priced.token_class,
     cast(null as decimal(38, 12)) as billed_quantity,
-    cast(null as decimal(38, 12)) as provider_quantity,
+    cast(counted.provider_quantity as decimal(38, 12)) as provider_quantity,
     cast(priced.logged_quantity as decimal(38, 12)) as logged_quantity,
     cast(null as decimal(38, 12)) as billed_cost,
     cast(priced.priced_cost as decimal(38, 12)) as priced_cost,
@@ -317,4 +353,38 @@ left join billed_pools
     and priced.provider = billed_pools.provider
     and coalesce(priced.model, chr(30)) = coalesce(billed_pools.model, chr(30))
     and priced.token_class = billed_pools.token_class
+left join counted
+    on priced.charge_date = counted.charge_date
+    and priced.provider = counted.provider
+    and priced.model = counted.model
+    and priced.token_class = counted.token_class
 where billed_pools.provider is null
+union all
+select
+    counted.charge_date,
+    counted.provider,
+    cast(null as varchar) as billing_account_id,
+    counted.model,
+    counted.token_class,
+    cast(null as decimal(38, 12)) as billed_quantity,
+    cast(counted.provider_quantity as decimal(38, 12)) as provider_quantity,
+    cast(null as decimal(38, 12)) as logged_quantity,
+    cast(null as decimal(38, 12)) as billed_cost,
+    cast(null as decimal(38, 12)) as priced_cost,
+    'counted_without_bill' as cause,
+    cast(null as decimal(38, 12)) as difference_cost,
+    cast(-counted.provider_quantity as decimal(38, 12)) as difference_quantity,
+    cast(null as decimal(18, 12)) as coverage_share,
+    cast(null as varchar) as currency
+from counted
+left join billed_pools
+    on counted.charge_date = billed_pools.charge_date
+    and counted.provider = billed_pools.provider
+    and counted.model = billed_pools.model
+    and counted.token_class = billed_pools.token_class
+left join priced_pools
+    on counted.charge_date = priced_pools.charge_date
+    and counted.provider = priced_pools.provider
+    and counted.model = priced_pools.model
+    and counted.token_class = priced_pools.token_class
+where billed_pools.provider is null and priced_pools.provider is null

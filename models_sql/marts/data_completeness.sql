@@ -178,6 +178,24 @@ odd_requests as (
         coalesce(odd.reused_id, '')
 ),
 
+undercounted as (
+    select
+        coverage.provider,
+        coverage.model,
+        count(*) as days,
+        cast(sum(coverage.provider_requests) as bigint) as provider_requests,
+        cast(sum(coverage.logged_requests) as bigint) as logged_requests,
+        min(coverage.logged_share) as lowest_share,
+        max(coverage.charge_date) as last_date
+    from core.request_coverage as coverage
+    cross join reference.settings as settings
+    where
+        coverage.logged_requests * 1000000
+        < coverage.provider_requests * (1000000 - settings.coverage_epsilon_ppm)
+        and date_diff('day', coverage.charge_date, $today) between 1 and 35
+    group by coverage.provider, coverage.model
+),
+
 known_models as (
     select
         prices.provider,
@@ -449,6 +467,34 @@ select
             || 'they stand as calls of their own. See is_ambiguous in staging.shared_attempts.'
     end as message
 from odd_requests
+union all
+select
+    'finding' as row_kind,
+    'requests' as source,
+    'requests' as dataset,
+    undercounted.last_date as date,
+    cast(null as bigint) as rows,
+    undercounted.lowest_share as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    'requests_below_provider_count' as finding,
+    undercounted.provider_requests - undercounted.logged_requests as finding_count,
+    'warn' as severity,
+    'The logs hold ' || cast(undercounted.logged_requests as varchar) || ' of '
+    || cast(undercounted.provider_requests as varchar) || ' requests that ' || undercounted.provider
+    || ' counts of ' || undercounted.model || ', on ' || cast(undercounted.days as varchar) || ' days ('
+    || cast(
+        cast(
+            idiv(undercounted.logged_requests * 1000, undercounted.provider_requests) as decimal(9, 0)
+        ) * cast(0.1 as decimal(2, 1)) as varchar
+    )
+    || ' %, on the worst day '
+    || cast(
+        cast(undercounted.lowest_share * cast(100 as decimal(4, 0)) as decimal(9, 1)) as varchar
+    )
+    || ' %): traces are sampled, or some callers do not log; what is missing stands as unlogged usage.'
+        as message
+from undercounted
 union all
 select
     'finding' as row_kind,
