@@ -624,3 +624,18 @@ select
     || '; look for lines that were not delivered, or deliver the invoice again; see marts.reconciliation.'
         as message
 from invoices
+union all
+select
+    'finding' as row_kind,
+    traffic.source,
+    'transfers' as dataset,
+    traffic.finding_date as date,
+    cast(null as bigint) as rows,
+    cast(null as decimal(18, 12)) as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    traffic.kind as finding,
+    traffic.finding_count,
+    traffic.severity,
+    traffic.message
+from core.transfer_findings as traffic
