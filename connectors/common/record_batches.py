@@ -60,7 +60,7 @@ class RecordBatch:
 
     batch_id: str
     manifest: Path
-    noted_at: datetime
+    sequence: int  # counts the batches of a source: the newest has the greatest
     files: tuple[BatchFile, ...]
     paths: Mapping[str, Path]  # kind → Parquet
     days: frozenset[date]
@@ -82,10 +82,10 @@ class RecordBatch:
 class RecordBatchWriter:
     """Writes one batch; it counts once `commit` has written its manifest."""
 
-    def __init__(self, folder: Path, kinds: Mapping[str, pa.Schema], now: datetime) -> None:
+    def __init__(self, folder: Path, kinds: Mapping[str, pa.Schema], sequence: int) -> None:
         self._folder = folder
         self._kinds = kinds
-        self._now = now
+        self._sequence = sequence
         self._files: list[SourceFile] = []
         self._refused: set[int] = set()
         self._open: dict[str, tuple[Path, pq.ParquetWriter]] = {}
@@ -137,7 +137,7 @@ class RecordBatchWriter:
         self._open.clear()
         content = {
             "batch_id": batch_id,
-            "noted_at": self._now.isoformat(),
+            "sequence": self._sequence,
             "typing": typing_digest,
             "files": [
                 [f.relative, f.sha256, f.modified_at.isoformat(), number in self._refused]
@@ -178,7 +178,7 @@ def read_batches(folder: Path) -> list[RecordBatch]:
             reason = f"the manifest of read records is damaged ({type(error).__name__})"
             message = f"{path}: {reason}; restore it from a backup"
             raise TerminalError(message) from error
-    return sorted(batches, key=lambda batch: (batch.noted_at, batch.batch_id))
+    return sorted(batches, key=lambda batch: batch.sequence)
 
 
 def build_batch(folder: Path, content: Mapping[str, Any]) -> RecordBatch:
@@ -186,7 +186,7 @@ def build_batch(folder: Path, content: Mapping[str, Any]) -> RecordBatch:
     return RecordBatch(
         batch_id=content["batch_id"],
         manifest=folder / f"{content['batch_id']}.json",
-        noted_at=datetime.fromisoformat(content["noted_at"]),
+        sequence=content["sequence"],
         files=tuple(
             BatchFile(name, sha256, datetime.fromisoformat(at), is_refused)
             for name, sha256, at, is_refused in content["files"]

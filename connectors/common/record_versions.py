@@ -92,6 +92,7 @@ class VersionedLanding:
         if side:
             self._kinds[side[0]] = build_record_schema(side[1])
         self._folder = self._landing.raw / "records"
+        self._sequence = 0
 
     def run(self, read: Read, suffixes: tuple[str, ...]) -> SourceReport:
         """Read what is new, build the days that it touches. Raises ConnectorError when a store cannot be read."""
@@ -100,6 +101,7 @@ class VersionedLanding:
             return landing.report()
         for leftover in self._folder.glob("_tmp-*"):
             leftover.unlink()
+        self._sequence = max((batch.sequence for batch in read_batches(self._folder)), default=0)
         try:
             self._read_files(read, suffixes)
         finally:
@@ -139,7 +141,8 @@ class VersionedLanding:
         return records
 
     def _new_writer(self) -> RecordBatchWriter:
-        return RecordBatchWriter(self._folder, self._kinds, self._landing.context.now)
+        self._sequence += 1
+        return RecordBatchWriter(self._folder, self._kinds, self._sequence)
 
     def _commit(self, writer: RecordBatchWriter, pending: list[tuple[SourceFile, FileRecords]]) -> None:
         """Keep a batch, then remember its files: a run killed in between reads them again."""
