@@ -327,6 +327,40 @@ def explain(
 
 
 @app.command(epilog=EXIT_CODES)
+def reprice(
+    price_book: Annotated[
+        date,
+        typer.Option(
+            "--price-book", parser=parse_day, metavar="DATE", help="Price by what was published then."
+        ),
+    ],
+    config: ConfigOption = None,
+    home: HomeOption = None,
+    release: ReleaseOption = None,
+    since: Annotated[
+        date | None, typer.Option(parser=parse_day, metavar="DATE", help="First UTC day. Default: all.")
+    ] = None,
+    until: Annotated[
+        date | None, typer.Option(parser=parse_day, metavar="DATE", help="Last UTC day. Default: all.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="ROWS", help="Most lines to show.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Every line as JSON.")] = False,
+) -> None:
+    """Show list cost as booked and as the price book of a day would have it, side by side; changes nothing."""
+    from pipelines.night.run import MODELS_FOLDER
+    from pipelines.terminal.console import output_console
+    from pipelines.terminal.repricing import print_repricing, render_json
+    from pipelines.warehouse.reprice import build_repricing
+
+    chosen = choose_release(config, home, release)
+    repricing = build_repricing(chosen, price_book, since, until, MODELS_FOLDER)
+    if as_json:
+        typer.echo(render_json(repricing))
+    else:
+        print_repricing(repricing, limit, output_console())
+
+
+@app.command(epilog=EXIT_CODES)
 def releases(config: ConfigOption = None, home: HomeOption = None) -> None:
     """List the releases that are kept, newest first."""
     from pipelines.terminal.console import output_console
