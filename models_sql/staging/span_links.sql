@@ -18,6 +18,7 @@ columns:
     span_id: null
     is_wrapper: null
     is_cut: null
+    x_source: a source that tells of the span
     resource_keys: null
     user_id: null
     tenant: null
@@ -46,6 +47,7 @@ other_spans as (
 /* Spans that hang in another file's tree, or that such spans hang below: all others are settled already. */
 leaving as (
     select
+        calls.x_source,
         calls.trace_id,
         calls.span_id,
         cast(calls.started_at as date) as span_date,
@@ -66,6 +68,7 @@ leaving as (
     where calls.unresolved_parent_span_id is not null
     union all
     select
+        other_spans.x_source,
         other_spans.trace_id,
         other_spans.span_id,
         cast(other_spans.started_at as date) as span_date,
@@ -309,6 +312,7 @@ inherited as (
         leaving.span_date,
         leaving.trace_id,
         leaving.span_id,
+        leaving.x_source,
         reached.is_cut,
         case when leaving.resource_keys like '%,user_id,%' then null else leaving.user_id end as user_id,
         case when leaving.resource_keys like '%,tenant,%' then null else leaving.tenant end as tenant,
@@ -393,6 +397,7 @@ found as (
         inherited.span_date,
         inherited.trace_id,
         inherited.span_id,
+        inherited.x_source,
         inherited.is_cut,
         coalesce(inherited.user_id, inherited.above_user_id) as user_id,
         coalesce(inherited.tenant, inherited.above_tenant) as tenant,
@@ -424,6 +429,7 @@ told as (
         found.span_date,
         found.trace_id,
         found.span_id,
+        found.x_source,
         found.is_cut,
         ','
         || case when found.user_id is null and found.given_user_id is not null then 'user_id,' else '' end
@@ -465,6 +471,7 @@ links as (
         told.trace_id,
         told.span_id,
         max(case when told.is_cut then 1 else 0 end) as cuts,
+        max(told.x_source) as x_source,
         max(told.resource_keys) as resource_keys,
         max(told.user_id) as user_id,
         max(told.tenant) as tenant,
@@ -484,6 +491,7 @@ links as (
 /* From a call to the nearest call around it, in its own file or above the exit of its file. */
 stated_steps as (
     select
+        calls.x_source,
         calls.trace_id,
         calls.span_id,
         cast(calls.started_at as date) as span_date,
@@ -495,6 +503,7 @@ stated_steps as (
     where calls.enclosing_call_span_id is not null
     union all
     select
+        calls.x_source,
         calls.trace_id,
         calls.span_id,
         reached.span_date,
@@ -514,6 +523,7 @@ steps as (
     select
         stated_steps.trace_id,
         stated_steps.span_id,
+        max(stated_steps.x_source) as x_source,
         max(stated_steps.span_date) as span_date,
         max(stated_steps.usages) as usages,
         min(stated_steps.above_span_id) as above_span_id,
@@ -563,6 +573,7 @@ nested as (
     select
         steps.trace_id,
         steps.span_id,
+        steps.x_source,
         steps.span_date,
         steps.usages,
         1 as levels,
@@ -584,6 +595,7 @@ nested as (
     select
         nested.trace_id,
         nested.span_id,
+        nested.x_source,
         nested.span_date,
         nested.usages,
         nested.levels + 1 as levels,
@@ -673,6 +685,7 @@ rows_told as (
         links.span_id,
         0 as repeats,
         links.cuts,
+        links.x_source,
         links.resource_keys,
         links.user_id,
         links.tenant,
@@ -693,6 +706,7 @@ rows_told as (
         wrappers.span_id,
         1 as repeats,
         0 as cuts,
+        cast(null as varchar) as x_source,
         cast(null as varchar) as resource_keys,
         cast(null as varchar) as user_id,
         cast(null as varchar) as tenant,
@@ -713,6 +727,7 @@ rows_told as (
         echoes.span_id,
         1 as repeats,
         0 as cuts,
+        cast(null as varchar) as x_source,
         cast(null as varchar) as resource_keys,
         cast(null as varchar) as user_id,
         cast(null as varchar) as tenant,
@@ -733,6 +748,7 @@ rows_told as (
         nested.span_id,
         0 as repeats,
         1 as cuts,
+        nested.x_source,
         cast(null as varchar) as resource_keys,
         cast(null as varchar) as user_id,
         cast(null as varchar) as tenant,
@@ -755,6 +771,7 @@ select
     rows_told.span_id,
     max(rows_told.repeats) = 1 as is_wrapper,
     max(rows_told.cuts) = 1 as is_cut,
+    max(rows_told.x_source) as x_source,
     max(rows_told.resource_keys) as resource_keys,
     max(rows_told.user_id) as user_id,
     max(rows_told.tenant) as tenant,
