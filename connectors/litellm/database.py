@@ -229,6 +229,9 @@ def say_errors(settings: Settings, when: str = "") -> Iterator[None]:
         yield
     except adbc.Error as error:
         raise _translate(error, settings, when) from None
+    except OSError as error:  # what a stream of rows raises that ends in the middle
+        what = f"the connection was lost{when} ({type(error).__name__})"
+        raise TransientError(_describe(settings, what)) from None
 
 
 def _translate(error: adbc.Error, settings: Settings, when: str) -> ConnectorError:
