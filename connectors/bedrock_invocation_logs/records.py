@@ -38,7 +38,13 @@ def read_record(
     body = schema.read_body(_part(record, "output").get("outputBodyJson"))
     usages = build_usages(record, body)
     for attempt, usage in iterate_attempts(find_text(record, ("requestId",)), usages):
-        yield {**_read_call(record, body, settings, identity), **attempt}, usage
+        yield {**attempt, **_without_model(_read_call(record, body, settings, identity), attempt)}, usage
+
+
+def _without_model(call: Row, attempt: Row) -> Row:
+    """What the record says of the call, but for a model that the sampling states itself."""
+    told = {name: value for name, value in call.items() if value is not None}
+    return {name: value for name, value in told.items() if name != "model" or "model" not in attempt}
 
 
 def build_usages(record: Mapping[str, Any], body: schema.BodyNumbers) -> list[ReportedUsage]:

@@ -251,10 +251,10 @@ def iterate_attempts(
     for number, usage in enumerate(usages, start=1):
         row: Row = {"provider_request_id": provider_id}
         if len(usages) > 1 and provider_id is not None:
-            row = {
-                "provider_request_id": provider_id,
+            row |= {
                 "logical_call_id": provider_id,
                 "attempt_number": number,
+                "trace_id": f"response:{provider_id}",
             }
             if number > 1:
                 row["provider_request_id"] = f"{provider_id}/iteration/{number}"

@@ -141,12 +141,14 @@ requests as (
         usage.charge_date,
         usage.provider,
         usage.model,
-        sum(usage.requests) as requests
-    from core.usage_costs as usage
+        sum(usage.requests) as requests,
+        sum(usage.quantity_tokens) as tokens,
+        sum(usage.likely_cost) as likely_cost
+    from core.unpriced_usage as usage
     left join core.served_usage as served
         on usage.charge_date = served.charge_date
         and usage.usage_id = served.usage_id
-    where usage.unpriced_reason is not null and served.usage_id is null
+    where served.usage_id is null
     group by usage.charge_date, usage.provider, usage.model
 ),
 
@@ -188,10 +190,7 @@ undercounted as (
         min(coverage.logged_share) as lowest_share,
         max(coverage.charge_date) as last_date
     from core.request_coverage as coverage
-    cross join reference.settings as settings
-    where
-        coverage.logged_requests * 1000000
-        < coverage.provider_requests * (1000000 - settings.coverage_epsilon_ppm)
+    where coverage.is_under_logged
         and date_diff('day', coverage.charge_date, $today) between 1 and 35
     group by coverage.provider, coverage.model
 ),
@@ -393,7 +392,15 @@ select
     cast(sum(requests.requests) as bigint) as finding_count,
     'warn' as severity,
     'Requests of ' || coalesce(requests.provider, 'an unknown provider') || ' without a model or list price'
-    || ' (price model: ' || coalesce(requests.model, 'none')
+    || ' (' || coalesce(requests.model, 'no model') || ', '
+    || cast(cast(sum(requests.tokens) as bigint) as varchar)
+    || ' tokens'
+    || case
+        when sum(requests.likely_cost) is null then ''
+        else
+            ', about ' || cast(cast(sum(requests.likely_cost) as decimal(38, 2)) as varchar)
+            || ' USD at the median list price of such tokens, an estimate'
+    end
     || '): add a model alias or a price override to the config.' as message
 from requests
 group by requests.provider, requests.model

@@ -23,6 +23,7 @@ BUDGET = {
 REFERENCE_TYPES = {
     "reference.calendar": {"calendar_date": "DATE"},
     "reference.classification_rules": {"priority": "BIGINT"},
+    "reference.settings": {"coverage_epsilon_ppm": "BIGINT"},
 }
 COST = {
     "charge_date": "2026-11-03",
