@@ -1,8 +1,9 @@
 /*
 description: >
     What is odd about a day's reports of calls, by source: reports that contradict each other, that may be one of several
-    calls, or whose id tells no calls apart, and sources of different kinds that report the same provider and model without
-    any kind of id in common, so that the same calls may stand twice.
+    calls, or whose id tells no calls apart, spans whose chain of parents is not followed to its end, and sources of
+    different kinds that report the same provider and model without any kind of id in common, so that the same calls may
+    stand twice.
 grain: [charge_date, finding, x_sources, provider, model, reused_id]
 materialized: table
 partition_by: {column: charge_date, unit: day}
@@ -119,6 +120,18 @@ found as (
         sum(doubtful.requests) as requests
     from doubtful
     group by doubtful.report_date, doubtful.x_sources, doubtful.provider, doubtful.model
+    union all
+    select
+        links.span_date as charge_date,
+        'cut_span_chain' as finding,
+        links.x_source as x_sources,
+        cast(null as varchar) as provider,
+        cast(null as varchar) as model,
+        cast(null as varchar) as reused_id,
+        count(*) as requests
+    from staging.span_links as links
+    where links.is_cut and links.span_date >= $start and links.span_date < $end
+    group by links.span_date, links.x_source
 )
 
 select

@@ -469,6 +469,11 @@ select
             then
             'Reports of the same calls state different token counts, and none of them ranks above the '
             || 'others: one of them counts. See is_contradicted in staging.shared_attempts.'
+        when 'cut_span_chain'
+            then
+            'Spans hang below a loop, or below more files or calls than are followed: what lies above '
+            || 'them is not inherited. Correct the emitter, or export whole traces into one file. See is_cut '
+            || 'in staging.span_links.'
         else
             'Reports share a span or call id with several calls of the provider and may be one of them: '
             || 'they stand as calls of their own. See is_ambiguous in staging.shared_attempts.'
