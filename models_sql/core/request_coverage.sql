@@ -12,6 +12,7 @@ columns:
     provider_requests: null
     logged_requests: null
     logged_share: null
+    is_under_logged: null
     is_final: the provider's count is final
 checks:
     - name: logged_requests_are_not_negative
@@ -33,6 +34,8 @@ usage as (
     from core.usage_costs
     where charge_date >= $start and charge_date < $end
 ),
+
+settings as (select * from reference.settings),
 
 counted as (
     select
@@ -88,8 +91,11 @@ select
                 ) * cast(0.000000000001 as decimal(13, 12)) as decimal(18, 12)
             )
     end as logged_share,
+    coalesce(logged.requests, 0) * 1000000
+    < counted.requests * (1000000 - settings.coverage_epsilon_ppm) as is_under_logged,
     counted.is_final = 1 as is_final
 from counted
+cross join settings
 inner join logged_providers
     on counted.charge_date = logged_providers.charge_date
     and counted.provider = logged_providers.provider
