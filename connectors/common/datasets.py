@@ -368,6 +368,7 @@ EVENTS = Dataset(
         service=TEXT,
         feature=TEXT,
         replica_id=TEXT,
+        workload_ref=TEXT,  # what it happened to, as inventories name it
         detail=TEXT,
     ),
     ("event_at", "day"),

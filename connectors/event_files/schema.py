@@ -16,6 +16,7 @@ FORMAT = PlainFormat(
         PlainColumn("service"),
         PlainColumn("feature"),
         PlainColumn("replica_id"),
+        PlainColumn("workload_ref"),
         PlainColumn("detail"),
     ),
 )

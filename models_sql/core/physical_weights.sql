@@ -43,8 +43,8 @@ transfers as (
 
 telemetry as (
     select *
-    from staging.telemetry
-    where window_start >= cast($start as timestamp) and window_start < cast($end as timestamp)
+    from core.telemetry
+    where charge_date >= $start and charge_date < $end and is_used
 ),
 
 usage as (
@@ -57,10 +57,10 @@ workloads as (select * from staging.workloads),
 
 emitted as (
     select
-        cast(telemetry.window_start as date) as charge_date,
+        telemetry.charge_date,
         telemetry.provider,
         telemetry.workload_ref,
-        telemetry.volume_bytes,
+        telemetry.weight,
         workloads.feature,
         workloads.endpoint,
         workloads.team,
@@ -71,15 +71,15 @@ emitted as (
         and coalesce(workloads.ref_kind, '') not in ('address', 'pod')
         and (
             workloads.valid_from is null
-            or cast(workloads.valid_from as date) <= cast(telemetry.window_start as date)
+            or cast(workloads.valid_from as date) <= telemetry.charge_date
         )
         and (
             workloads.valid_to is null
-            or workloads.valid_to > cast(cast(telemetry.window_start as date) as timestamp)
+            or workloads.valid_to > cast(telemetry.charge_date as timestamp)
         )
         and (
             workloads.next_valid_from is null
-            or cast(workloads.next_valid_from as date) > cast(telemetry.window_start as date)
+            or cast(workloads.next_valid_from as date) > telemetry.charge_date
         )
 ),
 
@@ -141,7 +141,7 @@ measured as (
         emitted.environment,
         cast(null as varchar) as from_zone,
         cast(null as varchar) as to_zone,
-        emitted.volume_bytes as weight,
+        emitted.weight,
         cast(0 as bigint) as bytes
     from emitted
     where emitted.workload_ref is not null
@@ -156,7 +156,7 @@ measured as (
         emitted.environment,
         cast(null as varchar) as from_zone,
         cast(null as varchar) as to_zone,
-        emitted.volume_bytes as weight,
+        emitted.weight,
         cast(0 as bigint) as bytes
     from emitted
 ),

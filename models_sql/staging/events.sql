@@ -1,6 +1,7 @@
 /*
 description: >
-    A deploy, scale-up or restart of a replica.
+    A deploy, scale-up or restart of a replica, as each delivery states it: a list that is written hourly states most
+    events more than once.
 materialized: view
 partition_by: {column: event_at, unit: day}
 columns:
@@ -11,6 +12,7 @@ columns:
     service: null
     feature: null
     replica_id: null
+    workload_ref: null
     detail: null
 */
 with
@@ -25,5 +27,6 @@ select
     source.service,
     source.feature,
     source.replica_id,
+    source.workload_ref,
     source.detail
 from source

@@ -128,7 +128,7 @@ def test_late_scrapes_restate_their_day_and_gone_ones_still_count(
     assert len(second.deliveries) == 2
 
 
-def _matrix(series: Mapping[str, list[float]], host: str = "10.0.0.5:8000") -> dict[str, Any]:
+def _matrix(series: Mapping[str, list[float]], host: str = "192.0.2.5:8000") -> dict[str, Any]:
     result = [
         {
             "metric": {"__name__": name, "model_name": "llama", "instance": host, "pod": "llama-0"},
@@ -184,7 +184,7 @@ def test_what_prometheus_kept_says_the_same_in_every_shape(
         path.parent.mkdir()
         path.write_bytes(body)
         context = replace(lake_context, lake=lake_context.lake / path.parent.name)
-        (row,) = read_rows(land(path.parent, context, resources={"10.0.0.5": "i-0abc"}))
+        (row,) = read_rows(land(path.parent, context, resources={"192.0.2.5": "i-0abc"}))
         found.append({k: v for k, v in row.items() if not k.startswith("x_")})
     assert found[0] == found[1] == found[2]
     assert (found[0]["resource_id"], found[0]["replica_id"]) == ("i-0abc", "llama-0")

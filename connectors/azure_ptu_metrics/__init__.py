@@ -1,0 +1,1 @@
+"""How much of provisioned throughput was used, from Azure Monitor metrics in files to `capacity`."""

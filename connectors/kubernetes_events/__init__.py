@@ -1,0 +1,1 @@
+"""Deploys, scale-ups and restarts of Kubernetes, from lists written by kubectl, to `events`."""

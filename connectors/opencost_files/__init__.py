@@ -1,0 +1,1 @@
+"""Hours of GPU nodes and how much of them pods reserved, from OpenCost or Kubecost allocations, to `capacity`."""
