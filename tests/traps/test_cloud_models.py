@@ -153,21 +153,17 @@ def test_trap_19_a_name_without_a_price_is_loud_and_never_free(tmp_path: Path) -
         ("azure", 50, None, "unknown_model"),
         ("azure", 1000, None, "unknown_model"),
     ]
-    tables = {"core.usage_costs": "charge_date, usage_id, provider, model, token_class, quantity_tokens, requests",
-              "core.request_usage": "charge_date, usage_id, provider, model"}  # fmt: skip
-    given = {name: build_table(name, columns, profile, deployment) for name, columns in tables.items()}
-    given["core.usage_costs"] = [
-        row | {"unpriced_reason": "unknown_model"} for row in given["core.usage_costs"]
-    ]
+    unpriced = "charge_date, usage_id, provider, model, token_class, quantity_tokens, requests, likely_cost"
+    given = {"core.unpriced_usage": build_table("core.unpriced_usage", unpriced, profile, deployment)}
     parameters = {"today": "2026-11-20", "as_of": "2026-11-20 06:00:00", "reporting_currency": "USD"}
     told = {
-        (row["finding_count"], row["message"].rpartition(":")[0])
+        (row["finding_count"], row["message"].partition(" tokens")[0])
         for row in run_model("marts.data_completeness", given, parameters, _SETTINGS)
         if row["finding"] == "unpriced_requests"
     }
     assert told == {
-        (1, f"Requests of aws without a model or list price ({PROFILE}, 1000000 tokens)"),
-        (1, "Requests of azure without a model or list price (chat-prod, 1050 tokens)"),
+        (1, f"Requests of aws without a model or list price ({PROFILE}, 1000000"),
+        (1, "Requests of azure without a model or list price (chat-prod, 1050"),
     }
     names = {PROFILE: ("aws", REGIONAL_SONNET), "chat-prod": ("azure", "gpt-4o")}
     priced = costs(profile, deployment, columns=columns, model_aliases=aliases(**names))
