@@ -25,8 +25,8 @@ _TAG = re.compile(r"([^:=]+)[:=](.*)", re.DOTALL)
 
 def read_mapping(value: object) -> Mapping[str, Any]:
     """Return an object: as it is, out of its JSON, or out of the pairs of a Parquet map; {} for anything else."""
-    if isinstance(value, Mapping):
-        return value
+    if value is None or isinstance(value, dict):
+        return value or {}
     if isinstance(value, str | bytes):
         found = _load(value)
         return found if isinstance(found, dict) else {}
@@ -67,32 +67,30 @@ def reach(record: Mapping[str, Any], path: str) -> object:
 
     A key may hold dots itself (`metadata.app.feature`), and an object may be written as JSON in a text.
     """
-    if path in record:
-        return record[path]
-    start = path.find(".")
+    found = record.get(path)
+    start = -1 if found is not None else path.find(".")
     while start > 0:
-        inner = read_mapping(record.get(path[:start]))
-        if inner:
-            found = reach(inner, path[start + 1 :])
+        inner = record.get(path[:start])
+        if inner is not None:
+            found = reach(inner if isinstance(inner, dict) else read_mapping(inner), path[start + 1 :])
             if found is not None:
                 return found
         start = path.find(".", start + 1)
-    return None
+    return found
 
 
 def find_text(record: Mapping[str, Any], places: Sequence[str], tags: Mapping[str, str]) -> str | None:
     """Return the first text at the places: dotted paths, or `tag:KEY`. Objects, lists and null words are none."""
     for place in places:
         found = tags.get(place[4:]) if place.startswith("tag:") else reach(record, place)
-        text = read_text(found)
-        if text is not None:
+        if found is not None and (text := read_text(found)) is not None:
             return text
     return None
 
 
 def read_text(value: object) -> str | None:
     """Return a text or number as trimmed text; None for what means nothing."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+    if value is None or isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         return None
     text = str(value).strip()
     if text in _NULL_TEXTS:
