@@ -116,7 +116,10 @@ def read_objects(file: SourceFile) -> Iterator[dict[str, Any]]:
     except (OSError, EOFError, ValueError, RecursionError) as error:
         message = f"is not readable JSON in UTF-8 ({type(error).__name__}); deliver it again"
         raise FileFault("unreadable_file", message) from error
-    yield from content if isinstance(content, list) else content.get("items", [content])
+    listed = content.get("items", [content]) if isinstance(content, dict) else content
+    if not isinstance(listed, list):
+        raise FileFault("unreadable_file", "is no list of objects; write it as the README says")
+    yield from listed
 
 
 def _parse_line(text: str) -> dict[str, Any] | None:
