@@ -58,9 +58,9 @@ class GatewayCompany:
 def read_rows(report: SourceReport, dataset: str = "requests") -> list[dict[str, Any]]:
     """Return the current rows of a dataset, by time and id."""
     files = [file.path for file in report.current_files if file.dataset == dataset]
-    order = "request_id" if dataset == "requests" else "span_id"
+    order = ["request_id", "span_id"] if dataset == "requests" else ["span_id"]
     frames = [pl.read_parquet(path) for path in files]
-    return pl.concat(frames).sort("started_at", order).to_dicts() if frames else []
+    return pl.concat(frames).sort("started_at", *order).to_dicts() if frames else []
 
 
 def count_kinds(report: SourceReport) -> dict[str, int]:
