@@ -103,3 +103,86 @@ def test_a_call_without_tokens_is_still_a_call() -> None:
 
 def _cost(calls: list[dict[str, object]], prices: list[dict[str, object]]) -> list[tuple[object, ...]]:
     return run("core.usage_costs", "list_cost, unpriced_reason", requests=calls, prices=prices)
+
+
+HALVES = {
+    "night": {"time_of_day_start": "00:00", "time_of_day_end": "08:30"},
+    "day": {"time_of_day_start": "08:30", "time_of_day_end": "24:00"},
+}
+
+
+def _at(user: str, hour: int, minute: int, **changes: object) -> dict[str, object]:
+    return call(user, MILLION, started_at=datetime(2026, 11, 1, hour, minute), **changes)
+
+
+def test_a_price_of_the_day_and_of_the_night_are_told_apart_to_the_minute() -> None:
+    prices = [price(per_mtok="1", **HALVES["night"]), price(per_mtok="2", **HALVES["day"])]
+    calls = [_at("ann", 0, 0), _at("ann", 8, 29), _at("bob", 8, 30), _at("bob", 23, 59)]
+    found = run("core.usage_costs", "time_of_day_start, list_cost, requests", requests=calls, prices=prices)
+    assert found == [("00:00", "2", 2), ("08:30", "4", 2)]
+
+
+def test_only_models_priced_by_the_clock_have_a_time_of_day_in_their_segment() -> None:
+    prices = [price(per_mtok="1", model="timed", **HALVES["night"]), price(per_mtok="3")]
+    calls = [_at("ann", 1, 0), _at("ann", 12, 0)]
+    assert run("core.usage_costs", "time_of_day_start, list_cost", requests=calls, prices=prices) == [
+        (None, "6")
+    ]
+    assert run("core.timed_names", "model", requests=calls, prices=prices) == []
+
+
+@pytest.mark.parametrize("kind", ["override", "contract", "list"])
+def test_a_price_that_begins_at_noon_prices_the_afternoon(kind: str) -> None:
+    noon = datetime(2026, 11, 1, 12)
+    rank = {"override": 1, "contract": 2, "list": 3}[kind]
+    prices = [
+        price(per_mtok="3"),
+        price(per_mtok="2", valid_from=noon, published_at=DAY, price_rank=rank, is_override=rank < 3),
+    ]
+    assert _cost(calls=[_at("ann", 11, 59), _at("ann", 12, 0)], prices=prices) == [("2", None), ("3", None)]
+
+
+def test_an_own_price_told_at_noon_leaves_the_morning_alone() -> None:
+    told = datetime(2026, 11, 1, 12)
+    prices = [price(per_mtok="3"), price(per_mtok="2", published_at=told, price_rank=1, is_override=True)]
+    assert _cost(calls=[_at("ann", 11, 59), _at("ann", 12, 0)], prices=prices) == [("2", None), ("3", None)]
+
+
+def test_a_region_has_its_own_price_and_others_that_of_any() -> None:
+    prices = [price(per_mtok="3"), price(per_mtok="3.3", region_id="us")]
+    calls = [call("ann", MILLION), call("bob", MILLION, region_id="us"), call("cyd", MILLION, region_id="eu")]
+    assert _cost(calls=calls, prices=prices) == [("3", None), ("3", None), ("3.3", None)]
+
+
+def test_audio_and_images_within_a_class_have_prices_of_their_own() -> None:
+    """600 text, 300 audio and 100 images in 1,000; the cache has audio too, and nothing says its price."""
+    prices = [
+        price(per_mtok="3"),
+        price("uncached_audio_tokens", "40"),
+        price("uncached_image_tokens", "5"),
+        price("cache_read_tokens", "1"),
+        price("output_tokens", "10"),
+        price("output_audio_tokens", "80"),
+    ]
+    modal = {"uncached_audio_tokens": 300, "uncached_image_tokens": 100, "cache_read_audio_tokens": 7}
+    calls = [
+        call("ann", 1000, cache_read_tokens=10, output_tokens=20, output_audio_tokens=15, **modal),
+    ]
+    columns = "token_class, quantity_tokens, list_cost, audio_price_id, image_price_id"
+    assert run("core.usage_costs", columns, requests=calls, prices=prices) == [
+        ("cache_read_tokens", 10, "0.00001", None, None),
+        ("output_tokens", 20, "0.00125", "output_audio_tokens 80", None),
+        ("uncached_input_tokens", 1000, "0.0143", "uncached_audio_tokens 40", "uncached_image_tokens 5"),
+    ]
+
+
+def test_a_request_costs_what_its_part_of_the_roll_up_does() -> None:
+    prices = [
+        price(per_mtok="1", **HALVES["night"]),
+        price(per_mtok="2", **HALVES["day"]),
+        price("uncached_audio_tokens", "40", **HALVES["day"]),
+    ]
+    calls = [_at("ann", 1, 0), _at("ann", 9, 0, uncached_audio_tokens=100_000), _at("bob", 10, 0)]
+    found = run("core.priced_requests", "time_of_day_start, list_cost", requests=calls, prices=prices)
+    assert found == [("00:00", "1"), ("08:30", "2"), ("08:30", "5.8")]
+    assert _cost(calls=calls, prices=prices) == [("1", None), ("2", None), ("5.8", None)]
