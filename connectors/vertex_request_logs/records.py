@@ -105,7 +105,7 @@ def build_row(found: Entry, settings: Settings) -> Row:
         "provider_request_id": found.text("response_id"),
         "call_id": found.text("request_id"),
         "trace_id": trace.rpartition("/")[2] if trace else None,
-        "span_id": find_text(entry, ("spanId", "span_id")),
+        "parent_span_id": find_text(entry, ("spanId", "span_id")),
         "started_at": started_at,
         "ended_at": started_at + timedelta(seconds=float(seconds)) if started_at and seconds else None,
         "sub_account_id": _read_project(entry),

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import gzip
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
-from connectors.common.contract import SourceReport
+from connectors.common.contract import LandingContext, SourceReport
+from connectors.gcp_billing.client import land as land_bill
+from connectors.gcp_billing.settings import Settings as BillSettings
 from connectors.vertex_request_logs.client import check, land
 from connectors.vertex_request_logs.settings import Settings
+from pipelines.config.model import Config
+from pipelines.night.inputs import write_bill_deliveries
+from pipelines.night.reference import build_alias_table
+from tests.contract.google_export import TABLE, build_table, labels, row
 from tests.contract.request_logs import CANARY, IDENTITY, build_context, find_text, kinds, read_rows
 from tests.servers.gcs import GcsServer
+from tests.servers.google_bigquery import BigQueryServer
+from tests.sql.chain import Chain, Inputs, Window
+from tests.sql.harness import MODELS_ROOT
+from tests.sql.small_bill import price
 
 NOW = datetime(2026, 11, 20, 6, 0)
 BUCKET = "vertex-logs"
@@ -100,7 +111,8 @@ def test_an_entry_lands_with_all_that_it_states(company: Company) -> None:
         "provider_request_id": "resp-7",
         "call_id": "req-7",
         "trace_id": "0af7651916cd43dd8448eb211c80319c",
-        "span_id": "b7ad6b7169203331",
+        "span_id": None,
+        "parent_span_id": "b7ad6b7169203331",
         "provider": "gcp.vertex_ai",
         "sub_account_id": "p-1",
         "region_id": "us-central1",
@@ -310,3 +322,66 @@ def test_bad_entries_are_refused_and_the_rest_lands(company: Company) -> None:
 def test_the_check_says_whether_logs_can_be_read(company: Company) -> None:
     company.put(entry(1))
     assert [step.is_ok for step in check(company.settings())] == [True, True, True]
+
+
+def test_a_request_label_on_the_bill_owns_its_line(
+    google_server: BigQueryServer, lake_context: LandingContext, tmp_path: Path
+) -> None:
+    """A request label reaches the bill, and names the feature of its line, of which the log knows the user only; header
+    labels split the line without a label by the calls' tokens."""
+    tokens = {"amount": 1e6, "unit": "count", "amount_in_pricing_units": 1e6, "pricing_unit": "count"}
+    vertex = {"service": {"id": "C7E2-9256-1C43", "description": "Vertex AI"}, "usage": tokens}
+    pro = "Gemini 2.5 Pro Text Input - Predictions"
+    flash = "Gemini 2.5 Flash Text Input - Predictions"
+    labelled = row(0.3, flash, labels=labels(feature="search"), **vertex)
+    plain = row(1.25, pro, **vertex)
+    google_server.tables[TABLE] = build_table([labelled, plain])
+    endpoints = {"bigquery": google_server.rest.url, "bigquery_storage": google_server.storage_address}
+    bill = land_bill(
+        BillSettings.model_validate(
+            {"name": "gcp", "connector": "gcp_billing", "table": TABLE, "endpoints": endpoints}
+        ),
+        lake_context,
+    )
+
+    def call(number: int, model: str, count: int, **labels: Any) -> dict[str, Any]:
+        told = {
+            "model": model,
+            "location": "us-central1",
+            "promptTokenCount": count,
+            "candidatesTokenCount": 0,
+            **labels,
+        }
+        project = {"labels": {"project_id": "shop"}}
+        return entry(number, told, timestamp=f"2026-11-03T10:{number:02d}:00Z", resource=project)
+
+    calls = [
+        call(1, "gemini-2.5-flash", 1000000, requestLabels={"user": "ada"}),
+        call(2, "gemini-2.5-pro", 800000, headerLabels={"feature": "chat"}),
+        call(3, "gemini-2.5-pro", 200000, headerLabels={"feature": "mail"}),
+    ]
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "calls.jsonl").write_text("\n".join(json.dumps(c) for c in calls))
+    log = land(Settings.model_validate({"name": "vertex", "path": str(tmp_path / "logs")}), lake_context)
+    lines = read_rows(bill, "gcp_cost_lines", ("charge_id",))
+    assert {line["x_tag_feature"] for line in lines} == {"search", None}
+    relation = write_bill_deliveries(tmp_path / "tables", [bill], lake_context.now)
+    bills = [b for files in relation.files.values() for f in files for b in pq.read_table(f.path).to_pylist()]
+    window = Window(date(2026, 11, 1), date(2026, 12, 1), lake_context.now)
+    models = ("gemini-2.5-flash", "gemini-2.5-pro")
+    prices = [price(provider="google", model=model) for model in models]
+    aliases = build_alias_table(Config(), MODELS_ROOT / "reference").to_pylist()
+    lake = {"gcp_cost_lines": lines, "requests": read_rows(log), "prices": prices, "model_aliases": aliases}
+    with Chain(Inputs(lake, bills), window, ("core.owners_daily", "core.attributed_costs")) as chain:
+        found = chain.rows(
+            "select o.feature, o.user_id is not null as has_user, sum(a.effective_cost) as cost, a.evidence, "
+            "a.residual_reason from core.attributed_costs as a "
+            "inner join core.owners_daily as o using (charge_date, owner_id) "
+            "where a.billed_cost is not null group by all order by all"
+        )
+        assert not chain.failed_checks()
+    assert [tuple(line.values()) for line in found] == [
+        ("chat", False, Decimal(1), "allocated", None),
+        ("mail", False, Decimal("0.25"), "allocated", None),
+        ("search", True, Decimal("0.3"), "allocated", None),
+    ]
