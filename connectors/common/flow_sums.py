@@ -37,8 +37,8 @@ KEYS: dict[str, type[pl.DataType]] = {
 }
 """What is told apart in a sum; absent columns are null."""
 
-_PENDING_ROWS = 400_000
-_GROUPS_KEPT = 800_000
+_PENDING_ROWS = 200_000
+_GROUPS_KEPT = 400_000
 
 
 class FlowSums:
