@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from pydantic import BaseModel, Field, field_validator
 
@@ -41,17 +42,17 @@ class HttpSettings(BaseModel):
     attempts: int = Field(
         default=6, ge=1, le=20, description="How often a request is sent while the API is busy."
     )
-    longest_wait_seconds: float = Field(
-        default=60,
+    longest_wait_seconds: Decimal = Field(
+        default=Decimal(60),
         ge=0,
         le=3600,
         description="The longest wait between attempts, also when the API asks for more.",
     )
-    silence_seconds: float = Field(
-        default=60, gt=0, le=3600, description="The longest silence while an answer is read."
+    silence_seconds: Decimal = Field(
+        default=Decimal(60), gt=0, le=3600, description="The longest silence while an answer is read."
     )
-    answer_seconds: float = Field(
-        default=300, gt=0, le=7200, description="The longest that one answer may take as a whole."
+    answer_seconds: Decimal = Field(
+        default=Decimal(300), gt=0, le=7200, description="The longest that one answer may take as a whole."
     )
 
     @field_validator("endpoint")
@@ -64,9 +65,9 @@ class HttpSettings(BaseModel):
         """How long this source waits for answers."""
         return Patience(
             attempts=self.attempts,
-            longest_wait_seconds=self.longest_wait_seconds,
-            read_seconds=self.silence_seconds,
-            total_seconds=self.answer_seconds,
+            longest_wait_seconds=float(self.longest_wait_seconds),
+            read_seconds=float(self.silence_seconds),
+            total_seconds=float(self.answer_seconds),
         )
 
 

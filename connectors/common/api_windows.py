@@ -130,6 +130,9 @@ class ApiWindows:
         """Remember that a day was read now; `deliver` does, a connector that delivers by other means says it here."""
         note = {"read_at": self._landing.context.now.isoformat(), "is_final": is_final}
         self._landing.seen.write_note(self._note_key(dataset, day), note)
+
+    def save(self) -> None:
+        """Write down which days were read so far, that a killed run need not ask for them again."""
         self._landing.seen.save()
 
     def has_rows(self, dataset: Dataset, day: date) -> bool:

@@ -163,6 +163,7 @@ def land_days(
                 deliver(day, found.get(day, []))
             except FileFault as fault:
                 _add_fault(landing, dataset, fault, day)
+        windows.save()
 
 
 def _add_fault(landing: SourceLanding, dataset: Dataset, fault: FileFault, day: date) -> None:

@@ -199,9 +199,9 @@ class SourceLanding:
 
     def needs_rows(self, facts: DeliveryFacts) -> bool:
         """Tell whether the typed files of this content, under these settings, are still to be written."""
+        wanted = facts.snapshot_id
         return not any(
-            r.delivery.snapshot_id == facts.snapshot_id and self.typing_digest in r.typed
-            for r in self.records
+            r.delivery.snapshot_id == wanted and self.typing_digest in r.typed for r in self.records
         )
 
     def open_writer(self, facts: DeliveryFacts) -> PartitionWriter:
@@ -216,7 +216,8 @@ class SourceLanding:
 
         `writer` is None when `needs_rows` said that the rows are there.
         """
-        same = [r for r in self.records if r.delivery.snapshot_id == facts.snapshot_id]
+        wanted = facts.snapshot_id
+        same = [r for r in self.records if r.delivery.snapshot_id == wanted]
         current = self.current_record(facts.dataset.name, facts.scope, facts.delivered_at)
         if writer is not None:
             typed, rows = writer.commit(), writer.rows
@@ -225,7 +226,7 @@ class SourceLanding:
         again = next((r for r in same if r.delivery.delivered_at == facts.delivered_at), None)
         if again is not None:
             return self._add_typing(again, typed, tuple(findings))
-        is_repeated = current is not None and current.delivery.snapshot_id == facts.snapshot_id
+        is_repeated = current is not None and current.delivery.snapshot_id == wanted
         if current is not None and is_repeated and not facts.is_always_recorded:
             return self._add_typing(current, typed, tuple(findings))
         delivery = self._build_delivery(facts, rows, typed)
