@@ -101,6 +101,7 @@ def test_what_is_final_later_is_asked_for_once_more_then(lake_context: LandingCo
         if DAYS[3] in windows.days_to_read(TELEMETRY):
             asked.append((moment.date().isoformat(), windows.is_final(DAYS[3])))
             windows.deliver(TELEMETRY, DAYS[3], table(DAYS[3], 1), is_final=windows.is_final(DAYS[3]))
+        landing.report()
     assert asked == [
         ("2026-11-20", False),
         ("2026-11-21", False),
