@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from connectors.azure_apim_logs import schema
@@ -216,10 +217,15 @@ def _read_caller(gateway: Mapping[str, Any], names: CallerNames) -> Row:
         if headers:
             labels |= {name.lower(): value for name, value in headers.items()}
     labels |= {name: gateway[name] for name in schema.CALLER_FIELDS if name in gateway}
-    lowered = {key: tuple(n.lower() for n in getattr(names, key)) for key in type(names).model_fields}
-    found = read_labels(labels, CallerNames.model_validate(lowered))
+    found = read_labels(labels, _lower(names))
     trace = _read_traceparent(labels.get("traceparent"))
     return {**({"trace_id": trace} if trace else {}), **found}
+
+
+@lru_cache(maxsize=64)
+def _lower(names: CallerNames) -> CallerNames:
+    lowered = {key: tuple(n.lower() for n in getattr(names, key)) for key in type(names).model_fields}
+    return CallerNames.model_validate(lowered)
 
 
 def _read_traceparent(value: object) -> str | None:

@@ -14,7 +14,7 @@ from connectors.common.log_requests import LabelNames
 from connectors.common.stores.settings import StoreLocation
 
 
-class CallerNames(LabelNames):
+class CallerNames(LabelNames, frozen=True):
     """Which fields of the gateway's log, or logged request headers, mean an attribution key; first match wins.
 
     Fields: ApimSubscriptionId, ProductId, UserId (who owns the subscription in the developer portal), ApiId,

@@ -18,6 +18,7 @@ from connectors.common.log_requests import (
     Row,
     find_text,
     iterate_attempts,
+    pseudonymise,
     read_instant,
     read_labels,
     read_seconds,
@@ -99,7 +100,7 @@ def _read_call(
         "service_tier": find_text({"tier": body.service_tier}, ("tier",)),
         "status": "error" if error else "ok",
         "error_type": error,
-        "principal_id": identity.pseudonymise(arn),
+        "principal_id": pseudonymise(identity, arn),
         **({"user_id": user} if user else {}),
         **read_labels(record.get("requestMetadata"), settings.attributes),
     }

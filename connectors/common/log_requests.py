@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.common.contract import LandingContext, Severity
 from connectors.common.datasets import REQUESTS
+from connectors.common.identity import Identity
 from connectors.common.landing import FileDelivery
 from connectors.common.log_objects import LogDelivery
 from connectors.common.parsing import build_whole_text, parse_instant
@@ -37,13 +38,13 @@ _FLAGS = ("input_includes_cached", "output_includes_reasoning")
 _FROM_USAGE = ("web_search_count", "service_tier", "usage_problem", "reported_cost")
 
 
-class LabelNames(BaseModel):
+class LabelNames(BaseModel, frozen=True):
     """Which labels (metadata keys) of a call mean an attribution key; first match wins, spelling as delivered.
 
     What is given replaces the default list of that key.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid")
 
     user_id: tuple[str, ...] = ("user_id", "user", "userId")
     tenant: tuple[str, ...] = ("tenant", "tenant_id", "tenantId")
@@ -68,12 +69,31 @@ def read_labels(labels: object, names: LabelNames) -> Row:
     """Return the columns that a call's labels give; other labels are not looked at."""
     if not isinstance(labels, Mapping):
         return {}
+    known = _invert(names)
+    ranks: dict[str, int] = {}
     found: Row = {}
-    for column in LabelNames.model_fields:
-        value = next((labels[name] for name in getattr(names, column) if labels.get(name)), None)
-        if isinstance(value, str | int) and not isinstance(value, bool):
-            found[column] = str(value)
+    for label, value in labels.items():
+        for column, rank in known.get(label, ()):
+            if value and type(value) in (str, int) and rank < ranks.get(column, len(known)):
+                ranks[column] = rank
+                found[column] = str(value)
     return found
+
+
+@lru_cache(maxsize=64)
+def _invert(names: LabelNames) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Label → the columns that it may give, each with its rank among the labels of that column."""
+    inverted: dict[str, tuple[tuple[str, int], ...]] = {}
+    for column in type(names).model_fields:
+        for rank, label in enumerate(getattr(names, column)):
+            inverted[label] = (*inverted.get(label, ()), (column, rank))
+    return inverted
+
+
+@lru_cache(maxsize=50_000)
+def pseudonymise(identity: Identity, value: str | None) -> str | None:
+    """Return a user or principal as the lake may hold it; logs name the same few over and over."""
+    return identity.pseudonymise(value)
 
 
 def find_value(record: Mapping[str, Any], names: Sequence[str]) -> Any:
@@ -156,7 +176,7 @@ class LogRequests:
         complete = {"line": number, **self._constants, **self._take_usage(usage)}
         complete |= {name: self._take_value(name, value) for name, value in row.items() if value is not None}
         if "user_id" in complete:
-            complete["user_id"] = self._context.identity.pseudonymise(complete["user_id"])
+            complete["user_id"] = pseudonymise(self._context.identity, complete["user_id"])
         self._rows.append(complete)
         if len(self._rows) >= BATCH_ROWS:
             self._write()

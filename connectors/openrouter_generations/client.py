@@ -5,14 +5,15 @@ What belongs here: what a record becomes. What must not: field names with one fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 
-from connectors.common.contract import LandingContext, Severity, SourceReport
+from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import REQUESTS
+from connectors.common.file_listing import check_stored_files
 from connectors.common.json_records import read_json_records
 from connectors.common.landing import FileDelivery
 from connectors.common.log_requests import LogRequests, Row, find_text, read_instant, read_seconds
@@ -36,6 +37,11 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
     }
     read = partial(read_file, settings=settings, context=context)
     return land_stored_files(settings, context, (REQUESTS,), read, typing=typing, suffixes=_SUFFIXES)
+
+
+def check(settings: Settings) -> Iterator[CheckStep]:
+    """Try to reach, list and read the files."""
+    yield from check_stored_files(settings, _SUFFIXES)
 
 
 def read_file(

@@ -14,6 +14,7 @@ import pytest
 
 from connectors.common.contract import Severity, SourceReport
 from connectors.common.lateness import find_lateness
+from connectors.common.registry import check as check_source
 from connectors.openrouter.client import check, land
 from connectors.openrouter.settings import Settings
 from connectors.openrouter_generations.client import land as land_generations
@@ -310,6 +311,14 @@ def test_a_generation_lands_with_native_tokens_and_its_exact_cost(tmp_path: Path
         "user_id": IDENTITY.pseudonymise("ada@example.com"),
     }
     assert {name: row[name] for name in expected} == expected
+
+
+def test_the_check_of_generations_reads_one(tmp_path: Path) -> None:
+    write(tmp_path / "generations/a.jsonl", GENERATION)
+    settings = GenerationSettings.model_validate({"name": "g", "path": str(tmp_path / "generations")})
+    assert [step.is_ok for step in check_source(settings)] == [True, True]
+    missing = GenerationSettings.model_validate({"name": "g", "path": str(tmp_path / "nothing")})
+    assert [step.is_ok for step in check_source(missing)] == [False, None]
 
 
 def test_generations_of_any_store_land_and_hold_no_text(tmp_path: Path, any_store: Backend) -> None:
