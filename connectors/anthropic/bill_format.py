@@ -20,11 +20,14 @@ from connectors.common.bucketed_reports import Bucket
 from connectors.common.contract import Severity
 from connectors.common.daily_bills import build_period
 from connectors.common.datasets import CHARGES
-from connectors.common.parsing import EXACT
-from connectors.common.report_rows import read_number, read_text
+from connectors.common.parsing import EXACT, round_decimal
+from connectors.common.report_rows import read_number, read_text, set_aside_unknown
 from connectors.common.source_files import FileFault
 
-_MEASURES = frozenset({"amount", "amount_usd"})
+KNOWN_FIELDS = frozenset({*schema.COST_FIELDS, "description"})
+"""Fields of a cost that are known, used or not."""
+
+_MEASURES = frozenset({"amount", "amount_usd", "other"})
 _WHERE = "cost_report"
 
 
@@ -38,7 +41,7 @@ def build_format() -> BillFormat:
         is_measure=_MEASURES.__contains__,
         schema_version=schema.SCHEMA_VERSION,
         costs=("amount_usd",),
-        known_not_kept=schema.COST_FIELDS | {"meter"},
+        known_not_kept=schema.COST_FIELDS | {"meter", "other"},
         derive=_derive,
     )
 
@@ -55,13 +58,13 @@ def build_lines(buckets: list[Bucket], organization_id: str) -> Iterator[dict[st
             if amount is None:
                 raise FileFault("missing_field", f"{_WHERE}: a cost of {bucket.day} has no amount")
             yield {
-                **dict.fromkeys((*schema.COST_FIELDS, "description", "inference_geo")),
-                **result,
+                **dict.fromkeys((*schema.COST_FIELDS, "description")),
+                **set_aside_unknown(result, KNOWN_FIELDS),
                 "bucket_start": _instant(bucket.start),
                 "bucket_end": _instant(bucket.end),
                 "organization_id": organization_id,
                 "workspace": read_text(result, "workspace_id") or schema.DEFAULT_WORKSPACE,
-                "amount_usd": f"{build_dollars(amount, result):f}",
+                "amount_usd": f"{round_decimal(build_dollars(amount, result)):f}",
                 "meter": build_meter(result),
             }
 

@@ -7,20 +7,28 @@ must not: what fields mean (`usage_rows.py`, `bill_format.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
 from connectors.anthropic import schema
-from connectors.anthropic.bill_format import build_format, build_lines
+from connectors.anthropic.bill_format import KNOWN_FIELDS, build_format, build_lines
+from connectors.anthropic.check import check_source
+from connectors.anthropic.reports import (
+    fetch_costs,
+    fetch_organization,
+    fetch_usage,
+    open_api,
+    read_bucket,
+    write_instant,
+)
 from connectors.anthropic.settings import Settings
 from connectors.anthropic.usage_rows import UsageRows, build_usage_rows
 from connectors.common.api_windows import ApiWindows, Window
 from connectors.common.bucketed_reports import (
     Bucket,
-    fetch_days,
     keep_account,
     land_days,
     name_part,
@@ -35,20 +43,12 @@ from connectors.common.contract import (
 )
 from connectors.common.daily_bills import DailyBills
 from connectors.common.datasets import CHARGES, PROVIDER_USAGE, Dataset
-from connectors.common.http_api import HttpApi, load_exact_json, read_api_key
+from connectors.common.http_api import HttpApi, load_exact_json
 from connectors.common.identity import Identity
-from connectors.common.parsing import parse_instant
-from connectors.common.report_rows import build_table, read_text
+from connectors.common.report_rows import UnknownFields, build_table
 from connectors.common.source_files import FileFault
 from connectors.common.source_landing import SourceLanding
 
-_REFUSALS = {
-    401: "Anthropic does not know the key; set an Admin API key (sk-ant-admin…), an ordinary API key has no right to "
-    "reports",
-    403: "the key may not read reports; an organization admin makes Admin API keys in the Console (individual accounts "
-    "have none)",
-    404: "Anthropic knows no such report; correct `endpoint`",
-}
 _ORGANIZATION_NOTE = "organization"
 _GAP_NOTE = "gap "
 
@@ -67,91 +67,8 @@ def _find_known(landing: SourceLanding, settings: Settings) -> str | None:
 
 
 def check(settings: Settings) -> Iterator[CheckStep]:
-    """Yield whether there is a key, whose it is, and whether one page of usage and one of costs can be read."""
-    try:
-        api = _open_api(settings)
-    except ConnectorError as error:
-        yield CheckStep("key", False, str(error))
-        for name in ("organization", "usage", "costs"):
-            yield CheckStep(name, None, "not tried without a key")
-        return
-    yield CheckStep("key", True, f"{settings.api_key_env} is set")
-    now = datetime.now(UTC).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
-    window = Window(now - timedelta(days=1), now)
-    with api:
-        yield _try("organization", lambda: f"organization {fetch_organization(api)}")
-        if settings.usage:
-            yield _try("usage", lambda: _describe(fetch_usage(api, settings, window), window))
-        if settings.costs:
-            yield _try("costs", lambda: _describe(fetch_costs(api, window), window))
-
-
-def _try(name: str, step: Callable[[], str]) -> CheckStep:
-    try:
-        return CheckStep(name, True, step())
-    except ConnectorError as error:
-        return CheckStep(name, False, str(error))
-
-
-def _describe(found: dict[date, list[Bucket]], window: Window) -> str:
-    results = sum(len(bucket.results) for buckets in found.values() for bucket in buckets)
-    return f"the report answers: {results} rows of {window.start.date()}"
-
-
-def _open_api(settings: Settings) -> HttpApi:
-    key = read_api_key(settings.api_key_env, "an Admin API key of the Anthropic organization")
-    headers = {"x-api-key": key, "anthropic-version": schema.API_VERSION}
-    return HttpApi(settings.endpoint, headers, refusals=_REFUSALS, patience=settings.patience)
-
-
-def fetch_organization(api: HttpApi) -> str:
-    """Return the id of the organization that the key is of. Raises ConnectorError."""
-    content = api.fetch(schema.ORGANIZATION_PATH).content
-    found = read_text(content, "id") if isinstance(content, dict) else None
-    if found is None:
-        raise FileFault(
-            "damaged_answer",
-            f"{schema.ORGANIZATION_PATH}: names no organization; state `organization_id` in the config",
-        )
-    return found
-
-
-def fetch_usage(api: HttpApi, settings: Settings, window: Window) -> dict[date, list[Bucket]]:
-    """Return the usage buckets of a window by day. Raises ConnectorError."""
-    width = settings.bucket_width
-    limit = min(schema.MOST_BUCKETS[width], len(window.days) * schema.BUCKETS_A_DAY[width])
-    params = [*_window_params(window, width, limit), *(("group_by[]", name) for name in settings.group_by)]
-    headers = {"anthropic-beta": schema.FAST_MODE_BETA} if "speed" in settings.group_by else {}
-    return fetch_days(api, schema.USAGE_PATH, params, window, read_bucket, headers=headers)
-
-
-def fetch_costs(api: HttpApi, window: Window) -> dict[date, list[Bucket]]:
-    """Return the cost buckets of a window by day. Raises ConnectorError."""
-    params = _window_params(window, "1d", len(window.days))
-    params += [("group_by[]", "workspace_id"), ("group_by[]", "description")]
-    return fetch_days(api, schema.COST_PATH, params, window, read_bucket)
-
-
-def _window_params(window: Window, width: str, limit: int) -> list[tuple[str, str]]:
-    return [
-        ("starting_at", _write_instant(window.start)),
-        ("ending_at", _write_instant(window.end)),
-        ("bucket_width", width),
-        ("limit", str(limit)),
-    ]
-
-
-def _write_instant(moment: datetime) -> str:
-    return f"{moment.isoformat()}Z"
-
-
-def read_bucket(entry: dict[str, Any]) -> Bucket:
-    """Return a bucket of a page. Raises KeyError, TypeError, ValueError for what is none."""
-    start, end = (parse_instant(entry[name]) for name in ("starting_at", "ending_at"))
-    results = entry["results"]
-    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
-        raise TypeError("results are no list of objects")
-    return Bucket(start, end, tuple(results))
+    """Try the key, whose it is, and a page of each report."""
+    yield from check_source(settings)
 
 
 class _AnthropicLanding:
@@ -165,7 +82,7 @@ class _AnthropicLanding:
     def run(self) -> None:
         self._type_anew()
         try:
-            api = _open_api(self._settings)
+            api = open_api(self._settings)
         except ConnectorError as error:
             dataset = CHARGES if self._settings.costs else PROVIDER_USAGE
             message = f"{self._landing.source}: {error}"
@@ -250,9 +167,12 @@ class _AnthropicLanding:
         organization = self._find_organization(api)
         windows = self._windows(organization, "costs")
         bills = DailyBills(self._landing, build_format(), organization)
+        unknown = UnknownFields()
 
         def deliver(day: date, buckets: list[Bucket]) -> None:
             lines = list(build_lines(buckets, organization))
+            for result in (result for bucket in buckets for result in bucket.results):
+                unknown.note(result, KNOWN_FIELDS)
             if bills.deliver(day, lines):
                 windows.note_read(CHARGES, day, is_final=windows.is_final(day))
                 unused = [line for line in lines if line["cost_type"] in schema.COST_TYPES_WITHOUT_USAGE]
@@ -267,6 +187,7 @@ class _AnthropicLanding:
             lambda window: fetch_costs(api, window),
             deliver,
         )
+        self._landing.add_findings(unknown.build_findings(self._landing.source, CHARGES, "cost_report"))
 
     def _note_gap(self, name: str, day: date, amount: Decimal) -> None:
         """Remember how much of a day one report has and the other has not."""
@@ -333,8 +254,8 @@ def write_buckets(buckets: list[Bucket], grouped: Sequence[str]) -> list[bytes]:
     return [
         write_exact(
             {
-                "starting_at": _write_instant(bucket.start),
-                "ending_at": _write_instant(bucket.end),
+                "starting_at": write_instant(bucket.start),
+                "ending_at": write_instant(bucket.end),
                 "group_by": list(grouped),
                 "results": sorted(bucket.results, key=write_exact),
             }

@@ -85,6 +85,12 @@ def _is_numeric(value: Any) -> bool:
     return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
+def set_aside_unknown(result: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """Return a cost's fields, those that nobody knows together in `other`: kept, and one column of every bill."""
+    named = {name: value for name, value in result.items() if name in known}
+    return {**named, "other": {name: value for name, value in result.items() if name not in known} or None}
+
+
 def build_table(rows: list[dict[str, Any]], dataset: Dataset) -> pa.Table:
     """Return rows as a table of the dataset, without the columns that landing fills in; quantities half up."""
     rows = [row | {"quantity": round_decimal(row["quantity"])} if "quantity" in row else row for row in rows]

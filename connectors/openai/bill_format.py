@@ -21,9 +21,15 @@ from connectors.common.contract import Severity
 from connectors.common.daily_bills import build_period
 from connectors.common.dataset_types import MONEY
 from connectors.common.datasets import CHARGES
+from connectors.common.parsing import round_decimal
+from connectors.common.report_rows import read_number, set_aside_unknown
 from connectors.openai import schema
 
-_MEASURES = frozenset({"amount_value", "quantity"})
+KNOWN_FIELDS = frozenset({*schema.COST_COLUMNS, *schema.COST_FIELDS})
+"""Fields of a cost that are known, used or not."""
+
+_WHERE = "costs"
+_MEASURES = frozenset({"amount", "amount_value", "other", "quantity"})
 
 
 def build_format() -> BillFormat:
@@ -36,32 +42,43 @@ def build_format() -> BillFormat:
         is_measure=_MEASURES.__contains__,
         schema_version=schema.SCHEMA_VERSION,
         costs=("amount_value",),
-        known_not_kept=schema.COST_FIELDS,
+        known_not_kept=schema.COST_FIELDS | {"other"},
         derive=_derive,
     )
 
 
 def build_lines(buckets: list[Bucket], organization_id: str) -> Iterator[dict[str, Any]]:
-    """Yield a day's costs as lines: `amount` in two fields, the bucket and the organization beside the rest.
+    """Yield a day's costs as lines: as they came, with the amount in fields of its own, bucket and organization.
 
-    A result without an amount is no cost, and is left out.
+    Amounts are doubles that OpenAI computed: half up at 12 digits. A result without an amount is no cost, and is left
+    out. Raises FileFault for an amount that is no number.
     """
     for bucket in buckets:
         for result in bucket.results:
-            amount = result.get("amount")
-            if not isinstance(amount, Mapping) or amount.get("value") is None:
+            amount = _read_amount(result)
+            value = None if amount is None else read_number(amount, "value", _WHERE)
+            if amount is None or value is None:
                 continue
-            rest = {name: value for name, value in result.items() if name != "amount"}
-            absent = dict.fromkeys(("project_id", "api_key_id", "line_item", "quantity", "quantity_unit"))
             yield {
-                **absent,
-                **rest,
+                **dict.fromkeys(("project_id", "api_key_id", "line_item", "quantity", "quantity_unit")),
+                **set_aside_unknown(result, KNOWN_FIELDS),
                 "bucket_start": _instant(bucket.start),
                 "bucket_end": _instant(bucket.end),
                 "organization_id": organization_id,
-                "amount_value": amount["value"],
+                "amount_value": f"{round_decimal(value):f}",
                 "amount_currency": amount.get("currency"),
             }
+
+
+def count_without_amount(buckets: list[Bucket]) -> int:
+    """Return how many results are no cost, for they have no amount."""
+    amounts = (_read_amount(result) for bucket in buckets for result in bucket.results)
+    return sum(amount is None or amount.get("value") is None for amount in amounts)
+
+
+def _read_amount(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    amount = result.get("amount")
+    return amount if isinstance(amount, Mapping) else None
 
 
 def _instant(moment: datetime) -> str:

@@ -33,15 +33,16 @@ from connectors.common.daily_bills import DailyBills
 from connectors.common.datasets import CHARGES, PROVIDER_USAGE, Dataset
 from connectors.common.http_api import HttpApi, load_exact_json, read_api_key
 from connectors.common.identity import Identity
-from connectors.common.report_rows import build_table
+from connectors.common.report_rows import UnknownFields, build_table
 from connectors.common.source_landing import SourceLanding
 from connectors.openai import schema
-from connectors.openai.bill_format import build_format, build_lines
+from connectors.openai.bill_format import KNOWN_FIELDS, build_format, build_lines, count_without_amount
 from connectors.openai.settings import Settings
 from connectors.openai.usage_rows import UsageRows, build_usage_rows
 
 _REFUSALS = {
-    401: "OpenAI does not know the key; set an Admin API key of the organization (sk-admin-…)",
+    401: "OpenAI does not know the key, or not as one of `organization_id`; set an Admin API key of that organization "
+    "(sk-admin-…)",
     403: "the key may not read usage; make an Admin API key with the scope `api.usage.read` (an organization owner "
     "can), a project's key has no right to it",
     404: "OpenAI knows no such report; take it out of `usage`, or correct `endpoint`",
@@ -208,15 +209,26 @@ class _OpenAILanding:
 
     def _land_costs(self, api: HttpApi) -> None:
         settings, windows = self._settings, self._windows("costs")
+        unknown = UnknownFields()
 
         def fetch(window: Window) -> dict[date, list[Bucket]]:
             return fetch_days(api, "/organization/costs", _cost_params(settings, window), window, read_bucket)
 
         def deliver(day: date, buckets: list[Bucket]) -> None:
-            if self._bills.deliver(day, build_lines(buckets, settings.organization_id)):
+            lines = list(build_lines(buckets, settings.organization_id))
+            for result in (result for bucket in buckets for result in bucket.results):
+                unknown.note(result, KNOWN_FIELDS)
+            missing = count_without_amount(buckets)
+            if missing:
+                message = f"{self._landing.source}: {day}: {missing} costs have no amount and are left out; ask OpenAI"
+                self._landing.add(
+                    CHARGES.name, "cost_without_amount", message, Severity.WARN, count=missing, day=day
+                )
+            if self._bills.deliver(day, lines):
                 windows.note_read(CHARGES, day, is_final=windows.is_final(day))
 
         land_days(self._landing, windows, CHARGES, schema.MOST_BUCKETS["1d"], fetch, deliver)
+        self._landing.add_findings(unknown.build_findings(self._landing.source, CHARGES, "costs"))
 
     def _build(self, endpoint: str, buckets: list[Bucket], *, is_final: bool) -> UsageRows:
         organization = self._settings.organization_id

@@ -221,6 +221,20 @@ def test_costs_are_a_bill_to_the_last_digit(
     assert costs(report) == {DAY: Decimal("1.683456789013"), "2026-11-17": Decimal("0.01")}
 
 
+def test_doubles_are_rounded_without_a_word_and_costs_without_amount_are_told(
+    server: OpenAIServer, source: Callable[..., Settings], lake_context: LandingContext
+) -> None:
+    server.data["costs"] = [
+        (at(DAY), cost("0.8958740000000000", "gpt-4o, input")),
+        (at(DAY), cost("0.06000000000000001", "gpt-4o, output")),
+        (at(DAY), cost("1", "gone", amount=None)),
+        (at(DAY), cost("1", "half gone", amount={"value": None, "currency": "usd"})),
+    ]
+    report = land(source(usage=[]), lake_context)
+    assert costs(report) == {DAY: Decimal("0.955874")}
+    assert [(finding.kind, finding.count) for finding in report.findings] == [("cost_without_amount", 2)]
+
+
 def test_pages_of_two_buckets_add_up_to_the_same_days(
     server: OpenAIServer, source: Callable[..., Settings], lake_context: LandingContext
 ) -> None:
@@ -334,7 +348,7 @@ def test_a_new_field_is_told_and_a_number_warns(
     assert told == {
         ("unknown_field", Severity.WARN, "provider_usage"),
         ("unknown_field", Severity.INFO, "provider_usage"),
-        ("new_column", Severity.INFO, "charges"),
+        ("unknown_field", Severity.INFO, "charges"),
     }
     assert any("output_thought_tokens" in f.message for f in report.findings)
     again = land(source(usage=["completions"]), lake_context)
