@@ -375,7 +375,7 @@ select
     cast(null as decimal(38, 12)) as difference_cost,
     cast(-counted.provider_quantity as decimal(38, 12)) as difference_quantity,
     cast(null as decimal(18, 12)) as coverage_share,
-    cast(null as varchar) as currency
+    $reporting_currency as currency
 from counted
 left join billed_pools
     on counted.charge_date = billed_pools.charge_date

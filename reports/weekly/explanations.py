@@ -37,6 +37,7 @@ RECONCILIATION_CAUSES = {
     "discount": "paid less or more than the bill's own list price",
     "not_priced": "the price book has no price, so nothing can be compared",
     "logged_without_bill": "in the logs, but on no bill that has arrived",
+    "counted_without_bill": "counted by the provider, on no bill and in no log",
     "over_logged": "the logs hold more than the bill: a day not fully billed yet, or calls logged twice",
     "unexplained": "what is left after the other causes",
 }
