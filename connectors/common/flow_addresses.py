@@ -8,19 +8,19 @@ An outside address may be an end user's: it is personal data and never leaves th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import polars as pl
 
 _PRIVATE = (
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "100.64.0.0/10",
-    "169.254.0.0/16",
-    "127.0.0.0/8",
-    "fc00::/7",
-    "fe80::/10",
+    IPv4Network((0x0A000000, 8)),  # RFC 1918, with the two that follow
+    IPv4Network((0xAC100000, 12)),
+    IPv4Network((0xC0A80000, 16)),
+    IPv4Network((0x64400000, 10)),  # RFC 6598: Kubernetes and carrier-grade NAT
+    IPv4Network((0xA9FE0000, 16)),  # link-local
+    IPv4Network((0x7F000000, 8)),
+    IPv6Network("fc00::/7"),
+    IPv6Network("fe80::/10"),
 )
 _REMEMBERED = 500_000
 
@@ -34,7 +34,7 @@ class AddressBook:
     """
 
     def __init__(self, own_networks: Iterable[str] = ()) -> None:
-        networks = [ip_network(text) for text in (*_PRIVATE, *own_networks)]
+        networks = [*_PRIVATE, *(ip_network(text) for text in own_networks)]
         self._networks = {
             4: [(int(n.netmask), int(n.network_address)) for n in networks if n.version == 4],
             6: [(int(n.netmask), int(n.network_address)) for n in networks if n.version == 6],

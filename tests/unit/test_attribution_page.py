@@ -24,6 +24,7 @@ DAY = {"start": "2026-11-05", "end": "2026-11-06", "reporting_currency": "USD"}
 MONTH = {"start": "2026-11-01", "end": "2026-12-01", "reporting_currency": "USD"}
 POOL = "usage\x1fopenai\x1fgpt-4o\x1foutput_tokens\x1fstandard"
 UNIT = Decimal("0.000000000001")
+SOURCE_RANKS = {"source": "VARCHAR", "source_rank": "BIGINT"}
 RULE_TYPES = {
     "reference.settings": {"coverage_epsilon_ppm": "BIGINT", "loop_min_calls": "BIGINT"},
     "reference.calendar": {"calendar_date": "DATE"},
@@ -290,7 +291,8 @@ def _name(text: str) -> str | None:
 def test_traffic() -> None:
     transfers, workloads, requests = [], [], []
     for row in EGRESS:
-        flow = {"window_start": "2026-11-05", "provider": "aws", "traffic_kind": "inter_az"}
+        window = {"window_start": "2026-11-05", "window_end": "2026-11-06", "emitter_kind": "file"}
+        flow = {**window, "provider": "aws", "traffic_kind": "inter_az"}
         transfers.append({**flow, "from_workload_ref": row["workload"], "bytes": str(_number(row["bytes"]))})
         feature = None if row["feature"] == "unknown" else row["feature"]
         workloads += [{"workload_ref": row["workload"], "feature": feature}] if feature else []
@@ -303,11 +305,9 @@ def test_traffic() -> None:
             requests.append(
                 {"charge_date": "2026-11-05", "usage_id": user, "owner_id": user, "feature": feature, **used}
             )
-    given = {
-        "staging.transfers": transfers,
-        "staging.workloads": workloads,
-        "core.request_usage": requests,
-    }
+    staged = {"staging.transfers": transfers, "staging.workloads": workloads}
+    moved = run_model("core.transfers", staged, DAY, {"reference.source_ranks": SOURCE_RANKS})
+    given = {"core.transfers": moved, "core.request_usage": requests}
     weights = run_model("core.physical_weights", given, DAY)
     assert sum(row["bytes"] for row in weights) == sum(_number(row["bytes"]) for row in EGRESS)
     named = [{**row, "owner_id": row["feature"] or row["owner_id"]} for row in weights]
