@@ -4,7 +4,7 @@ description: >
     calls, or whose id tells no calls apart, spans whose chain of parents is not followed to its end, and sources of
     different kinds that report the same provider and model without any kind of id in common, so that the same calls may
     stand twice.
-grain: [charge_date, finding, x_sources, provider, model, reused_id]
+grain: [charge_date, finding, x_sources, finding_key]
 materialized: table
 partition_by: {column: charge_date, unit: day}
 columns:
@@ -14,6 +14,7 @@ columns:
     provider: of sources that may overlap
     model: of sources that may overlap
     reused_id: null
+    finding_key: null
     requests: null
 */
 with
@@ -141,5 +142,8 @@ select
     found.provider,
     found.model,
     found.reused_id,
+    coalesce(found.provider, '')
+    || chr(31) || coalesce(found.model, '')
+    || chr(31) || coalesce(found.reused_id, '') as finding_key,
     cast(found.requests as bigint) as requests
 from found
