@@ -35,6 +35,9 @@ class Settings(HttpSettings, WindowSettings):
         pattern=r"^[A-Za-z0-9_-]{1,128}$",
         description="The organization: the billing account of its costs. Default: asked of the API.",
     )
+    overlap_days: int = Field(
+        default=7, ge=0, le=90, description="How many days after its end a day is still read again every run."
+    )
     api_key_env: str = Field(
         default="ANTHROPIC_ADMIN_KEY", description="Environment variable that holds an Admin API key."
     )

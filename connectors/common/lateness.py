@@ -39,9 +39,10 @@ LATENESS: Mapping[str, Lateness] = {
     "gcp_billing": Lateness(24, 10, adds_up=True),
     # Oracle's reports are complete within a day; its month is rated within a week.
     "oci_cost_reports": Lateness(24, 7),
-    # Model providers state no finality; a day is a delivery of its own, so the newest tells how far all are known.
-    "openai": Lateness(24, 5, adds_up=True),
-    "anthropic": Lateness(24, 5, adds_up=True),
+    # Model providers state no finality, so days are read again for a week; a day is a delivery of its own, and the
+    # newest tells how far all are known.
+    "openai": Lateness(24, 8, adds_up=True),
+    "anthropic": Lateness(24, 8, adds_up=True),
     "openrouter": Lateness(24, 5, adds_up=True),
 }
 

@@ -25,6 +25,9 @@ class Settings(HttpSettings, WindowSettings):
         pattern=r"^[A-Za-z0-9_-]{1,128}$",
         description="The organization (org-…): the billing account of its costs.",
     )
+    overlap_days: int = Field(
+        default=7, ge=0, le=90, description="How many days after its end a day is still read again every run."
+    )
     api_key_env: str = Field(
         default="OPENAI_ADMIN_KEY", description="Environment variable that holds an Admin API key."
     )

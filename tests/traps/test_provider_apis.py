@@ -42,6 +42,7 @@ def openai_source(
         endpoint=f"{rest(server).url}/v1",
         first_day=at("2026-11-17").date(),
         usage=("completions",),
+        overlap_days=3,
     )
     return server, settings
 
