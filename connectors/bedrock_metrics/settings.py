@@ -11,7 +11,7 @@ from pydantic import Field
 
 from connectors.common.api_settings import WindowSettings
 
-Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2,5}(-[a-z]+)+-\d$")]
 
 
 class Settings(WindowSettings):

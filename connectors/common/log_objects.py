@@ -22,14 +22,20 @@ from typing import Protocol
 import pyarrow as pa
 from pydantic import Field
 
-from connectors.common.contract import ConnectorError, LandingContext, Severity, SourceReport
+from connectors.common.contract import (
+    ConnectorError,
+    LandingContext,
+    Severity,
+    SourceReport,
+    TransientError,
+)
 from connectors.common.datasets import REQUESTS
 from connectors.common.delivery_records import mark_current
 from connectors.common.digests import build_digest
 from connectors.common.landing import FileDelivery
 from connectors.common.source_files import FileFault, SourceFile, is_matching
 from connectors.common.source_landing import CORRECT_FILE, REFUSED_ROWS, SourceLanding
-from connectors.common.stores.contract import ChangedObject, ObjectStore, StoredObject
+from connectors.common.stores.contract import ChangedObject, DamagedContent, ObjectStore, StoredObject
 from connectors.common.stores.open import open_store
 from connectors.common.stores.settings import StoredFileSettings, is_remote
 
@@ -211,8 +217,15 @@ class _LogLanding:
             if r.delivery.is_current and landing.typing_digest in r.typed
         }
         is_complete = True
-        for group in sorted(groups, key=lambda g: (g.day or date.min, g.scope)):
-            is_complete &= self._land(group, groups[group], known, read)
+        try:
+            for group in sorted(groups, key=lambda g: (g.day or date.min, g.scope)):
+                is_complete &= self._land(group, groups[group], known, read)
+        except TransientError as error:
+            message = (
+                f"{landing.source}: {error}; what was read before stays, the next run goes on from there"
+            )
+            landing.add(REQUESTS.name, "unreachable_logs", message, Severity.FAULT)
+            return
         if is_complete:
             landing.seen.write_note(_note_key(landing), max(days).isoformat())
 
@@ -242,7 +255,10 @@ class _LogLanding:
     def _land(
         self, group: LogGroup, objects: list[LogObject], known: set[tuple[str, str]], read: Read
     ) -> bool:
-        """Land one group unless it is known as it is; return False when it is to be tried again."""
+        """Land one group unless it is known as it is; return False when it is to be tried again.
+
+        Raises TransientError when the store cannot be reached: then no other group can be read either.
+        """
         landing = self._landing
         objects = sorted(objects, key=lambda o: (self._layout.order(o.location, o.key), o.location, o.key))
         file = _describe(group, objects)
@@ -254,6 +270,8 @@ class _LogLanding:
                 read(delivery, self._bring(objects, Path(folder)))
         except (ConnectorError, pa.ArrowException, OSError, UnicodeDecodeError) as error:
             delivery.discard()
+            if isinstance(error, TransientError) and not isinstance(error, ChangedObject | DamagedContent):
+                raise
             reason = str(error) if isinstance(error, ConnectorError) else type(error).__name__
             is_moving = isinstance(error, ChangedObject)
             kind = "delivery_under_way" if is_moving else "unreadable_group"
@@ -329,7 +347,11 @@ def _describe(group: LogGroup, objects: Sequence[LogObject]) -> SourceFile:
     newest = max(o.stored.modified_at for o in objects).replace(tzinfo=UTC)
     size = sum(o.stored.size for o in objects)
     return SourceFile(
-        Path(group.scope), group.scope, size, int(newest.timestamp()) * 10**9, build_digest(group.scope, *versions)
+        Path(group.scope),
+        group.scope,
+        size,
+        int(newest.timestamp()) * 10**9,
+        build_digest(group.scope, *versions),
     )
 
 

@@ -156,9 +156,7 @@ class LogRequests:
         self._attempts: set[str] = set()
         self._oversized: Counter[str] = Counter()
         self._unknown: Counter[str] = Counter()
-        self._written = 0
         self.tally = RequestTally()
-        self.rows = 0
 
     def add(self, line: int, row: Row, usage: Mapping[str, Any]) -> None:
         """Add one attempt: its columns, and the usage that `read_usage` found. `user_id` comes as it is stated."""
@@ -166,14 +164,15 @@ class LogRequests:
 
     def add_numbered(self, number: int, row: Row, usage: Mapping[str, Any]) -> None:
         """Add one attempt whose line has a `LogDelivery.number` already: it is written after its object was read."""
+        taken = self._take_usage(usage)
+        is_sound = "usage_problem" not in taken and row.get("started_at") is not None
         attempt = row.get("provider_request_id")
-        if attempt is not None:
+        if attempt is not None and is_sound:
             if attempt in self._attempts:
                 self.tally.counts["duplicate_request"] += 1
                 return
             self._attempts.add(attempt)
-        self.rows += 1
-        complete = {"line": number, **self._constants, **self._take_usage(usage)}
+        complete = {"line": number, **self._constants, **taken}
         complete |= {name: self._take_value(name, value) for name, value in row.items() if value is not None}
         if "user_id" in complete:
             complete["user_id"] = pseudonymise(self._context.identity, complete["user_id"])
@@ -201,7 +200,7 @@ class LogRequests:
             count = usage.get(name)
             if count is None:
                 continue
-            if abs(count) > MAX_TOKENS_PER_REQUEST:
+            if not 0 <= count <= MAX_TOKENS_PER_REQUEST:
                 taken["usage_problem"] = "negative_tokens" if count < 0 else "absurd_tokens"
             else:
                 taken[name] = count

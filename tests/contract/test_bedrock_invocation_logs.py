@@ -16,7 +16,7 @@ from connectors.bedrock_invocation_logs.schema import read_model
 from connectors.bedrock_invocation_logs.settings import Settings
 from connectors.common.contract import Severity, SourceReport
 from tests.contract.request_logs import CANARY, IDENTITY, build_context, find_text, kinds, read_rows
-from tests.servers.rest import RestServer, pass_on, run_rest
+from tests.servers.rest import Reply, Request, RestServer, pass_on, run_rest
 from tests.servers.s3 import S3Server
 
 NOW = datetime(2026, 11, 20, 6, 0)
@@ -223,7 +223,7 @@ def test_only_logs_of_the_wanted_days_are_fetched(company: Company) -> None:
         report = company.land(url=proxy.url)
         asked = [(request.query.get("prefix"), request.path) for request in proxy.log]
     assert [row["call_id"][-1] for row in read_rows(report)] == ["1"]
-    listed = {prefix.rsplit("/", 4)[1:4] and prefix[-11:-1] for prefix, _ in asked if prefix}
+    listed = {prefix[-11:-1] for prefix, _ in asked if prefix}
     assert listed == {"2026/11/17", "2026/11/18", "2026/11/19", "2026/11/20", "2026/11/21"}
     got = [path for prefix, path in asked if prefix is None]
     assert all("2026/11/19/10/a.json.gz" in path for path in got), got
@@ -370,3 +370,29 @@ def test_the_check_says_whether_logs_can_be_read(company: Company) -> None:
     )
     steps = list(check(company.settings()))
     assert [step.is_ok for step in steps] == [True, False, None]
+
+
+def test_a_store_that_breaks_off_keeps_what_was_read_and_the_next_run_goes_on(company: Company) -> None:
+    company.put(lines(record(1)), hour="2026/11/19/10")
+    company.put(lines(record(2)), hour="2026/11/19/11")
+    company.put(lines(record(3)), hour="2026/11/19/12")
+    forward = pass_on(company.server.url)
+
+    def route(request: Request) -> Reply:
+        denied = Reply(503, "<Error><Code>ServiceUnavailable</Code></Error>")
+        return denied if "/11/a.json.gz" in request.path else forward(request)
+
+    with run_rest(route) as proxy:
+        report = company.land(url=proxy.url)
+        asked = {request.path.rsplit("/", 2)[1] for request in proxy.log if "a.json.gz" in request.path}
+    assert [row["call_id"][-1] for row in read_rows(report)] == ["1"]
+    assert [f.kind for f in report.findings if f.severity is Severity.FAULT] == ["unreachable_logs"]
+    assert asked == {"10", "11"}
+    assert [row["call_id"][-1] for row in read_rows(company.land())] == ["1", "2", "3"]
+
+
+def test_a_sound_record_counts_after_a_broken_one_of_the_same_id(company: Company) -> None:
+    company.put(lines(record(1, input={"inputTokenCount": -1}), record(1), record(1)))
+    report = company.land()
+    assert [row["uncached_input_tokens"] for row in read_rows(report)] == [1]
+    assert (kinds(report)["duplicate_request"], kinds(report)["quarantined_row"]) == (1, 1)
