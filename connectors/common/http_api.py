@@ -201,10 +201,11 @@ class HttpApi:
         try:
             return tries(self._ask, method, path, params, headers or {}, body)
         except _AgainError as again:
+            often = "once" if patience.attempts == 1 else f"{patience.attempts} times"
             asked = "" if again.wait_seconds is None else f"; it asks to wait {again.wait_seconds:.0f} s"
             raise ApiBusyError(
-                f"{self._name(method, path)}: {again} ({patience.attempts} times{asked}); what was read before stays, "
-                "the next run goes on from there"
+                f"{self._name(method, path)}: {again} ({often}{asked}); what was read before stays, the next run goes "
+                "on from there"
             ) from None
 
     def _choose_wait(self, state: RetryCallState) -> float:
@@ -257,7 +258,7 @@ class HttpApi:
                     f"{name}: the answer is larger than {patience.largest_bytes:,} bytes; ask for fewer buckets a page"
                 )
             if time.monotonic() > end:
-                raise _AgainError(f"the answer took longer than {patience.total_seconds:.0f} s")
+                raise _AgainError(f"the answer took longer than {patience.total_seconds:g} s")
         return b"".join(parts)
 
     def _judge(self, response: httpx.Response, content: bytes, name: str) -> Answer:
