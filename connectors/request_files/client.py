@@ -50,16 +50,14 @@ from connectors.request_files.values import (
     build_text,
 )
 
-SCHEMA_VERSION = 2
-_ATTEMPT_KEYS = (("provider_request_id",), ("trace_id", "span_id"))
+SCHEMA_VERSION = 3
 
 
 @dataclass
 class FileState:
-    """What batches of one file have in common: attempts seen, and values that could not be read."""
+    """What batches of one file have in common: values that are there, and those that could not be read."""
 
     tally: RequestTally = field(default_factory=RequestTally)
-    attempts: set[str] = field(default_factory=set)
     present: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
     oversized: Counter[str] = field(default_factory=Counter)
@@ -94,9 +92,13 @@ def read_request_file(
     state = FileState()
     for batch in read_batches(file, settings.sources, delivery.quarantine):
         frame = build_request_frame(batch, settings, context, state)
-        kept = _drop_repeated(frame, state)
         table = build_requests(
-            kept, source=settings.name, scope=file.relative, now=context.now, sink=delivery, tally=state.tally
+            frame,
+            source=settings.name,
+            scope=file.relative,
+            now=context.now,
+            sink=delivery,
+            tally=state.tally,
         )
         delivery.write("requests", table)
     _check_types(settings, state)
@@ -209,26 +211,6 @@ def _with_semantics(frame: pl.DataFrame, settings: Settings) -> pl.DataFrame:
         pl.coalesce(name, stated[name]).alias(name) if name in frame.columns else stated[name].alias(name)
         for name in FLAGS
     )
-
-
-def _drop_repeated(frame: pl.DataFrame, state: FileState) -> pl.DataFrame:
-    """Keep the first record of an attempt: by the provider's id, and by trace and span."""
-    for columns in _ATTEMPT_KEYS:
-        if not set(columns) <= set(frame.columns):
-            continue
-        keys = (
-            frame.select(pl.concat_str([pl.lit("/".join(columns)), *columns], separator="|"))
-            .to_series()
-            .to_list()
-        )
-        is_new = []
-        for key in keys:
-            is_new.append(key is None or key not in state.attempts)
-            if key is not None:
-                state.attempts.add(key)
-        state.tally.counts["duplicate_request"] += is_new.count(False)
-        frame = frame.filter(pl.Series(is_new, dtype=pl.Boolean))
-    return frame
 
 
 def _check_types(settings: Settings, state: FileState) -> None:

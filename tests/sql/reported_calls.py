@@ -5,8 +5,8 @@ What belongs here: a report with defaults, and running the models of merging. Wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from pipelines.config.model import Config
@@ -17,10 +17,8 @@ KINDS = ("span", "gateway", "provider_log", "file")
 """Who may see a call."""
 
 
-def report(
-    source: str, kind: str, at: datetime = DAY + timedelta(hours=10), **changes: Any
-) -> dict[str, Any]:
-    """A report of a call of ten in the morning, named as landing names it; without a token count unless given."""
+def report(source: str, kind: str, at: Any = DAY + timedelta(hours=10), **changes: Any) -> dict[str, Any]:
+    """A report of a call, at ten in the morning and without a token count unless given, named as landing names it."""
     return name_report(
         {
             "x_source": source,
@@ -59,7 +57,7 @@ def merge(
     where: str = "true",
     config: Config | None = None,
     window: Window = NOVEMBER,
-    **lake: Sequence[Mapping[str, Any]],
+    **lake: Any,
 ) -> list[tuple[Any, ...]]:
     """Rows of a model after merging these reports, in order."""
     inputs = Inputs({"requests": list(reports), **lake}, (), config or Config())

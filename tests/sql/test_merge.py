@@ -13,8 +13,8 @@ from pipelines.night.reference import REUSED_ID_REPORTS
 from tests.sql.reported_calls import merge, report
 from tests.sql.small_bill import ALIASES, DAY, price
 
-P = {"provider_request_id": "p"}
-S = {"trace_id": "t", "span_id": "s"}
+P: dict[str, Any] = {"provider_request_id": "p"}
+S: dict[str, Any] = {"trace_id": "t", "span_id": "s"}
 TOKENS = "uncached_input_tokens, output_tokens, usage_source, emitter_kind"
 
 
@@ -208,7 +208,8 @@ def test_a_report_that_may_be_one_of_several_calls_is_told_of() -> None:
 )
 def test_sources_that_cannot_meet_are_told_of(ids: dict[str, str], kind: str, is_told: bool) -> None:
     reports = [report("traces", "span", **P, **S), report("gateway", kind, **ids)]
-    columns, names = "finding, x_sources, provider, model, requests", {"model_aliases": ALIASES}
+    columns = "finding, x_sources, provider, model, requests"
+    names: dict[str, Any] = {"model_aliases": ALIASES}
     found = merge(reports, columns, table="core.request_findings", prices=[price()], **names)
     assert found == (
         [("unmergeable_overlap", "gateway,traces", "aws", "claude-sonnet-4-5", 1)] if is_told else []

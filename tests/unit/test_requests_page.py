@@ -41,7 +41,7 @@ RANKS, SEEN = _tables("Whom to believe")
 CALLS = _tables("Attempts and calls")[0]
 
 
-def _ids(text: str) -> dict[str, str]:
+def _ids(text: str) -> dict[str, Any]:
     names = {"id": "provider_request_id", "span": "span_id", "call": "call_id"}
     told = {names[part.split()[0]]: part.split()[1] for part in text.split(", ") if part}
     return told | ({"trace_id": "t"} if "span_id" in told else {})
@@ -88,8 +88,10 @@ def _seen(row: Mapping[str, str]) -> dict[str, Any]:
     ids = {"provider_request_id": row["id"], "call_id": row["call"], "span_id": row["span"]}
     told = {"user_id": row["user"], "feature": row["feature"], "region_id": row["region"]}
     usage = {"uncached_input_tokens": _count(row["input"]), "output_tokens": _count(row["output"])}
-    given = {name: value for name, value in {**ids, **told, **usage}.items() if value not in ("", None)}
-    trace = {"trace_id": "t"} if "span_id" in given else {}
+    given: dict[str, Any] = {
+        name: value for name, value in {**ids, **told, **usage}.items() if value not in ("", None)
+    }
+    trace: dict[str, Any] = {"trace_id": "t"} if "span_id" in given else {}
     started = datetime.fromisoformat(f"2026-11-01 {row['starts']}")
     return report(row["source"], row["kind"], started, **given, **trace)
 
@@ -101,7 +103,7 @@ def test_one_call_seen_by_four() -> None:
         "started_at, x_sources"
     )
     names = ("id", "call", "span", "user", "feature", "input", "output", "region", "starts")
-    expected = [merged[name] for name in names]
+    expected: list[Any] = [merged[name] for name in names]
     expected[5:7] = [_count(merged["input"]), _count(merged["output"])]
     expected[8] = datetime.fromisoformat(f"2026-11-01 {merged['starts']}")
     sources = ",".join(sorted(row["source"] for row in seen))
@@ -113,7 +115,8 @@ def test_attempts_and_calls(row: Mapping[str, str]) -> None:
     reports = []
     for number, told in enumerate(row["attempts of a trace"].split(", ")):
         status, _, logical = told.partition(" of ")
-        ids = {"provider_request_id": f"p{number}", "trace_id": "t", "logical_call_id": logical or None}
+        ids: dict[str, Any] = {"provider_request_id": f"p{number}", "trace_id": "t"}
+        ids["logical_call_id"] = logical or None
         reports.append(report("gateway", "gateway", status=status, output_tokens=5, **ids))
     found = merge(reports, "attempts, calls", table="core.traces", prices=[price("output_tokens")])
     assert found == [(int(row["attempts"]), int(row["calls"]))]
