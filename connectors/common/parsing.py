@@ -142,7 +142,7 @@ def parse_decimal(text: str) -> Decimal:
         number = Decimal(cleaned)
     except InvalidOperation as error:
         raise ValueError("not a number") from error
-    if not number.is_finite() or abs(number) >= _LIMIT:
+    if not number.is_finite() or number.copy_abs() >= _LIMIT:  # abs() overflows at an exponent of a million
         raise ValueError("not a number below 1e26")
     return number
 

@@ -308,3 +308,26 @@ def _folder(root: Path, number: int) -> Path:
     folder = root / str(number)
     folder.mkdir()
     return folder
+
+
+def test_a_run_that_is_killed_anywhere_loses_and_doubles_nothing(
+    company: GatewayCompany, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [build_spend_log(request_id=f"chatcmpl-NumberNumber{n}") for n in range(3)]
+    company.deliver("a.jsonl", rows)
+
+    def kill(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    for place in (
+        "connectors.common.record_batches.RecordBatchWriter.commit",
+        "connectors.common.source_landing.write_records",
+        "connectors.common.staged_rows.StagedRows.deliver",
+        "connectors.common.source_files.SeenIndex.save",
+    ):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(place, kill)
+            company.land()
+    report = company.land()
+    assert len(read_rows(report)) == 3 and report.findings == ()
+    assert not list(company.lake.rglob("_tmp-*"))
