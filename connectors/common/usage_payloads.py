@@ -54,12 +54,16 @@ UsageFlavour = Literal[
 """An API's way to state usage. `gemini_chat` is Google behind OpenAI's chat shape; `bedrock_log` is the part
 `{"input": {…TokenCount}, "output": {…}}` of an invocation log record."""
 
+ANYWHERE = ("global", "not_available")
+"""Values of Anthropic's `inference_geo` that name no region; others are part of the price."""
+
 FLAVOURS: tuple[str, ...] = get_args(UsageFlavour)
 
 ReportedUsage = dict[str, Any]
 """Reported counts (token_usage.REPORTED_COUNTS), the two flags of their meaning, and where stated
-`service_tier`, `inference_geo`, `speed`, `model`, `web_search_count`, `reported_cost` (Decimal dollars),
-`usage_problem` (a key of token_usage.PROBLEMS), `unknown_counts` (list of field names)."""
+`service_tier`, `inference_geo` (and `region_id` where it names one), `speed`, `model`, `web_search_count`,
+`reported_cost` (Decimal dollars), `usage_problem` (a key of token_usage.PROBLEMS), `unknown_counts` (list of
+field names)."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ def read_usage(usage: Mapping[str, object], flavour: UsageFlavour) -> ReportedUs
     reported = {**found.values, **shape.flags}
     if flavour in _FINISH:
         _FINISH[flavour](reported, usage)
+    if reported.get("inference_geo") not in (None, *ANYWHERE):
+        reported["region_id"] = reported["inference_geo"]
     if found.problem is not None:
         reported["usage_problem"] = found.problem
     reported["unknown_counts"] = sorted(found.unknown)

@@ -23,6 +23,7 @@ columns:
     price_per_mtok: null
     currency: null
     price_rank: null
+    is_wrong_from_start: null
 */
 with
 
@@ -118,7 +119,8 @@ select
     ranked.time_of_day_end,
     ranked.price_per_mtok,
     ranked.currency,
-    cast(ranked.price_rank as bigint) as price_rank
+    cast(ranked.price_rank as bigint) as price_rank,
+    ranked.is_wrong_from_start
 from ranked
 left join stretches
     on ranked.price_rank = stretches.price_rank

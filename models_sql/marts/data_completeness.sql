@@ -152,6 +152,23 @@ requests as (
     group by usage.charge_date, usage.provider, usage.model
 ),
 
+corrected as (
+    select
+        usage.provider,
+        usage.model,
+        prices.published_at,
+        min(usage.charge_date) as first_date,
+        max(usage.charge_date) as last_date,
+        sum(usage.quantity_tokens) as tokens,
+        sum(usage.list_cost) as list_cost,
+        max(usage.list_cost_currency) as currency,
+        count(*) as uses
+    from core.usage_costs as usage
+    inner join core.dated_prices as prices on usage.price_id = prices.price_id
+    where prices.is_wrong_from_start and usage.charge_date < cast(prices.published_at as date)
+    group by usage.provider, usage.model, prices.published_at
+),
+
 anonymous as (
     select
         costs.provider,
@@ -404,6 +421,27 @@ select
     || '): add a model alias or a price override to the config.' as message
 from requests
 group by requests.provider, requests.model
+union all
+select
+    'finding' as row_kind,
+    'prices' as source,
+    'prices' as dataset,
+    corrected.last_date as date,
+    cast(null as bigint) as rows,
+    cast(null as decimal(18, 12)) as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    'corrected_price' as finding,
+    cast(corrected.uses as bigint) as finding_count,
+    'info' as severity,
+    cast(cast(corrected.tokens as bigint) as varchar) || ' tokens of ' || corrected.provider || ' '
+    || corrected.model || ' from ' || cast(corrected.first_date as varchar) || ' to '
+    || cast(corrected.last_date as varchar) || ' are priced anew by a correction of '
+    || cast(cast(corrected.published_at as date) as varchar) || ': list cost '
+    || cast(cast(corrected.list_cost as decimal(38, 2)) as varchar) || ' ' || corrected.currency
+    || '. What was said before: everycent reprice --price-book '
+    || cast(cast(corrected.published_at - interval 1 day as date) as varchar) as message
+from corrected
 union all
 select
     'finding' as row_kind,

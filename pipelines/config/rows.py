@@ -92,6 +92,10 @@ class PriceOverride(Section):
     region_id: Text | None = Field(
         default=None, description="Only requests of this region, as logs name it; left out: any."
     )
+    published_at: Moment | None = Field(
+        default=None,
+        description="When it became known (UTC): calls before keep their price. Left out: `valid_from`.",
+    )
     wrong_from_start: bool = Field(
         default=False,
         description="The price known before was never right: past requests are priced again, visibly.",
@@ -118,6 +122,10 @@ class PriceContract(Section):
     discount_pct: Rate = Field(le=100, description="Percent off the list price, 0 to 100.")
     valid_from: Moment | None = Field(default=None, description="From this moment (UTC); left out: always.")
     valid_to: Moment | None = Field(default=None, description="Before this moment (UTC); left out: still.")
+    published_at: Moment | None = Field(
+        default=None,
+        description="When it became known (UTC): calls before keep their price. Left out: `valid_from`.",
+    )
     wrong_from_start: bool = Field(
         default=False,
         description="It held from its first day, though it is told of only now: past requests are priced again.",
