@@ -4,6 +4,7 @@ description: >
     model calls, without money. A model call span that only repeats another one is here too, as a chain. Values that
     ancestors in other files carry are filled in from staging.span_links.
 grain: [trace_id, span_id]
+order_by: [started_at, trace_id, span_id]
 materialized: table
 partition_by: {column: started_at, unit: day}
 columns:
