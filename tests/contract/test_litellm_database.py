@@ -89,7 +89,7 @@ def test_the_readers_grant_is_enough_and_bodies_are_never_asked_for(
 
 
 def test_a_statement_names_allowed_columns_and_bound_days_only() -> None:
-    config = {"name": "a", "connector": "litellm", "connection_env": "X"}
+    config: dict[str, object] = {"name": "a", "connector": "litellm", "connection_env": "X"}
     config["places"] = {"feature": ["messages.a", "metadata.it's; drop", "response"]}
     settings = Settings.model_validate(config)
     everything = {*SPEND_COLUMNS, "metadata", "messages", "response", "proxy_server_request"}
