@@ -8,6 +8,7 @@ from __future__ import annotations
 RESIDUAL_REASONS = {
     "unlogged_usage": "The provider billed more usage than the logs hold: some caller is not logged.",
     "idle_capacity": "Reserved or provisioned capacity was paid for while no request was running on it.",
+    "unmeasured_capacity": "Capacity was paid for in time for which nobody measured whether a request was running.",
     "unused_commitment": "A commitment (reservation, savings plan) was paid for and not used.",
     "unknown_workload": "The cost belongs to a resource or address that no workload list names.",
     "no_owner": "The charge carries no tag and matches no log, so nothing says whose it is.",

@@ -60,6 +60,7 @@ TAGS = _table("Tags")
 SPREAD = _table("From bill line to days")
 FX = _table("Into the reporting currency")
 EGRESS = _table("Traffic")
+CAPACITY = _table("Capacity")
 PRICES = _table("Estimates")
 
 
@@ -411,3 +412,63 @@ def test_no_word_of_the_models_is_left_out(column: str, heading: str) -> None:
     words = {word for text in expressions for word in re.findall(r"(?:then|else) '(\w+)'", text)}
     assert words
     assert words <= explained
+
+
+@pytest.mark.parametrize("row", CAPACITY, ids=_ids(CAPACITY))
+def test_capacity(row: Mapping[str, str]) -> None:
+    """A resource's day: measured hours of which the first were busy, two callers, the rest idle or not measured."""
+    hours = [
+        {
+            "x_source": "metrics",
+            "hour_start": f"2026-11-05 {hour:02}:00:00",
+            "resource_id": "gpu-1",
+            "provider": "vllm",
+            "model": "llama",
+            "provisioned_seconds": 3600,
+            "busy_seconds": 3600 if hour < int(row["busy"]) else 0,
+            "busy_basis": "requests",
+        }
+        for hour in range(int(row["measured"]))
+    ]
+    calls = [
+        {
+            "charge_date": "2026-11-05",
+            "started_at": "2026-11-05 00:10:00",
+            "provider": "vllm",
+            "model": "llama",
+            "user_id": user,
+            "prefill_seconds": "0",
+            "decode_seconds": row[f"{user}, seconds"],
+        }
+        for user in ("ann", "bob")
+    ]
+    days = {"start": "2026-11-05", "end": "2026-11-06"}
+    settings = {"reference.settings": {"coverage_epsilon_ppm": "BIGINT", "output_token_weight": "BIGINT"}}
+    weights = run_model(
+        "core.capacity_weights",
+        {
+            "core.capacity_usage": run_model("core.capacity_usage", {"staging.capacity": hours}, days),
+            "core.identified_requests": calls,
+            "reference.settings": [{"coverage_epsilon_ppm": 500, "output_token_weight": 2}],
+        },
+        days,
+        settings,
+    )
+    cell = {
+        "charge_date": "2026-11-05",
+        "cell_id": "cell",
+        "method_id": "capacity_seconds",
+        "pool_key": f"capacity{chr(31)}gpu-1",
+        "missing_quantity": (int(row["hours billed"]) - int(row["measured"])) * 3600 * 10**6,
+        "direct_owner_id": "nobody",
+        "billing_currency": "USD",
+        "is_pool_first": True,
+        "billed_cost": row["cost"],
+        "effective_cost": row["cost"],
+        "list_cost": row["cost"],
+    }
+    facts = run_model("core.attributed_costs", {"core.cells": [cell], "core.capacity_weights": weights}, days)
+    found = {fact["residual_reason"] or fact["owner_id"]: fact["billed_cost"] for fact in facts}
+    residuals = {reason: found.pop(reason) for reason in ("idle_capacity", "unmeasured_capacity")}
+    assert residuals == {reason: _number(row[reason]) for reason in residuals}
+    assert sorted(found.values()) == sorted(_number(row[f"{user} pays"]) for user in ("ann", "bob"))
