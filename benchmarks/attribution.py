@@ -49,6 +49,7 @@ CORE = (
     "core.request_usage",
     "core.model_names",
     "core.usage_costs",
+    "core.transfers",
     "core.physical_weights",
     "core.bill_coverage",
     "core.billed_cells",
@@ -114,7 +115,7 @@ def main() -> None:
     """Reads the arguments, runs floor and core in turn, prints the figures."""
     arguments = _parse_arguments()
     shape = Shape(arguments.rows, arguments.rollup_rows, arguments.days)
-    lake = open_lake(arguments.home, shape, _say)
+    lake = open_lake(arguments.home, shape, _say, is_seen_twice=arguments.seen_twice)
     settings = EngineSettings(memory_limit=arguments.memory_limit, threads=arguments.threads)
     models = load_models()
     floors, lean_floors, cores = [], [], []
@@ -154,6 +155,11 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--days", type=int, default=30, help="days that the requests cover (default 30)")
     parser.add_argument(
         "--rounds", type=int, default=2, help="times that floor and core run in turn (default 2)"
+    )
+    parser.add_argument(
+        "--seen-twice",
+        action="store_true",
+        help="the provider's log reports every call too, so that the core merges all of them; the floor does not",
     )
     parser.add_argument("--memory-limit", default="3GB", help="of DuckDB, for floor and core (default 3GB)")
     parser.add_argument(
@@ -199,7 +205,7 @@ def _open_build(
     config = Config()
     reference = MODELS_FOLDER / "reference"
     known_at = datetime.combine(shape.last_day, datetime.min.time()) + timedelta(days=40)
-    relations = empty_relations() | {"lake.requests": lake.requests, "lake.charges": lake.charges}
+    relations = empty_relations() | {"lake.requests": lake.reports, "lake.charges": lake.charges}
     own = ("lake.prices", "lake.model_aliases")
     build = Build(
         home=folder,

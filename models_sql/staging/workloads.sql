@@ -4,7 +4,8 @@ description: >
     the next list of the same series lacks it; a statement holds until the next one of its source about the same thing
     begins. Where several sources know a thing at the same time, one that names a feature counts first, then the order
     of the sources in the config. So nothing belongs to two at once: among addresses, among pods, and among all else.
-materialized: view
+materialized: table
+order_by: [workload_ref, ref_kind, valid_from]
 columns:
     x_source: null
     x_snapshot_id: null

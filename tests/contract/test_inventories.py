@@ -411,3 +411,51 @@ def test_a_refusal_of_azure_names_the_role(
     report = azure.land(settings_, lake_context)
     assert report.has_fault and "the role Reader" in report.findings[0].message
     assert [step.is_ok for step in azure.check(settings_)] == [False]
+
+
+def test_lists_of_pods_are_series_of_looks(tmp_path: Path, lake_context: LandingContext) -> None:
+    """Each row knows when its list was made, and which lists follow it: a folder a cluster."""
+    for name in ("east/20261118T1000Z.json", "east/20261118T1100Z.json", "west/2026-11-18.json"):
+        path = tmp_path / "pods" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(PODS) + " " * len(name))
+    report = kubernetes.land(kubernetes_settings(tmp_path / "pods"), lake_context)
+    looks = {(row["inventory_series"], row["observed_at"]) for row in read(report, "workloads")}
+    assert looks == {
+        ("east/.json", datetime(2026, 11, 18, 10)),
+        ("east/.json", datetime(2026, 11, 18, 11)),
+        ("west/.json", datetime(2026, 11, 18)),
+    }
+
+
+def test_a_pod_that_ran_to_its_end_gave_its_address_back(
+    tmp_path: Path, lake_context: LandingContext
+) -> None:
+    folder = tmp_path / "pods"
+    folder.mkdir()
+    ended = {"state": {"terminated": {"finishedAt": "2026-11-18T10:30:00Z"}}}
+    status = {"phase": "Succeeded", "podIP": "10.0.9.9", "containerStatuses": [ended, {"state": {}}]}
+    job = {"kind": "Pod", "metadata": {"name": "job", "namespace": "shop"}, "spec": {}, "status": status}
+    (folder / "20261118T1100Z.json").write_text(json.dumps({"items": [job]}))
+    found = by_reference(kubernetes.land(kubernetes_settings(folder), lake_context))
+    assert found["10.0.9.9"]["valid_to"] == datetime(2026, 11, 18, 10, 30)
+
+
+def test_what_a_look_lists_no_more_has_ended_by_then(
+    s3_server: S3Server, aws: Any, lake_context: LandingContext
+) -> None:
+    first = land(settings(s3_server), lake_context)
+    group = s3_server.client("logs").describe_log_groups()["logGroups"][0]["logGroupName"]
+    s3_server.client("logs").delete_log_group(logGroupName=group)
+    later = replace(lake_context, now=lake_context.now + timedelta(days=1))
+    ends = [
+        row["valid_to"]
+        for row in read(land(settings(s3_server), later), "workloads")
+        if row["workload_ref"] == group
+    ]
+    assert sorted(ends, key=str) == sorted([None, later.now], key=str)
+    again = land(settings(s3_server), replace(lake_context, now=lake_context.now + timedelta(days=2)))
+    assert len(read(again, "workloads")) > len(read(first, "workloads"))
+    assert [row["valid_to"] for row in read(again, "workloads") if row["workload_ref"] == group].count(
+        None
+    ) == 1
