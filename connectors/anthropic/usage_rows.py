@@ -15,7 +15,7 @@ from typing import Any
 
 from connectors.anthropic import schema
 from connectors.common.bucketed_reports import Bucket
-from connectors.common.report_rows import UnknownFields, read_count, read_text
+from connectors.common.report_rows import UnknownFields, read_count, read_object, read_text
 
 _WHERE = "usage_report"
 _KNOWN = frozenset({*schema.TOKEN_CLASSES, *schema.DIMENSIONS, "cache_creation", "server_tool_use"})
@@ -61,12 +61,7 @@ def build_usage_rows(
 def _note_unknown(unknown: UnknownFields, result: Mapping[str, Any]) -> None:
     unknown.note(result, _KNOWN)
     for name, known in (("cache_creation", schema.CACHE_WRITES), ("server_tool_use", schema.SERVER_TOOLS)):
-        unknown.note(_read_object(result, name), frozenset(known), prefix=f"{name}.")
-
-
-def _read_object(result: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = result.get(name)
-    return value if isinstance(value, Mapping) else {}
+        unknown.note(read_object(result, name, _WHERE), frozenset(known), prefix=f"{name}.")
 
 
 def _read_dimensions(result: Mapping[str, Any], grouped: Sequence[str]) -> dict[str, Any]:
@@ -90,11 +85,12 @@ def _read_dimensions(result: Mapping[str, Any], grouped: Sequence[str]) -> dict[
 
 def _count(result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name, token_class in schema.TOKEN_CLASSES.items():
-        yield from _row("tokens", token_class, read_count(result, name, _WHERE), "tokens")
-    writes = _read_object(result, "cache_creation")
+        quantity = read_count(result, name, _WHERE, is_required=True)
+        yield from _row("tokens", token_class, quantity, "tokens")
+    writes = read_object(result, "cache_creation", _WHERE)
     for name, token_class in schema.CACHE_WRITES.items():
         yield from _row("tokens", token_class, read_count(writes, name, _WHERE), "tokens")
-    tools = _read_object(result, "server_tool_use")
+    tools = read_object(result, "server_tool_use", _WHERE)
     for name, kind in schema.SERVER_TOOLS.items():
         yield from _row(kind, None, read_count(tools, name, _WHERE), "searches")
 

@@ -18,14 +18,40 @@ from connectors.common.parsing import build_whole_text, parse_decimal, round_dec
 from connectors.common.source_files import FileFault
 
 _LONGEST_TEXT = 1000
+_LARGEST_COUNT = 10**15
 
 
-def read_count(result: Mapping[str, Any], name: str, where: str) -> Decimal | None:
-    """Return a count (0 or more), None when absent or null. Raises FileFault `bad_count` that names the field."""
+def read_count(
+    result: Mapping[str, Any], name: str, where: str, *, is_required: bool = False
+) -> Decimal | None:
+    """Return a count, None when absent or null. Raises FileFault that names the field.
+
+    A count is a whole number from 0 to 1e15: no bucket holds more (`bad_count`). One that every result has is refused
+    when it is absent (`missing_field`): to go on would count it as nothing.
+    """
+    if is_required and name not in result:
+        raise FileFault(
+            "missing_field",
+            f"{where}: results have no field {name} any more: what is known of the day stays; see whether the API "
+            "changed, and update everycent",
+            column=name,
+        )
     number = read_number(result, name, where)
-    if number is not None and number < 0:
-        raise FileFault("bad_count", f"{where}: the field {name} is negative: no count is", column=name)
+    if number is not None and not (0 <= number <= _LARGEST_COUNT and number == number.to_integral_value()):
+        raise FileFault(
+            "bad_count", f"{where}: the field {name} is no whole number from 0 to 1e15", column=name
+        )
     return number
+
+
+def read_object(result: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
+    """Return an object within a result, an empty one when absent or null. Raises FileFault for anything else."""
+    value = result.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise FileFault("bad_count", f"{where}: the field {name} is no object", column=name)
+    return value
 
 
 def read_number(result: Mapping[str, Any], name: str, where: str) -> Decimal | None:

@@ -73,7 +73,7 @@ def _read_dimensions(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def _count(endpoint: str, report: schema.UsageReport, result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name, metric in report.metrics.items():
-        quantity = read_count(result, name, endpoint)
+        quantity = read_count(result, name, endpoint, is_required=True)
         token_class = "uncached_input_tokens" if metric is schema.INPUT else None
         yield from _row(metric.kind, token_class, quantity, metric.unit)
     if endpoint == "completions":
@@ -89,8 +89,14 @@ def split_tokens(result: Mapping[str, Any]) -> dict[str, Decimal]:
     Input holds what was read from the cache and what was written to it. Raises FileFault where the parts do not
     add up to OpenAI's own total: then nobody knows which of them to believe.
     """
-    names = ("input_tokens", "input_cached_tokens", "input_cache_write_tokens", "output_tokens")
-    total, cached, written, output = (read_count(result, name, "completions") or Decimal(0) for name in names)
+    total, output = (
+        read_count(result, name, "completions", is_required=True) or Decimal(0)
+        for name in ("input_tokens", "output_tokens")
+    )
+    cached, written = (
+        read_count(result, name, "completions") or Decimal(0)
+        for name in ("input_cached_tokens", "input_cache_write_tokens")
+    )
     uncached = total - cached - written
     stated = read_count(result, "input_uncached_tokens", "completions")
     if uncached < 0 or (stated is not None and stated != uncached):

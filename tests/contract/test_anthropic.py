@@ -286,6 +286,34 @@ def test_new_fields_are_told_also_inside_objects(
     assert tokens(report)["cache_write_1h_tokens"] == 2
 
 
+def test_counts_that_are_none_leave_their_day_alone(
+    server: AnthropicServer, source: Build, lake_context: LandingContext
+) -> None:
+    settings = source(costs=False)
+    server.data["usage"] = [(at(DAY), message_usage())]
+    land(settings, lake_context)
+    renamed = message_usage()
+    renamed["uncached_tokens"] = renamed.pop("uncached_input_tokens")
+    wrongs = {
+        "missing_field": [renamed],
+        "bad_count": [
+            message_usage(cache_creation=[70, 30]),
+            message_usage(cache_creation={"ephemeral_5m_input_tokens": "many"}),
+            message_usage(output_tokens=-1),
+            message_usage(output_tokens="1.5"),
+            message_usage(cache_read_input_tokens=10**24),
+            message_usage(server_tool_use=4),
+        ],
+    }
+    for kind, wrong in [(name, one) for name, several in wrongs.items() for one in several]:
+        server.data["usage"] = [(at(DAY), wrong)]
+        report = land(settings, lake_context)
+        assert kinds(report) == {kind}, wrong
+        assert sum(tokens(report).values()) == 1200
+    server.data["usage"] = [(at(DAY), message_usage(cache_creation=None, server_tool_use=None))]
+    assert sum(tokens(land(settings, lake_context)).values()) == 1100, "null is none"
+
+
 def test_another_organizations_key_is_refused(
     server: AnthropicServer, source: Build, lake_context: LandingContext
 ) -> None:

@@ -361,10 +361,25 @@ def test_classes_that_contradict_the_total_leave_the_day_as_it_was(
     settings = source(usage=["completions"], costs=False)
     server.data["completions"] = [(at(DAY), completion())]
     land(settings, lake_context)
-    for wrong in ({"input_cached_tokens": 1001}, {"input_uncached_tokens": 599}, {"output_tokens": -1}):
+    wrongs: dict[str, tuple[dict[str, Any], ...]] = {
+        "usage_mismatch": ({"input_cached_tokens": 1001}, {"input_uncached_tokens": 599}),
+        "bad_count": (
+            {"output_tokens": -1},
+            {"output_tokens": Decimal("1.5")},
+            {"num_model_requests": 10**16},
+        ),
+    }
+    for kind, wrong in [(name, one) for name, several in wrongs.items() for one in several]:
         server.data["completions"] = [(at(DAY), completion(**wrong))]
         report = land(settings, later(lake_context, "2026-11-20"))
-        assert kinds(report) <= {"usage_mismatch", "bad_count"} and report.has_fault
+        assert kinds(report) == {kind} and report.has_fault, wrong
+        assert sum(tokens(report).values()) == 1200
+    for gone in ("input_tokens", "output_tokens", "num_model_requests"):
+        used = completion()
+        used[f"{gone}_v2"] = used.pop(gone)
+        server.data["completions"] = [(at(DAY), used)]
+        report = land(settings, later(lake_context, "2026-11-20"))
+        assert kinds(report) == {"missing_field"}, gone
         assert sum(tokens(report).values()) == 1200
 
 
