@@ -14,6 +14,7 @@ import pyarrow as pa
 from connectors.common.bills.columns import map_distinct, repeat_text
 from connectors.common.bills.contract import BatchColumns, BillFormat, DerivedColumns
 from connectors.common.datasets import CHARGES
+from connectors.common.identity import Identity
 from connectors.common.report_rows import UnknownFields, read_count, read_number, read_text
 from connectors.common.source_files import FileFault
 from connectors.openai.bill_format import build_period
@@ -41,6 +42,13 @@ def read_items(content: object, day: date) -> list[dict[str, Any]]:
     return items
 
 
+def mask_user(item: dict[str, Any], identity: Identity) -> dict[str, Any]:
+    """Return an item with its user, where it names one, pseudonymised: nothing else of a user is kept, in no file."""
+    if item.get("user_id") is None:
+        return item
+    return {**item, "user_id": identity.pseudonymise(str(item["user_id"]))}
+
+
 def build_usage_rows(
     items: Sequence[Item], day: date, account_id: str, *, is_final: bool
 ) -> tuple[list[dict[str, Any]], UnknownFields]:
@@ -55,11 +63,15 @@ def build_usage_rows(
             "bucket_end": start + _DAY,
             "provider": schema.PROVIDER,
             "billing_account_id": account_id,
+            "sub_account_id": read_text(item, "workspace_id"),
+            "api_key_id": read_text(item, "api_key_hash"),
+            "user_id": read_text(item, "user_id"),
             "model": read_text(item, "model_permaslug") or read_text(item, "model"),
             "is_final": is_final,
         }
         for name, kind, token_class, unit in schema.COUNTS:
-            quantity = read_count(item, name, "/activity")
+            read = read_number if unit == schema.CURRENCY else read_count
+            quantity = read(item, name, "/activity")
             if quantity:
                 counted = {"usage_kind": kind, "token_class": token_class, "quantity": quantity, "unit": unit}
                 rows.append({**common, **counted})

@@ -16,10 +16,18 @@ from connectors.common.contract import CheckStep, ConnectorError, LandingContext
 from connectors.common.daily_bills import DailyBills
 from connectors.common.datasets import CHARGES, PROVIDER_USAGE
 from connectors.common.http_api import HttpApi, load_exact_json, read_api_key
+from connectors.common.identity import Identity
 from connectors.common.report_rows import build_table
 from connectors.common.source_landing import SourceLanding
 from connectors.openrouter import schema
-from connectors.openrouter.activity import Item, build_format, build_lines, build_usage_rows, read_items
+from connectors.openrouter.activity import (
+    Item,
+    build_format,
+    build_lines,
+    build_usage_rows,
+    mask_user,
+    read_items,
+)
 from connectors.openrouter.settings import Settings
 
 _PATH = "/activity"
@@ -51,16 +59,17 @@ def check(settings: Settings) -> Iterator[CheckStep]:
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     with api:
         try:
-            items = fetch_day(api, yesterday)
+            items = fetch_day(api, yesterday, Identity.switched_off())
         except ConnectorError as error:
             yield CheckStep("activity", False, str(error))
         else:
             yield CheckStep("activity", True, f"{len(items)} items of {yesterday}")
 
 
-def fetch_day(api: HttpApi, day: date) -> list[Item]:
-    """Return the items of one UTC day, in an order of their own. Raises ConnectorError."""
-    return sorted(read_items(api.fetch(_PATH, [("date", day.isoformat())]).content, day), key=write_exact)
+def fetch_day(api: HttpApi, day: date, identity: Identity) -> list[Item]:
+    """Return the items of one UTC day, in an order of their own, users pseudonymised. Raises ConnectorError."""
+    items = read_items(api.fetch(_PATH, [("date", day.isoformat())]).content, day)
+    return sorted((mask_user(item, identity) for item in items), key=write_exact)
 
 
 def _open_api(settings: Settings) -> HttpApi:
@@ -91,7 +100,7 @@ class _ActivityLanding:
         try:
             with _open_api(self._settings) as api:
                 for day in self._windows.days_to_read(PROVIDER_USAGE):
-                    self._deliver(day, fetch_day(api, day))
+                    self._deliver(day, fetch_day(api, day, self._landing.context.identity))
         except ConnectorError as error:
             kind = getattr(error, "kind", "unreachable_source")
             dataset = CHARGES if self._settings.costs else PROVIDER_USAGE

@@ -38,7 +38,7 @@ COUNTS: tuple[tuple[str, str, str | None, str], ...] = (
     ("prompt_tokens", "input_tokens", None, "tokens"),
     ("completion_tokens", "tokens", "output_tokens", "tokens"),
     ("reasoning_tokens", "reasoning_tokens", "output_tokens", "tokens"),
-    ("byok_usage_inference", "own_key_cost", None, "USD"),
+    ("byok_usage_inference", "own_key_cost", None, CURRENCY),
 )
 """(field, kind of usage, token class, unit). Prompt tokens hold cached ones and nothing tells them apart, so they are
 a kind of their own and of no class; reasoning tokens are part of the output; what is paid to a provider with an own

@@ -222,6 +222,15 @@ def test_a_field_never_seen_before_is_told_and_kept(company: Company) -> None:
     assert any("'cached_tokens' is new" in f.message for f in report.findings)
 
 
+def test_a_user_that_an_item_names_is_kept_nowhere(company: Company) -> None:
+    """The schema of today names none; a newer one may."""
+    company.vendor.add(YESTERDAY, "2", user_id=CANARY, api_key_hash="ab12", workspace_id="team-a")
+    rows = read_rows(company.land(), "provider_usage", ("usage_kind",))
+    told = {(row["user_id"], row["api_key_id"], row["sub_account_id"]) for row in rows}
+    assert told == {(IDENTITY.pseudonymise(CANARY), "ab12", "team-a")}
+    assert find_text(company.root) == []
+
+
 def test_an_item_without_a_model_is_money_all_the_same(company: Company) -> None:
     company.vendor.add(YESTERDAY, "2", model_permaslug=None, model=None, endpoint_id=None)
     assert charges(company.land()) == [(19, None, Decimal(2))]
