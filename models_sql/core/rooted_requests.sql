@@ -99,8 +99,6 @@ sized as (
     select
         requests.*,
         cast(requests.started_at as date) as charge_date,
-        60 * extract(hour from requests.started_at)
-        + extract(minute from requests.started_at) as minute_of_day,
         coalesce(requests.uncached_input_tokens, 0) + coalesce(requests.cache_read_tokens, 0)
         + coalesce(requests.cache_write_5m_tokens, 0)
         + coalesce(requests.cache_write_1h_tokens, 0) as total_input_tokens
@@ -195,8 +193,8 @@ left join core.timed_names as timed_names
     on sized.charge_date = timed_names.charge_date
     and sized.model = timed_names.model
     and coalesce(sized.provider, chr(30)) = coalesce(timed_names.provider, chr(30))
-    and sized.minute_of_day >= timed_names.first_minute
-    and sized.minute_of_day < timed_names.last_minute
+    and sized.started_at >= timed_names.band_start_at
+    and sized.started_at < timed_names.band_end_at
 left join roots
     on sized.trace_id = roots.trace_id
     and sized.charge_date >= roots.root_date

@@ -10,8 +10,8 @@ columns:
     provider: null
     model: as the request log names it
     time_of_day_start: null
-    first_minute: null
-    last_minute: null
+    band_start_at: null
+    band_end_at: null
 */
 with
 
@@ -181,23 +181,38 @@ bands as (
         band_starts.first_minute
 ),
 
-ended as (
+named as (
     select
-        bands.*,
-        lead(bands.first_minute) over (
-            partition by bands.charge_date, bands.provider, bands.model
-            order by bands.first_minute
-        ) as next_minute,
-        cast(idiv(bands.first_minute, 60) as bigint) as first_hour
+        bands.charge_date,
+        bands.provider,
+        bands.model,
+        bands.first_minute,
+        lpad(cast(idiv(bands.first_minute, 60) as varchar), 2, '0') || ':'
+        || lpad(cast(bands.first_minute - 60 * idiv(bands.first_minute, 60) as varchar), 2, '0')
+            as time_of_day_start
     from bands
+),
+
+begun as (
+    select
+        named.*,
+        cast(
+            cast(named.charge_date as varchar) || ' ' || named.time_of_day_start || ':00' as timestamp
+        ) as band_start_at
+    from named
 )
 
 select
-    ended.charge_date,
-    ended.provider,
-    ended.model,
-    lpad(cast(ended.first_hour as varchar), 2, '0') || ':'
-    || lpad(cast(ended.first_minute - 60 * ended.first_hour as varchar), 2, '0') as time_of_day_start,
-    ended.first_minute,
-    cast(coalesce(ended.next_minute, 1440) as bigint) as last_minute
-from ended
+    begun.charge_date,
+    begun.provider,
+    begun.model,
+    begun.time_of_day_start,
+    begun.band_start_at,
+    coalesce(
+        lead(begun.band_start_at) over (
+            partition by begun.charge_date, begun.provider, begun.model
+            order by begun.first_minute
+        ),
+        cast(begun.charge_date + interval 1 day as timestamp)
+    ) as band_end_at
+from begun
