@@ -289,3 +289,16 @@ def test_a_call_that_log_and_span_saw_is_one_attempt(tmp_path: Path) -> None:
             900,
         )
     ]
+
+
+def test_a_record_that_two_hours_hold_is_one_attempt(tmp_path: Path) -> None:
+    """A delivery that AWS tried again lies in the next hour's folder: its money counts once."""
+    stated = {"requestMetadata": {"feature": "search"}, "output": answer({}, 900)}
+    first = land_bedrock(tmp_path / "a", record(7, **stated))
+    again = land_bedrock(tmp_path / "b", record(7, **stated), record(8, **stated))
+    merged = run(
+        "staging.requests",
+        "provider_request_id, output_tokens",
+        requests=[*read_rows(first), *read_rows(again)],
+    )
+    assert merged == [(record(number)["requestId"], 900) for number in (7, 8)]
