@@ -29,11 +29,13 @@ from connectors.litellm.schema import (
     build_fields,
     build_record_id,
     build_row,
+    is_other_call,
     is_roll_up,
 )
 from connectors.litellm.settings import Settings
 
 _DAY = timedelta(days=1)
+_OTHER = "other_records"
 
 
 def land(settings: Settings, context: LandingContext) -> SourceReport:
@@ -93,16 +95,27 @@ def _read_file(
             )
             raise FileFault("not_requests", message, line=line)
         _add(rows, line, record, settings, records)
-    rows.finish()
+    _finish(rows, records)
 
 
 def _add(rows: GatewayRows, line: int, record: dict[str, Any], settings: Settings, notes: FileNotes) -> None:
+    if is_other_call(record):
+        rows.tally.counts[_OTHER] += 1
+        return
     record_id, version = build_record_id(record)
     if record_id is None:
         notes.quarantine(line, "missing_id: neither request_id nor id names the call")
         return
     row, usage = build_row(record, settings)
     rows.add(line, row, usage, record_id=record_id, version=version)
+
+
+def _finish(rows: GatewayRows, notes: FileNotes) -> None:
+    rows.finish()
+    passed_over = rows.tally.counts[_OTHER]
+    if passed_over:
+        message = f"{passed_over} rows are no model calls (tools, files, batch jobs) and are passed over"
+        notes.add(_OTHER, message, Severity.INFO, count=passed_over)
 
 
 def _land_database(settings: Settings, context: LandingContext) -> SourceReport:
@@ -164,7 +177,7 @@ def _land_day(
     try:
         for line, row in enumerate(table.read_day(day), start=1):
             _add(rows, line, build_record(row, paths), settings, notes)
-        rows.finish()
+        _finish(rows, notes)
         notes.tell_refused()
         delivered_at = landing.choose_delivered_at(REQUESTS.name, scope, context.now)
         staged.deliver(scope, delivered_at, notes.findings)

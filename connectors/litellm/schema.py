@@ -107,6 +107,10 @@ _PROVIDERS = {
     "anthropic_text": "anthropic",
     "codestral": "mistral_ai",
 }
+_OTHER_CALL = re.compile(
+    r"(?:call_mcp_tool|list_mcp_tools|a?search|a?(?:create|cancel|list)_batch(?:es)?|a?list_input_items|"
+    r"a?(?:\w+_)?(?:files?|vector_stores?|assistants?|threads?|fine_tuning_jobs?|containers?)(?:_\w+)?)"
+)
 _DISCONNECTS = frozenset({"ClientDisconnect", "ClientDisconnected", "CancelledError"})
 
 
@@ -178,6 +182,13 @@ def build_record_id(record: Mapping[str, Any]) -> tuple[str | None, datetime | N
 def is_roll_up(record: Mapping[str, Any]) -> bool:
     """Tell a row of LiteLLM's daily tables from a call."""
     return "api_requests" in record and record.get("startTime") is None
+
+
+def is_other_call(record: Mapping[str, Any]) -> bool:
+    """Tell what LiteLLM logs beside model calls: tools of MCP servers, files, batch jobs; only what used no token."""
+    if not _OTHER_CALL.fullmatch(read_text(record.get("call_type")) or ""):
+        return False
+    return not any(read_count(record.get(name)) for name in ("prompt_tokens", "completion_tokens"))
 
 
 def read_provider_id(call: Mapping[str, Any], stated: str | None) -> str | None:

@@ -241,6 +241,36 @@ def test_daily_roll_ups_are_no_requests(company: GatewayCompany) -> None:
         )
 
 
+def test_what_is_no_model_call_is_passed_over(company: GatewayCompany) -> None:
+    none = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0, "metadata": {}}
+    kinds = (
+        "call_mcp_tool",
+        "list_mcp_tools",
+        "acreate_file",
+        "afile_content",
+        "acreate_batch",
+        "avector_store_search",
+        "aget_assistants",
+        "acreate_fine_tuning_job",
+        "asearch",
+    )
+    calls = (
+        "acompletion",
+        "aembedding",
+        "anthropic_messages",
+        "aretrieve_batch",
+        "_arealtime",
+        "aspeech",
+        "arerank",
+    )
+    rows = [build_spend_log(request_id=f"{kind}-1", call_type=kind, **none) for kind in (*kinds, *calls)]
+    rows.append(build_spend_log(call_type="avector_store_search"))  # it used tokens
+    company.deliver("a.jsonl", rows)
+    report = company.land()
+    assert len(read_rows(report)) == len(calls) + 1
+    assert count_kinds(report)["other_records"] == len(kinds)
+
+
 def test_either_database_or_files() -> None:
     for wrong in ({}, {"connection_env": "X", "path": "logs"}):
         with pytest.raises(ValidationError, match="either"):
