@@ -22,7 +22,7 @@ from connectors.common.contract import LandingContext, Severity
 from connectors.common.datasets import REQUESTS
 from connectors.common.identity import Identity
 from connectors.common.landing import FileDelivery
-from connectors.common.log_objects import LogDelivery
+from connectors.common.log_delivery import LogDelivery
 from connectors.common.parsing import build_whole_text, parse_instant
 from connectors.common.request_rows import MAX_TEXT_CHARACTERS, RequestTally, build_requests
 from connectors.common.token_usage import MAX_TOKENS_PER_REQUEST, REPORTED_COUNTS, USAGE_COLUMNS

@@ -13,7 +13,8 @@ from functools import partial
 from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.file_listing import check_stored_files
 from connectors.common.json_records import read_json_records
-from connectors.common.log_objects import LogDelivery, LogFile, land_logs, read_each
+from connectors.common.log_delivery import LogDelivery, LogFile, read_each
+from connectors.common.log_objects import land_logs
 from connectors.common.log_requests import LogRequests, find_text, read_seconds
 from connectors.vertex_request_logs import schema
 from connectors.vertex_request_logs.records import Entry, build_row, build_usage, read_entry
