@@ -29,7 +29,7 @@ PLACED_COLUMNS = (*ATTRIBUTION_KEYS, "session_id", "sub_account_id", "region_id"
 """Columns whose place in a record is the config's to say."""
 
 _FLAGS = ("input_includes_cached", "output_includes_reasoning")
-_FROM_USAGE = ("web_search_count", "service_tier", "usage_problem")
+_FROM_USAGE = ("web_search_count", "service_tier", "region_id", "usage_problem")
 _VERSION_COLUMNS = ("record_id", "record_version", "is_deleted")
 
 Row = dict[str, Any]
