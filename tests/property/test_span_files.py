@@ -16,8 +16,8 @@ def _told(factory: pytest.TempPathFactory, files: list[list[str]]) -> dict[str, 
     return {name: found[name] for name in ("staging.requests", "staging.spans")}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(forests(), st.data())
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(forests(size=9), st.data())
 def test_any_partition_in_any_order_delivered_twice_is_the_same(
     tmp_path_factory: pytest.TempPathFactory, spans: list[MadeSpan], data: st.DataObject
 ) -> None:
