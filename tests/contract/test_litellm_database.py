@@ -305,3 +305,23 @@ def test_a_run_as_of_a_time_asks_nobody(company: GatewayCompany, monkeypatch: py
     config = {"name": "gateway", "connector": "litellm"} | company.options
     context = LandingContext(company.lake, NOW, IDENTITY, {}, as_of=datetime(2026, 11, 19))
     assert client.land(Settings.model_validate(config), context).deliveries == ()
+
+
+def test_a_view_may_stand_for_the_table(company: GatewayCompany, proxy: PostgresServer) -> None:
+    insert(proxy, build_spend_log())
+    proxy.run(
+        """
+        create view spend_view as select request_id, spend, "startTime"::timestamptz as "startTime", "endTime", model,
+            prompt_tokens, completion_tokens, jsonb_build_object('usage_object', metadata->'usage_object') as metadata
+        from "LiteLLM_SpendLogs"
+        """,
+        'revoke all on "LiteLLM_SpendLogs" from everycent',
+        "grant select on spend_view to everycent",
+        database="litellm",
+    )
+    company.options["table"] = "spend_view"
+    report = company.land()
+    (row,) = read_rows(report)
+    proxy.run("drop view spend_view", database="litellm")
+    assert classes(row) == (46, 64, None, None, 20) and row["call_id"] == row["provider_request_id"]
+    assert row["started_at"] == datetime(2026, 11, 19, 10, 0, 0, 250000) and report.findings == ()
