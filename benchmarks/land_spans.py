@@ -97,11 +97,11 @@ def land_folder(folder: Path, workers: int) -> dict[str, Any]:
             name: sum(d.rows for d in report.deliveries if d.dataset == name)
             for name in ("requests", "spans")
         }
-    usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return {
         "seconds": round(seconds, 2),
-        "peak_rss_gb": round((usage + workers * children) / 2**20, 2),
+        "cpu_seconds": round(sum(each.ru_utime + each.ru_stime for each in (own, children)), 2),
+        "peak_rss_gb": round((own.ru_maxrss + workers * children.ru_maxrss) / 2**20, 2),
     } | rows
 
 

@@ -98,7 +98,7 @@ def land_files(root: Path, files: Sequence[Sequence[str]]) -> SourceReport:
     for number, lines in enumerate(files):
         path = folder / f"{number:04d}.jsonl"
         path.write_text("".join(f"{line}\n" for line in lines))
-        os.utime(path, (NOW.timestamp() - 3600,) * 2)
+        os.utime(path, (NOW.timestamp() - 3600, NOW.timestamp() - 3600))
     config = {"name": "traces", "connector": "otel_genai", "path": str(folder), "workers": 1}
     return land(Settings.model_validate(config), LandingContext(root / "lake", NOW, Identity(key=b"k"), {}))
 
