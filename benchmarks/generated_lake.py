@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -74,12 +74,18 @@ class GeneratedLake:
     """Files of the generated company as relations, and the delivery of its bill."""
 
     requests: Relation
+    reports: Relation  # what the core reads: the requests, or these and the same calls as the provider's log has them
     charges: Relation
     bill_deliveries: tuple[Delivery, ...]
 
 
-def open_lake(home: Path, shape: Shape, say: Callable[[str], None]) -> GeneratedLake:
-    """The lake of this shape below `home`, generated when it is not there yet."""
+def open_lake(
+    home: Path, shape: Shape, say: Callable[[str], None], *, is_seen_twice: bool = False
+) -> GeneratedLake:
+    """The lake of this shape below `home`, generated when it is not there yet.
+
+    With `is_seen_twice` the provider's log reports every call too: its id, time, model and tokens, and no owner.
+    """
     name = f"v{GENERATOR_VERSION}-{shape.rows}-requests-{shape.rollup_rows}-keys-{shape.days}-days"
     folder = home / "generated" / name
     if not (folder / "complete").exists():
@@ -91,8 +97,10 @@ def open_lake(home: Path, shape: Shape, say: Callable[[str], None]) -> Generated
             _write_charges(connection, folder, shape)
         (folder / "complete").touch()
     charges = _relation(CHARGES, folder / "charges")
+    requests = _relation(REQUESTS, folder / "requests")
     return GeneratedLake(
-        _relation(REQUESTS, folder / "requests"),
+        requests,
+        _seen_again(requests, folder / "provider_log") if is_seen_twice else requests,
         charges,
         tuple(_bill_delivery(month, files[0]) for month, files in charges.files.items()),
     )
@@ -110,6 +118,28 @@ def _write_requests(connection: duckdb.DuckDBPyConnection, folder: Path, shape: 
             f"copy (select {columns} from ({_call_sql(shape, number)}) as calls) "
             f"to '{target}' (format parquet, compression zstd)"
         )
+
+
+def _seen_again(requests: Relation, folder: Path) -> Relation:
+    folder.mkdir(exist_ok=True)
+    known = "request_id provider_request_id provider region_id model service_tier status usage_source".split()
+    known += [name for name in requests.columns if name.endswith("_tokens")]
+    expressions = {name: name for name in known} | {
+        "x_source": "'provider_log'",
+        "x_snapshot_id": "'provider_log'",
+        "emitter_kind": "'provider_log'",
+        "trace_id": "request_id",
+        "started_at": "started_at + to_microseconds(700000)",
+    }
+    columns = _typed_columns(REQUESTS, expressions)
+    for file in requests.all_files:
+        target = folder / file.path.name
+        if not target.exists():
+            rows = f"select {columns} from read_parquet('{file.path}')"
+            duckdb.execute(f"copy ({rows}) to '{target}' (format parquet, compression zstd)")
+    again = _relation(REQUESTS, folder)
+    files = {key: (*requests.files[key], *again.files[key]) for key in requests.files}
+    return replace(requests, files=files)
 
 
 def _profile_sql(shape: Shape) -> str:

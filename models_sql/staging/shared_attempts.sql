@@ -521,29 +521,40 @@ hosts as (
     group by of_midnights.scope_at, of_midnights.attempt_id
 ),
 
+arrivals as (
+    select
+        of_midnights.scope_at,
+        of_midnights.report_number,
+        of_midnights.attempt_id,
+        of_midnights.is_ambiguous,
+        of_midnights.reused_id
+    from of_midnights
+    inner join reports
+        on of_midnights.report_number = reports.report_number
+    where reports.report_date = reports.midnight_date
+),
+
 /* A report that an attempt of the day before holds is judged in the scope of its midnight, others in that of their day. */
 placed as (
     select
         of_days.report_number,
         coalesce(hosts.attempt_id, of_days.attempt_id) as attempt_id,
         hosts.attempt_id is not null as is_of_day_before,
-        case when hosts.attempt_id is null then of_days.is_ambiguous else of_midnights.is_ambiguous end
+        case when hosts.attempt_id is null then of_days.is_ambiguous else arrivals.is_ambiguous end
             as is_ambiguous,
-        case when hosts.attempt_id is null then of_days.reused_id else of_midnights.reused_id end as reused_id
+        case when hosts.attempt_id is null then of_days.reused_id else arrivals.reused_id end as reused_id
     from of_days
-    inner join reports
-        on of_days.report_number = reports.report_number
-    left join of_midnights
-        on of_days.report_number = of_midnights.report_number
-        and reports.report_date = reports.midnight_date
+    left join arrivals
+        on of_days.report_number = arrivals.report_number
     left join hosts
-        on of_midnights.scope_at = hosts.scope_at
-        and of_midnights.attempt_id = hosts.midnight_attempt_id
+        on arrivals.scope_at = hosts.scope_at
+        and arrivals.attempt_id = hosts.midnight_attempt_id
 ),
 
+/* What decides the order of an attempt's reports, and nothing else: sorting whole reports would cost ten times as much. */
 members as (
     select
-        reports.*,
+        placed.report_number,
         placed.attempt_id,
         case
             when placed.is_of_day_before then cast(reports.report_date - interval 1 day as date)
@@ -551,19 +562,26 @@ members as (
         end as attempt_date,
         placed.is_ambiguous,
         placed.reused_id,
+        reports.x_source,
+        reports.is_wrapper,
         case
-            when placed.reused_id is null or placed.reused_id <> reports.response_id
-                then reports.response_id
-        end as own_response_id,
+            when reports.saved_input_tokens is not null or reports.saved_output_tokens is not null then 0
+            when reports.usage_source = 'reported' then 1
+            when reports.usage_source = 'estimated' then 2
+            else 3
+        end as usage_order,
+        case when reports.ended_at is null then 1 else 0 end as time_order,
+        case when reports.span_id is null then 2 else 0 end
+        + case when reports.stated_trace_id is null then 1 else 0 end as trace_order,
         coalesce(ranks.usage_rank, 99) as usage_rank,
         coalesce(ranks.identity_rank, 99) as identity_rank,
         coalesce(ranks.time_rank, 99) as time_rank,
         coalesce(ranks.price_rank, 99) as price_rank,
         coalesce(ranks.status_rank, 99) as status_rank,
         coalesce(reports.usage_source, 'none') = 'reported' and not reports.is_wrapper as is_counted
-    from reports
-    inner join placed
-        on reports.report_number = placed.report_number
+    from placed
+    inner join reports
+        on placed.report_number = reports.report_number
     left join ranks
         on reports.emitter_kind = ranks.emitter_kind
 ),
@@ -571,11 +589,6 @@ members as (
 positioned as (
     select
         members.*,
-        coalesce(cast(members.uncached_input_tokens as varchar), '0') || ','
-        || coalesce(cast(members.cache_read_tokens as varchar), '0') || ','
-        || coalesce(cast(members.cache_write_5m_tokens as varchar), '0') || ','
-        || coalesce(cast(members.cache_write_1h_tokens as varchar), '0') || ','
-        || coalesce(cast(members.output_tokens as varchar), '0') as usage_text,
         min(case when members.is_counted then members.usage_rank end) over (
             partition by members.attempt_date, members.attempt_id
         ) as best_rank,
@@ -586,64 +599,45 @@ positioned as (
             partition by members.attempt_date, members.attempt_id
             order by
                 members.is_wrapper asc,
-                case
-                    when members.saved_input_tokens is not null or members.saved_output_tokens is not null
-                        then 0
-                    when members.usage_source = 'reported' then 1
-                    when members.usage_source = 'estimated' then 2
-                    else 3
-                end asc,
+                members.usage_order asc,
                 members.usage_rank asc,
-                members.content_digest asc,
-                members.x_source asc,
-                members.x_snapshot_id asc
+                members.report_number asc
         ) as usage_position,
         row_number() over (
             partition by members.attempt_date, members.attempt_id
             order by
                 members.identity_rank asc,
-                members.content_digest asc,
-                members.x_source asc,
-                members.x_snapshot_id asc
+                members.report_number asc
         ) as identity_position,
         row_number() over (
             partition by members.attempt_date, members.attempt_id
             order by
                 members.is_wrapper asc,
-                case when members.ended_at is null then 1 else 0 end asc,
+                members.time_order asc,
                 members.time_rank asc,
-                members.content_digest asc,
-                members.x_source asc,
-                members.x_snapshot_id asc
+                members.report_number asc
         ) as time_position,
         row_number() over (
             partition by members.attempt_date, members.attempt_id
             order by
                 members.is_wrapper asc,
                 members.price_rank asc,
-                members.content_digest asc,
-                members.x_source asc,
-                members.x_snapshot_id asc
+                members.report_number asc
         ) as price_position,
         row_number() over (
             partition by members.attempt_date, members.attempt_id
             order by
                 members.is_wrapper asc,
                 members.status_rank asc,
-                members.content_digest asc,
-                members.x_source asc,
-                members.x_snapshot_id asc
+                members.report_number asc
         ) as status_position,
         row_number() over (
             partition by members.attempt_date, members.attempt_id
             order by
-                case when members.span_id is null then 1 else 0 end asc,
-                case when members.stated_trace_id is null then 1 else 0 end asc,
+                members.trace_order asc,
                 members.is_wrapper asc,
                 members.identity_rank asc,
-                members.content_digest asc,
-                members.x_source asc,
-                members.x_snapshot_id asc
+                members.report_number asc
         ) as trace_position
     from members
     where members.attempt_date >= cast($start as date) and members.attempt_date < cast($end as date)
@@ -651,16 +645,36 @@ positioned as (
 
 keyed as (
     select
-        positioned.*,
+        reports.*,
+        positioned.attempt_id,
+        positioned.attempt_date,
+        positioned.is_ambiguous,
+        positioned.reused_id,
+        positioned.source_position,
+        positioned.usage_position,
+        positioned.time_position,
+        positioned.status_position,
+        positioned.trace_position,
+        case
+            when positioned.reused_id is null or positioned.reused_id <> reports.response_id
+                then reports.response_id
+        end as own_response_id,
         lpad(cast(positioned.usage_position as varchar), 8, '0') as usage_key,
         lpad(cast(positioned.identity_position as varchar), 8, '0') as identity_key,
         lpad(cast(positioned.time_position as varchar), 8, '0') as time_key,
         lpad(cast(positioned.price_position as varchar), 8, '0') as price_key,
         case
             when positioned.is_counted and positioned.usage_rank = positioned.best_rank
-                then positioned.usage_text
+                then
+                coalesce(cast(reports.uncached_input_tokens as varchar), '0') || ','
+                || coalesce(cast(reports.cache_read_tokens as varchar), '0') || ','
+                || coalesce(cast(reports.cache_write_5m_tokens as varchar), '0') || ','
+                || coalesce(cast(reports.cache_write_1h_tokens as varchar), '0') || ','
+                || coalesce(cast(reports.output_tokens as varchar), '0')
         end as best_usage_text
     from positioned
+    inner join reports
+        on positioned.report_number = reports.report_number
 ),
 
 merged as (
