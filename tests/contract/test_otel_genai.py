@@ -647,3 +647,23 @@ def test_inheritance_agrees_with_walking_up_by_hand(
     assert resolved.frame["enclosing_call_span_id"].to_list() == [around(n) for n in order]
     missing = [n for n in range(len(tree)) if (parent := tree[n][0]) is not None and parent >= len(tree)]
     assert resolved.orphans == len(missing)
+
+
+def test_several_processes_read_a_file_as_one_does(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts keep their order and line numbers; what each part notes adds up."""
+    monkeypatch.setattr("connectors.otel_genai.parsing.PARALLEL_BYTES", 0)
+    monkeypatch.setattr("connectors.otel_genai.parsing.PART_BYTES", 2000)
+    lines = [
+        export([span(n, n + 1), chat(n + 1000, n, attributes={"gen_ai.usage.new": 1})]) for n in range(1, 40)
+    ]
+    lines[20] = "{"
+    company.options["workers"] = 1
+    company.deliver("a.jsonl", *lines)
+    alone = company.land()
+    company.lake = company.folder.parent / "another lake"
+    company.options["workers"] = 2
+    together = company.land()
+    for dataset in ("requests", "spans"):
+        assert rows(together, dataset) == rows(alone, dataset) and len(rows(alone, dataset)) == 38
+    assert together.findings == alone.findings
+    assert kinds(together)["unknown_usage"] == 38 and kinds(together)["quarantined_row"] == 1
