@@ -22,6 +22,12 @@ WITH cells AS (
   FROM core.physical_weights
   WHERE
     charge_date >= :start AND charge_date < :end
+), capacity AS (
+  SELECT
+    *
+  FROM core.capacity_weights
+  WHERE
+    charge_date >= :start AND charge_date < :end
 ), tagged AS (
   SELECT
     *
@@ -38,6 +44,20 @@ WITH cells AS (
   GROUP BY
     cells.charge_date,
     cells.pool_key
+), counted_models AS (
+  SELECT
+    cells.charge_date,
+    cells.provider,
+    cells.model
+  FROM cells
+  WHERE
+    cells.is_pool_first
+    AND cells.method_id IN ('tokens', 'list_price', 'list_cost')
+    AND NOT cells.model IS NULL
+  GROUP BY
+    cells.charge_date,
+    cells.provider,
+    cells.model
 ), usage_weights AS (
   SELECT
     usage.charge_date,
@@ -171,6 +191,73 @@ WITH cells AS (
     )
   WHERE
     cells.method_id IN ('bytes', 'telemetry_bytes')
+), served AS (
+  SELECT
+    cells.charge_date,
+    cells.cell_id,
+    COALESCE(capacity.owner_id, cells.direct_owner_id) AS owner_id,
+    CASE
+      WHEN capacity.residual_reason IS NULL
+      THEN capacity.from_zone
+      ELSE cells.from_zone
+    END AS from_zone,
+    CASE
+      WHEN capacity.residual_reason IS NULL
+      THEN capacity.to_zone
+      ELSE cells.to_zone
+    END AS to_zone,
+    capacity.residual_reason,
+    capacity.weight,
+    capacity.requests,
+    capacity.input_tokens,
+    capacity.output_tokens,
+    cells.is_pool_first AND counted_models.model IS NULL AS is_counted
+  FROM cells
+  INNER JOIN capacity
+    ON cells.charge_date = capacity.charge_date AND cells.pool_key = capacity.pool_key
+  LEFT JOIN counted_models
+    ON capacity.charge_date = counted_models.charge_date
+    AND capacity.provider = counted_models.provider
+    AND capacity.model = counted_models.model
+  WHERE
+    cells.method_id = 'capacity_seconds'
+), capacity_rows AS (
+  SELECT
+    served.charge_date,
+    served.cell_id,
+    served.owner_id,
+    served.from_zone,
+    served.to_zone,
+    served.residual_reason,
+    CAST(SUM(served.weight) AS DECIMAL(38, 0)) AS weight,
+    SUM(CASE WHEN served.is_counted THEN served.requests ELSE 0 END) AS requests,
+    SUM(CASE WHEN served.is_counted THEN served.input_tokens ELSE 0 END) AS input_tokens,
+    SUM(CASE WHEN served.is_counted THEN served.output_tokens ELSE 0 END) AS output_tokens,
+    0 AS bytes
+  FROM served
+  GROUP BY
+    served.charge_date,
+    served.cell_id,
+    served.owner_id,
+    served.from_zone,
+    served.to_zone,
+    served.residual_reason
+), unmeasured_rows AS (
+  SELECT
+    cells.charge_date,
+    cells.cell_id,
+    cells.direct_owner_id AS owner_id,
+    cells.from_zone,
+    cells.to_zone,
+    'unmeasured_capacity' AS residual_reason,
+    CAST(cells.missing_quantity AS DECIMAL(38, 0)) AS weight,
+    0 AS requests,
+    0 AS input_tokens,
+    0 AS output_tokens,
+    0 AS bytes
+  FROM cells
+  WHERE
+    cells.method_id = 'capacity_seconds' AND cells.missing_quantity > 0
 ), missing_rows AS (
   SELECT
     cells.charge_date,
@@ -215,6 +302,14 @@ WITH cells AS (
   SELECT
     *
   FROM physical_rows
+  UNION ALL
+  SELECT
+    *
+  FROM capacity_rows
+  UNION ALL
+  SELECT
+    *
+  FROM unmeasured_rows
   UNION ALL
   SELECT
     *
@@ -613,12 +708,12 @@ SELECT
   CAST(reported.output_tokens AS BIGINT) AS output_tokens,
   CAST(reported.bytes AS BIGINT) AS bytes,
   CASE
-    WHEN reported.residual_reason = 'unlogged_usage'
+    WHEN reported.residual_reason IN ('unlogged_usage', 'idle_capacity', 'unmeasured_capacity')
     THEN 'residual'
     ELSE reported.method_id
   END AS method_id,
   CASE
-    WHEN reported.residual_reason = 'unlogged_usage'
+    WHEN reported.residual_reason = 'unlogged_usage' AND reported.method_id = 'tokens'
     THEN 'billed'
     ELSE reported.evidence
   END AS evidence,

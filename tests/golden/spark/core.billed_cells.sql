@@ -20,6 +20,18 @@ WITH charge_cells AS (
   FROM core.physical_weights
   WHERE
     charge_date >= :start AND charge_date < :end
+), capacity AS (
+  SELECT
+    *
+  FROM core.capacity_weights
+  WHERE
+    charge_date >= :start AND charge_date < :end
+), counts AS (
+  SELECT
+    *
+  FROM core.provider_counts
+  WHERE
+    charge_date >= :start AND charge_date < :end AND usage_kind = 'tokens'
 ), workloads AS (
   SELECT
     *
@@ -83,6 +95,7 @@ WITH charge_cells AS (
     located.tag_endpoint,
     located.tag_workflow,
     located.tag_environment,
+    LEAST(SUM(charge_cells.until_seconds - charge_cells.before_seconds), 86400) AS billed_seconds,
     MIN(located.cost_state) AS first_state,
     MAX(located.cost_state) AS last_state,
     CAST(SUM(charge_cells.billed_quantity) AS DECIMAL(38, 12)) AS billed_quantity,
@@ -158,6 +171,23 @@ WITH charge_cells AS (
     usage_pools.pool_key
   HAVING
     SUM(usage_pools.logged_quantity) > 0
+), counted_pools AS (
+  SELECT
+    counts.charge_date,
+    'usage' || CHR(  31) || counts.provider || CHR(  31) || counts.model || CHR(  31) || counts.token_class || CHR(  31) || counts.service_tier AS pool_key,
+    CAST(SUM(counts.quantity) AS DECIMAL(38, 0)) AS counted_tokens,
+    MIN(CASE WHEN counts.is_final THEN 1 ELSE 0 END) AS is_final
+  FROM counts
+  WHERE
+    NOT counts.token_class IS NULL
+    AND NOT counts.model IS NULL
+    AND NOT counts.service_tier IS NULL
+  GROUP BY
+    counts.charge_date,
+    counts.provider,
+    counts.model,
+    counts.token_class,
+    counts.service_tier
 ), mixed_pools AS (
   SELECT
     usage_pools.charge_date,
@@ -181,17 +211,32 @@ WITH charge_cells AS (
     physical.pool_key
   HAVING
     SUM(physical.weight) > 0
+), capacity_pools AS (
+  SELECT
+    capacity.charge_date,
+    capacity.pool_key,
+    MAX(capacity.measured_seconds) AS measured_seconds,
+    MAX(capacity.coverage_share) AS coverage_share
+  FROM capacity
+  GROUP BY
+    capacity.charge_date,
+    capacity.pool_key
 ), pooled AS (
   SELECT
     billed.*,
     COALESCE(
+      capacity_pools.pool_key,
       logged_pools.pool_key,
       mixed_pools.pool_key,
       named_pools.pool_key,
       general_pools.pool_key
     ) AS pool_key,
+    capacity_pools.measured_seconds,
+    capacity_pools.coverage_share AS capacity_coverage_share,
     logged_pools.logged_quantity AS pool_logged_quantity,
     CASE
+      WHEN NOT capacity_pools.pool_key IS NULL
+      THEN 'capacity_seconds'
       WHEN NOT logged_pools.pool_key IS NULL
       THEN 'tokens'
       WHEN NOT mixed_pools.pool_key IS NULL
@@ -203,6 +248,12 @@ WITH charge_cells AS (
       ELSE 'telemetry_bytes'
     END AS pool_method
   FROM billed
+  LEFT JOIN capacity_pools
+    ON billed.charge_date = capacity_pools.charge_date
+    AND billed.cost_driver IN ('inference', 'compute')
+    AND billed.charge_category = 'Usage'
+    AND COALESCE(billed.commitment_discount_status, '') <> 'Unused'
+    AND capacity_pools.pool_key = 'capacity' || CHR(  31) || LOWER(billed.resource_id)
   LEFT JOIN logged_pools
     ON billed.charge_date = logged_pools.charge_date
     AND billed.cost_driver = 'inference'
@@ -255,24 +306,38 @@ WITH charge_cells AS (
 ), measured AS (
   SELECT
     covered.*,
-    CAST(ROUND(CAST(covered.pool_billed_quantity AS DECIMAL(38, 12)), 0) AS DECIMAL(38, 0)) AS pool_billed_tokens
+    CASE
+      WHEN covered.pool_billed_quantity > 0
+      THEN CAST(ROUND(CAST(covered.pool_billed_quantity AS DECIMAL(38, 12)), 0) AS DECIMAL(38, 0))
+      ELSE counted_pools.counted_tokens
+    END AS pool_whole_tokens,
+    covered.pool_billed_quantity > 0 OR counted_pools.is_final = 1 AS is_whole_final
   FROM covered
+  LEFT JOIN counted_pools
+    ON covered.charge_date = counted_pools.charge_date
+    AND covered.pool_key = counted_pools.pool_key
+    AND covered.pool_method = 'tokens'
 ), resolved AS (
   SELECT
     measured.*,
     CASE
-      WHEN measured.pool_billed_tokens > 0
-      AND measured.pool_logged_quantity * 1000000 < measured.pool_billed_tokens * (
+      WHEN measured.pool_method = 'capacity_seconds'
+      THEN CAST(GREATEST(measured.billed_seconds - measured.measured_seconds, 0) * 1000000 AS DECIMAL(38, 0))
+      WHEN measured.pool_whole_tokens > 0
+      AND measured.pool_logged_quantity * 1000000 < measured.pool_whole_tokens * (
         1000000 - settings.coverage_epsilon_ppm
       )
-      THEN measured.pool_billed_tokens - measured.pool_logged_quantity
+      THEN measured.pool_whole_tokens - measured.pool_logged_quantity
       ELSE CAST(0 AS DECIMAL(38, 0))
     END AS missing_quantity,
-    measured.pool_logged_quantity * 1000000 > measured.pool_billed_tokens * (
+    measured.is_whole_final
+    AND measured.pool_logged_quantity * 1000000 > measured.pool_whole_tokens * (
       1000000 + settings.coverage_epsilon_ppm
     ) AS is_over_logged,
     CASE
-      WHEN measured.pool_billed_tokens > 0
+      WHEN measured.pool_method = 'capacity_seconds'
+      THEN measured.capacity_coverage_share
+      WHEN measured.pool_whole_tokens > 0
       THEN CAST(CAST(LEAST(
         CAST(CAST((
           (
@@ -281,11 +346,11 @@ WITH charge_cells AS (
             (
               CAST(measured.pool_logged_quantity AS DECIMAL(22, 0)) * CAST(1000000000000 AS DECIMAL(13, 0))
             ) % (
-              measured.pool_billed_tokens
+              measured.pool_whole_tokens
             )
           )
         ) / (
-          measured.pool_billed_tokens
+          measured.pool_whole_tokens
         ) AS DECIMAL(38, 0)) AS DECIMAL(38, 0)),
         CAST(999999999999999999 AS DECIMAL(38, 0))
       ) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(18, 12))
@@ -310,13 +375,18 @@ WITH charge_cells AS (
   LEFT JOIN workloads
     ON measured.resource_id = workloads.workload_ref
     AND NOT workloads.feature IS NULL
+    AND NOT COALESCE(workloads.ref_kind, '') IN ('address', 'pod')
     AND (
       workloads.valid_from IS NULL
       OR CAST(workloads.valid_from AS DATE) <= measured.charge_date
     )
     AND (
       workloads.valid_to IS NULL
-      OR CAST(workloads.valid_to AS DATE) > measured.charge_date
+      OR workloads.valid_to > CAST(measured.charge_date AS TIMESTAMP_NTZ)
+    )
+    AND (
+      workloads.next_valid_from IS NULL
+      OR CAST(workloads.next_valid_from AS DATE) > measured.charge_date
     )
 ), decided AS (
   SELECT
@@ -345,6 +415,8 @@ WITH charge_cells AS (
       THEN NULL
       WHEN resolved.charge_category = 'Credit'
       THEN 'credit'
+      WHEN resolved.provider = 'own hardware' AND resolved.cost_driver = 'inference'
+      THEN 'unmeasured_capacity'
       WHEN resolved.cost_driver = 'inference'
       THEN 'unlogged_usage'
       WHEN resolved.cost_driver IN ('egress', 'monitoring')
@@ -352,114 +424,106 @@ WITH charge_cells AS (
       ELSE 'no_owner'
     END AS residual_reason
   FROM resolved
+), owned AS (
+  SELECT
+    decided.*,
+    decided.method_id IN ('workload_resource', 'capacity_seconds') AS is_workload_owned
+  FROM decided
 )
 SELECT
-  decided.charge_date,
-  decided.cell_id,
-  decided.cell_key,
-  decided.bill_of_record,
-  decided.provider,
-  decided.billing_account_id,
-  decided.sub_account_id,
-  decided.billing_currency,
-  decided.charge_category,
-  decided.cost_driver,
-  decided.traffic_kind,
-  decided.service_name,
-  decided.sku_id,
-  decided.sku_meter,
-  decided.model,
-  decided.token_class,
-  decided.service_tier,
-  decided.region_id,
-  decided.resource_id,
-  decided.from_zone,
-  decided.to_zone,
-  decided.commitment_discount_status,
-  decided.fx_date,
-  decided.billed_quantity,
+  owned.charge_date,
+  owned.cell_id,
+  owned.cell_key,
+  owned.bill_of_record,
+  owned.provider,
+  owned.billing_account_id,
+  owned.sub_account_id,
+  owned.billing_currency,
+  owned.charge_category,
+  owned.cost_driver,
+  owned.traffic_kind,
+  owned.service_name,
+  owned.sku_id,
+  owned.sku_meter,
+  owned.model,
+  owned.token_class,
+  owned.service_tier,
+  owned.region_id,
+  owned.resource_id,
+  owned.from_zone,
+  owned.to_zone,
+  owned.commitment_discount_status,
+  owned.fx_date,
+  owned.billed_quantity,
   CASE
-    WHEN decided.pool_method = 'tokens' AND decided.pool_position = 1
-    THEN CAST(decided.pool_logged_quantity AS DECIMAL(38, 12))
-    WHEN decided.pool_method = 'tokens'
+    WHEN owned.pool_method = 'tokens' AND owned.pool_position = 1
+    THEN CAST(owned.pool_logged_quantity AS DECIMAL(38, 12))
+    WHEN owned.pool_method = 'tokens'
     THEN CAST(0 AS DECIMAL(38, 12))
   END AS logged_quantity,
-  decided.coverage_share,
-  COALESCE(decided.is_over_logged, FALSE) AS is_over_logged,
-  NOT decided.pool_key IS NULL AND decided.pool_position = 1 AS is_pool_first,
-  CAST(decided.missing_quantity AS DECIMAL(38, 12)) AS missing_quantity,
-  decided.pool_key,
-  decided.method_id,
+  owned.coverage_share,
+  COALESCE(owned.is_over_logged, FALSE) AS is_over_logged,
+  NOT owned.pool_key IS NULL AND owned.pool_position = 1 AS is_pool_first,
+  CAST(owned.missing_quantity AS DECIMAL(38, 12)) AS missing_quantity,
+  owned.pool_key,
+  owned.method_id,
   CASE
-    WHEN decided.method_id IN ('residual', 'bill_tag', 'workload_resource')
-    THEN 'billed'
-    WHEN decided.method_id = 'tokens' AND decided.coverage_share IS NULL
+    WHEN owned.provider = 'own hardware'
     THEN 'assumed'
-    WHEN decided.method_id = 'list_cost'
+    WHEN owned.method_id IN ('residual', 'bill_tag', 'workload_resource')
+    THEN 'billed'
+    WHEN owned.method_id = 'tokens' AND owned.coverage_share IS NULL
+    THEN 'assumed'
+    WHEN owned.method_id = 'list_cost'
     THEN 'assumed'
     ELSE 'allocated'
   END AS evidence,
-  decided.residual_reason,
+  owned.residual_reason,
   MD5(
-    COALESCE(decided.tag_user_id, CHR(  30)) || CHR(  31) || COALESCE(decided.tag_tenant, CHR(  30)) || CHR(  31) || COALESCE(decided.tag_customer, CHR(  30)) || CHR(  31) || COALESCE(
-      CASE WHEN decided.method_id = 'workload_resource' THEN decided.workload_team END,
-      decided.tag_team,
+    COALESCE(owned.tag_user_id, CHR(  30)) || CHR(  31) || COALESCE(owned.tag_tenant, CHR(  30)) || CHR(  31) || COALESCE(owned.tag_customer, CHR(  30)) || CHR(  31) || COALESCE(
+      CASE WHEN owned.is_workload_owned THEN owned.workload_team END,
+      owned.tag_team,
       CHR(  30)
     ) || CHR(  31) || COALESCE(
-      CASE WHEN decided.method_id = 'workload_resource' THEN decided.workload_feature END,
-      decided.tag_feature,
+      CASE WHEN owned.is_workload_owned THEN owned.workload_feature END,
+      owned.tag_feature,
       CHR(  30)
     ) || CHR(  31) || COALESCE(
-      CASE
-        WHEN decided.method_id = 'workload_resource'
-        THEN decided.workload_endpoint
-      END,
-      decided.tag_endpoint,
+      CASE WHEN owned.is_workload_owned THEN owned.workload_endpoint END,
+      owned.tag_endpoint,
       CHR(  30)
-    ) || CHR(  31) || COALESCE(decided.tag_workflow, CHR(  30)) || CHR(  31) || CHR(  30) || CHR(  31) || CHR(  30) || CHR(  31) || COALESCE(
-      CASE
-        WHEN decided.method_id = 'workload_resource'
-        THEN decided.workload_environment
-      END,
-      decided.tag_environment,
+    ) || CHR(  31) || COALESCE(owned.tag_workflow, CHR(  30)) || CHR(  31) || CHR(  30) || CHR(  31) || CHR(  30) || CHR(  31) || COALESCE(
+      CASE WHEN owned.is_workload_owned THEN owned.workload_environment END,
+      owned.tag_environment,
       CHR(  30)
     )
   ) AS direct_owner_id,
-  decided.tag_user_id AS user_id,
-  decided.tag_tenant AS tenant,
-  decided.tag_customer AS customer,
+  owned.tag_user_id AS user_id,
+  owned.tag_tenant AS tenant,
+  owned.tag_customer AS customer,
+  COALESCE(CASE WHEN owned.is_workload_owned THEN owned.workload_team END, owned.tag_team) AS team,
   COALESCE(
-    CASE WHEN decided.method_id = 'workload_resource' THEN decided.workload_team END,
-    decided.tag_team
-  ) AS team,
-  COALESCE(
-    CASE WHEN decided.method_id = 'workload_resource' THEN decided.workload_feature END,
-    decided.tag_feature
+    CASE WHEN owned.is_workload_owned THEN owned.workload_feature END,
+    owned.tag_feature
   ) AS feature,
   COALESCE(
-    CASE
-      WHEN decided.method_id = 'workload_resource'
-      THEN decided.workload_endpoint
-    END,
-    decided.tag_endpoint
+    CASE WHEN owned.is_workload_owned THEN owned.workload_endpoint END,
+    owned.tag_endpoint
   ) AS endpoint,
-  decided.tag_workflow AS workflow,
+  owned.tag_workflow AS workflow,
   COALESCE(
-    CASE
-      WHEN decided.method_id = 'workload_resource'
-      THEN decided.workload_environment
-    END,
-    decided.tag_environment
+    CASE WHEN owned.is_workload_owned THEN owned.workload_environment END,
+    owned.tag_environment
   ) AS environment,
-  decided.billed_cost,
-  decided.effective_cost,
-  decided.list_cost,
-  decided.billed_cost_reporting,
-  decided.effective_cost_reporting,
-  decided.list_cost_reporting,
+  owned.billed_cost,
+  owned.effective_cost,
+  owned.list_cost,
+  owned.billed_cost_reporting,
+  owned.effective_cost_reporting,
+  owned.list_cost_reporting,
   CASE
-    WHEN decided.first_state = 'final' AND decided.last_state = 'final'
+    WHEN owned.first_state = 'final' AND owned.last_state = 'final'
     THEN 'final'
     ELSE 'provisional'
   END AS cost_state
-FROM decided
+FROM owned

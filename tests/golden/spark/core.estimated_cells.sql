@@ -1,7 +1,13 @@
-WITH usage AS (
+WITH all_usage AS (
   SELECT
     *
   FROM core.usage_costs
+  WHERE
+    charge_date >= :start AND charge_date < :end
+), served AS (
+  SELECT
+    *
+  FROM core.served_usage
   WHERE
     charge_date >= :start AND charge_date < :end
 ), billed AS (
@@ -27,6 +33,15 @@ WITH usage AS (
   FROM staging.fx_rates
   WHERE
     to_currency = :reporting_currency
+), usage AS (
+  SELECT
+    all_usage.*
+  FROM all_usage
+  LEFT JOIN served
+    ON all_usage.charge_date = served.charge_date
+    AND all_usage.usage_id = served.usage_id
+  WHERE
+    served.usage_id IS NULL
 ), pools AS (
   SELECT
     usage.charge_date,

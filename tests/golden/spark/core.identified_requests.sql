@@ -2,13 +2,17 @@ WITH requests AS (
   SELECT
     *
   FROM core.rooted_requests
+), api_keys AS (
+  SELECT
+    *
+  FROM reference.api_keys
 )
 SELECT
   requests.charge_date,
   requests.request_id,
-  requests.x_source,
-  requests.x_snapshot_id,
+  requests.x_sources,
   requests.provider_request_id,
+  requests.logical_call_id,
   requests.trace_id,
   requests.span_id,
   requests.parent_span_id,
@@ -23,6 +27,7 @@ SELECT
   requests.model,
   requests.service_tier,
   requests.context_min_tokens,
+  requests.time_of_day_start,
   requests.status,
   requests.error_type,
   requests.uncached_input_tokens,
@@ -31,22 +36,35 @@ SELECT
   requests.cache_write_1h_tokens,
   requests.output_tokens,
   requests.reasoning_tokens,
+  requests.uncached_audio_tokens,
+  requests.cache_read_audio_tokens,
+  requests.output_audio_tokens,
+  requests.uncached_image_tokens,
+  requests.cache_read_image_tokens,
+  requests.output_image_tokens,
   requests.provider_total_tokens,
   requests.usage_source,
-  COALESCE(requests.user_id, requests.root_user_id) AS user_id,
-  COALESCE(requests.tenant, requests.root_tenant) AS tenant,
-  COALESCE(requests.customer, requests.root_customer) AS customer,
-  COALESCE(requests.team, requests.root_team) AS team,
-  COALESCE(requests.feature, requests.root_feature) AS feature,
-  COALESCE(requests.endpoint, requests.root_endpoint) AS endpoint,
-  COALESCE(requests.workflow, requests.root_workflow) AS workflow,
-  COALESCE(requests.agent, requests.root_agent) AS agent,
+  requests.saved_input_tokens,
+  requests.saved_output_tokens,
+  COALESCE(requests.user_id, requests.root_user_id, api_keys.user_id) AS user_id,
+  COALESCE(requests.tenant, requests.root_tenant, api_keys.tenant) AS tenant,
+  COALESCE(requests.customer, requests.root_customer, api_keys.customer) AS customer,
+  COALESCE(requests.team, requests.root_team, api_keys.team) AS team,
+  COALESCE(requests.feature, requests.root_feature, api_keys.feature) AS feature,
+  COALESCE(requests.endpoint, requests.root_endpoint, api_keys.endpoint) AS endpoint,
+  COALESCE(requests.workflow, requests.root_workflow, api_keys.workflow) AS workflow,
+  COALESCE(requests.agent, requests.root_agent, api_keys.agent) AS agent,
   COALESCE(requests.agent_step, requests.root_agent_step) AS agent_step,
-  COALESCE(requests.environment, requests.root_environment) AS environment,
+  COALESCE(requests.environment, requests.root_environment, api_keys.environment) AS environment,
   requests.session_id,
+  requests.api_key_id,
   requests.from_zone,
   requests.to_zone,
   requests.request_bytes,
   requests.response_bytes,
-  requests.replica_id
+  requests.replica_id,
+  requests.prefill_seconds,
+  requests.decode_seconds
 FROM requests
+LEFT JOIN api_keys
+  ON requests.api_key_id = api_keys.api_key_id

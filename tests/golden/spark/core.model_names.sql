@@ -4,6 +4,31 @@ WITH usage AS (
   FROM core.request_usage
   WHERE
     charge_date >= :start AND charge_date < :end
+), counted AS (
+  SELECT
+    *
+  FROM staging.provider_usage
+  WHERE
+    bucket_start >= CAST(:start AS TIMESTAMP_NTZ)
+    AND bucket_start < CAST(:end AS TIMESTAMP_NTZ)
+), said AS (
+  SELECT
+    usage.charge_date,
+    usage.provider,
+    usage.model
+  FROM usage
+  GROUP BY
+    usage.charge_date,
+    usage.provider,
+    usage.model
+  UNION
+  SELECT
+    CAST(counted.bucket_start AS DATE) AS charge_date,
+    counted.provider,
+    counted.model
+  FROM counted
+  WHERE
+    NOT counted.model IS NULL
 ), provider_names AS (
   SELECT
     otel_name,
@@ -21,19 +46,19 @@ WITH usage AS (
   FROM reference.model_patterns
 ), names AS (
   SELECT
-    usage.charge_date,
-    usage.provider AS logged_provider,
-    usage.model AS logged_model,
-    COALESCE(provider_names.price_provider, usage.provider) AS provider,
-    LOWER(TRIM(usage.model)) AS model_text,
-    REGEXP_REPLACE(LOWER(TRIM(usage.model)), '[-_ .]+', '-') AS model_alias
-  FROM usage
+    said.charge_date,
+    said.provider AS logged_provider,
+    said.model AS logged_model,
+    COALESCE(provider_names.price_provider, said.provider) AS provider,
+    LOWER(TRIM(said.model)) AS model_text,
+    REGEXP_REPLACE(LOWER(TRIM(said.model)), '[-_ .]+', '-') AS model_alias
+  FROM said
   LEFT JOIN provider_names
-    ON usage.provider = provider_names.otel_name
+    ON said.provider = provider_names.otel_name
   GROUP BY
-    usage.charge_date,
-    usage.provider,
-    usage.model,
+    said.charge_date,
+    said.provider,
+    said.model,
     provider_names.price_provider
 ), distinct_names AS (
   SELECT

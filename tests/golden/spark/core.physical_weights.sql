@@ -1,17 +1,15 @@
 WITH transfers AS (
   SELECT
     *
-  FROM staging.transfers
+  FROM core.transfers
   WHERE
-    window_start >= CAST(:start AS TIMESTAMP_NTZ)
-    AND window_start < CAST(:end AS TIMESTAMP_NTZ)
+    charge_date >= :start AND charge_date < :end AND is_used AND NOT provider IS NULL
 ), telemetry AS (
   SELECT
     *
-  FROM staging.telemetry
+  FROM core.telemetry
   WHERE
-    window_start >= CAST(:start AS TIMESTAMP_NTZ)
-    AND window_start < CAST(:end AS TIMESTAMP_NTZ)
+    charge_date >= :start AND charge_date < :end AND is_used
 ), usage AS (
   SELECT
     *
@@ -22,148 +20,133 @@ WITH transfers AS (
   SELECT
     *
   FROM staging.workloads
-), zone_ids AS (
+), emitted AS (
   SELECT
-    zones.provider,
-    zones.account_id,
-    zones.zone_name,
-    MIN(zones.zone_id) AS zone_id
-  FROM staging.zones AS zones
-  WHERE
-    NOT zones.zone_name IS NULL
-  GROUP BY
-    zones.provider,
-    zones.account_id,
-    zones.zone_name
-), flows AS (
-  SELECT
-    CAST(transfers.window_start AS DATE) AS charge_date,
-    transfers.provider,
-    transfers.traffic_kind,
-    COALESCE(transfers.from_workload_ref, transfers.to_workload_ref) AS workload_ref,
-    transfers.to_workload_ref AS other_workload_ref,
-    COALESCE(sending.zone_id, transfers.from_zone) AS from_zone,
-    COALESCE(receiving.zone_id, transfers.to_zone) AS to_zone,
-    transfers.bytes
-  FROM transfers
-  LEFT JOIN zone_ids AS sending
-    ON transfers.provider = sending.provider
-    AND transfers.account_id = sending.account_id
-    AND transfers.from_zone = sending.zone_name
-  LEFT JOIN zone_ids AS receiving
-    ON transfers.provider = receiving.provider
-    AND transfers.account_id = receiving.account_id
-    AND transfers.to_zone = receiving.zone_name
+    telemetry.charge_date,
+    telemetry.provider,
+    telemetry.workload_ref,
+    telemetry.weight,
+    workloads.feature,
+    workloads.endpoint,
+    workloads.team,
+    workloads.environment
+  FROM telemetry
+  LEFT JOIN workloads
+    ON telemetry.workload_ref = workloads.workload_ref
+    AND NOT COALESCE(workloads.ref_kind, '') IN ('address', 'pod')
+    AND (
+      workloads.valid_from IS NULL
+      OR CAST(workloads.valid_from AS DATE) <= telemetry.charge_date
+    )
+    AND (
+      workloads.valid_to IS NULL
+      OR workloads.valid_to > CAST(telemetry.charge_date AS TIMESTAMP_NTZ)
+    )
+    AND (
+      workloads.next_valid_from IS NULL
+      OR CAST(workloads.next_valid_from AS DATE) > telemetry.charge_date
+    )
 ), measured AS (
   SELECT
-    flows.charge_date,
-    'egress' || CHR(  31) || flows.provider || CHR(  31) || flows.traffic_kind || CHR(  31) || 'all' AS pool_key,
-    flows.workload_ref,
-    flows.other_workload_ref,
-    flows.from_zone,
-    flows.to_zone,
-    flows.bytes AS weight,
-    flows.bytes
-  FROM flows
+    transfers.charge_date,
+    'egress' || CHR(  31) || transfers.provider || CHR(  31) || transfers.traffic_kind || CHR(  31) || 'all' AS pool_key,
+    transfers.owner_id,
+    transfers.feature,
+    transfers.endpoint,
+    transfers.team,
+    transfers.environment,
+    transfers.from_zone,
+    transfers.to_zone,
+    transfers.bytes AS weight,
+    transfers.bytes
+  FROM transfers
   UNION ALL
   SELECT
-    flows.charge_date,
-    'egress' || CHR(  31) || flows.provider || CHR(  31) || flows.traffic_kind || CHR(  31) || flows.from_zone AS pool_key,
-    flows.workload_ref,
-    flows.other_workload_ref,
-    flows.from_zone,
-    flows.to_zone,
-    flows.bytes AS weight,
-    flows.bytes
-  FROM flows
+    transfers.charge_date,
+    'egress' || CHR(  31) || transfers.provider || CHR(  31) || transfers.traffic_kind || CHR(  31) || transfers.from_zone AS pool_key,
+    transfers.owner_id,
+    transfers.feature,
+    transfers.endpoint,
+    transfers.team,
+    transfers.environment,
+    transfers.from_zone,
+    transfers.to_zone,
+    transfers.bytes AS weight,
+    transfers.bytes
+  FROM transfers
   WHERE
-    NOT flows.from_zone IS NULL
+    NOT transfers.from_zone IS NULL
   UNION ALL
   SELECT
-    flows.charge_date,
-    'egress' || CHR(  31) || flows.provider || CHR(  31) || flows.traffic_kind || CHR(  31) || flows.to_zone AS pool_key,
-    flows.workload_ref,
-    flows.other_workload_ref,
-    flows.from_zone,
-    flows.to_zone,
-    flows.bytes AS weight,
+    transfers.charge_date,
+    'egress' || CHR(  31) || transfers.provider || CHR(  31) || transfers.traffic_kind || CHR(  31) || transfers.to_zone AS pool_key,
+    transfers.owner_id,
+    transfers.feature,
+    transfers.endpoint,
+    transfers.team,
+    transfers.environment,
+    transfers.from_zone,
+    transfers.to_zone,
+    transfers.bytes AS weight,
     CAST(0 AS BIGINT) AS bytes
-  FROM flows
+  FROM transfers
   WHERE
-    NOT flows.to_zone IS NULL AND flows.to_zone <> COALESCE(flows.from_zone, '')
+    NOT transfers.to_zone IS NULL
+    AND transfers.to_zone <> COALESCE(transfers.from_zone, '')
   UNION ALL
   SELECT
-    CAST(telemetry.window_start AS DATE) AS charge_date,
-    'monitoring' || CHR(  31) || telemetry.provider || CHR(  31) || telemetry.workload_ref AS pool_key,
-    telemetry.workload_ref,
-    CAST(NULL AS STRING) AS other_workload_ref,
+    emitted.charge_date,
+    'monitoring' || CHR(  31) || emitted.provider || CHR(  31) || emitted.workload_ref AS pool_key,
+    CAST(NULL AS STRING) AS owner_id,
+    emitted.feature,
+    emitted.endpoint,
+    emitted.team,
+    emitted.environment,
     CAST(NULL AS STRING) AS from_zone,
     CAST(NULL AS STRING) AS to_zone,
-    telemetry.volume_bytes AS weight,
+    emitted.weight,
     CAST(0 AS BIGINT) AS bytes
-  FROM telemetry
+  FROM emitted
   WHERE
-    NOT telemetry.workload_ref IS NULL
+    NOT emitted.workload_ref IS NULL
   UNION ALL
   SELECT
-    CAST(telemetry.window_start AS DATE) AS charge_date,
-    'monitoring' || CHR(  31) || telemetry.provider || CHR(  31) || 'all' AS pool_key,
-    telemetry.workload_ref,
-    CAST(NULL AS STRING) AS other_workload_ref,
+    emitted.charge_date,
+    'monitoring' || CHR(  31) || emitted.provider || CHR(  31) || 'all' AS pool_key,
+    CAST(NULL AS STRING) AS owner_id,
+    emitted.feature,
+    emitted.endpoint,
+    emitted.team,
+    emitted.environment,
     CAST(NULL AS STRING) AS from_zone,
     CAST(NULL AS STRING) AS to_zone,
-    telemetry.volume_bytes AS weight,
+    emitted.weight,
     CAST(0 AS BIGINT) AS bytes
-  FROM telemetry
+  FROM emitted
 ), owned AS (
   SELECT
     measured.charge_date,
     measured.pool_key,
     measured.from_zone,
     measured.to_zone,
-    COALESCE(sender.feature, receiver.feature) AS feature,
-    CASE WHEN sender.feature IS NULL THEN receiver.endpoint ELSE sender.endpoint END AS endpoint,
-    CASE WHEN sender.feature IS NULL THEN receiver.team ELSE sender.team END AS team,
-    CASE
-      WHEN sender.feature IS NULL
-      THEN receiver.environment
-      ELSE sender.environment
-    END AS environment,
+    measured.owner_id AS traced_owner_id,
+    CASE WHEN measured.owner_id IS NULL THEN measured.feature END AS feature,
+    CASE WHEN measured.owner_id IS NULL THEN measured.endpoint END AS endpoint,
+    CASE WHEN measured.owner_id IS NULL THEN measured.team END AS team,
+    CASE WHEN measured.owner_id IS NULL THEN measured.environment END AS environment,
     CAST(SUM(CAST(measured.weight AS DECIMAL(38, 0))) AS DECIMAL(38, 0)) AS weight,
     CAST(SUM(CAST(measured.bytes AS DECIMAL(38, 0))) AS DECIMAL(38, 0)) AS bytes
   FROM measured
-  LEFT JOIN workloads AS sender
-    ON measured.workload_ref = sender.workload_ref
-    AND (
-      sender.valid_from IS NULL
-      OR CAST(sender.valid_from AS DATE) <= measured.charge_date
-    )
-    AND (
-      sender.valid_to IS NULL OR CAST(sender.valid_to AS DATE) > measured.charge_date
-    )
-  LEFT JOIN workloads AS receiver
-    ON measured.other_workload_ref = receiver.workload_ref
-    AND (
-      receiver.valid_from IS NULL
-      OR CAST(receiver.valid_from AS DATE) <= measured.charge_date
-    )
-    AND (
-      receiver.valid_to IS NULL
-      OR CAST(receiver.valid_to AS DATE) > measured.charge_date
-    )
   GROUP BY
     measured.charge_date,
     measured.pool_key,
     measured.from_zone,
     measured.to_zone,
-    COALESCE(sender.feature, receiver.feature),
-    CASE WHEN sender.feature IS NULL THEN receiver.endpoint ELSE sender.endpoint END,
-    CASE WHEN sender.feature IS NULL THEN receiver.team ELSE sender.team END,
-    CASE
-      WHEN sender.feature IS NULL
-      THEN receiver.environment
-      ELSE sender.environment
-    END
+    measured.owner_id,
+    CASE WHEN measured.owner_id IS NULL THEN measured.feature END,
+    CASE WHEN measured.owner_id IS NULL THEN measured.endpoint END,
+    CASE WHEN measured.owner_id IS NULL THEN measured.team END,
+    CASE WHEN measured.owner_id IS NULL THEN measured.environment END
 ), feature_use AS (
   SELECT
     usage.charge_date,
@@ -197,12 +180,15 @@ WITH transfers AS (
     owned.pool_key,
     owned.from_zone,
     owned.to_zone,
-    cumulative_use.owner_id AS usage_owner_id,
+    COALESCE(owned.traced_owner_id, cumulative_use.owner_id) AS usage_owner_id,
     CASE WHEN cumulative_use.owner_id IS NULL THEN owned.feature END AS feature,
     CASE WHEN cumulative_use.owner_id IS NULL THEN owned.endpoint END AS endpoint,
     CASE WHEN cumulative_use.owner_id IS NULL THEN owned.team END AS team,
     CASE WHEN cumulative_use.owner_id IS NULL THEN owned.environment END AS environment,
-    CASE WHEN owned.feature IS NULL THEN 'unknown_workload' END AS residual_reason,
+    CASE
+      WHEN owned.feature IS NULL AND owned.traced_owner_id IS NULL
+      THEN 'unknown_workload'
+    END AS residual_reason,
     CASE
       WHEN cumulative_use.owner_id IS NULL
       THEN owned.weight

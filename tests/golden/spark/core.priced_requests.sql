@@ -14,8 +14,11 @@ WITH requests AS (
     usage_costs.token_class,
     usage_costs.service_tier,
     usage_costs.context_min_tokens,
+    COALESCE(usage_costs.time_of_day_start, CHR(  30)) AS time_key,
     COALESCE(usage_costs.region_id, CHR(  30)) AS region_key,
     MIN(usage_costs.price_id) AS price_id,
+    MIN(usage_costs.audio_price_id) AS audio_price_id,
+    MIN(usage_costs.image_price_id) AS image_price_id,
     MIN(usage_costs.unpriced_reason) AS unpriced_reason
   FROM core.usage_costs AS usage_costs
   GROUP BY
@@ -25,96 +28,78 @@ WITH requests AS (
     usage_costs.token_class,
     usage_costs.service_tier,
     usage_costs.context_min_tokens,
+    COALESCE(usage_costs.time_of_day_start, CHR(  30)),
     COALESCE(usage_costs.region_id, CHR(  30))
 ), prices AS (
   SELECT
-    *
-  FROM staging.prices
+    prices.price_id,
+    prices.currency,
+    CAST(CAST(prices.price_per_mtok AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(19, 0)) AS price_units
+  FROM staging.prices AS prices
+), token_classes AS (
+  SELECT
+    'uncached_input_tokens' AS token_class
+  UNION ALL
+  SELECT
+    'cache_read_tokens' AS token_class
+  UNION ALL
+  SELECT
+    'cache_write_5m_tokens' AS token_class
+  UNION ALL
+  SELECT
+    'cache_write_1h_tokens' AS token_class
+  UNION ALL
+  SELECT
+    'output_tokens' AS token_class
+), crossed AS (
+  SELECT
+    requests.charge_date,
+    requests.request_id,
+    requests.trace_id,
+    requests.provider,
+    requests.model,
+    requests.service_tier,
+    requests.context_min_tokens,
+    requests.time_of_day_start,
+    requests.region_id,
+    token_classes.token_class,
+    CASE token_classes.token_class
+      WHEN 'uncached_input_tokens'
+      THEN requests.uncached_input_tokens
+      WHEN 'cache_read_tokens'
+      THEN requests.cache_read_tokens
+      WHEN 'cache_write_5m_tokens'
+      THEN requests.cache_write_5m_tokens
+      WHEN 'cache_write_1h_tokens'
+      THEN requests.cache_write_1h_tokens
+      ELSE requests.output_tokens
+    END AS quantity_tokens,
+    CASE token_classes.token_class
+      WHEN 'uncached_input_tokens'
+      THEN COALESCE(requests.uncached_audio_tokens, 0)
+      WHEN 'cache_read_tokens'
+      THEN COALESCE(requests.cache_read_audio_tokens, 0)
+      WHEN 'output_tokens'
+      THEN COALESCE(requests.output_audio_tokens, 0)
+      ELSE 0
+    END AS audio_tokens,
+    CASE token_classes.token_class
+      WHEN 'uncached_input_tokens'
+      THEN COALESCE(requests.uncached_image_tokens, 0)
+      WHEN 'cache_read_tokens'
+      THEN COALESCE(requests.cache_read_image_tokens, 0)
+      WHEN 'output_tokens'
+      THEN COALESCE(requests.output_image_tokens, 0)
+      ELSE 0
+    END AS image_tokens
+  FROM requests
+  CROSS JOIN token_classes
 ), by_class AS (
   SELECT
-    requests.charge_date,
-    requests.x_source,
-    requests.x_snapshot_id,
-    requests.request_id,
-    requests.trace_id,
-    requests.provider,
-    requests.model,
-    requests.service_tier,
-    requests.context_min_tokens,
-    requests.region_id,
-    'uncached_input_tokens' AS token_class,
-    requests.uncached_input_tokens AS quantity_tokens
-  FROM requests
+    *
+  FROM crossed
   WHERE
-    requests.uncached_input_tokens > 0
-  UNION ALL
-  SELECT
-    requests.charge_date,
-    requests.x_source,
-    requests.x_snapshot_id,
-    requests.request_id,
-    requests.trace_id,
-    requests.provider,
-    requests.model,
-    requests.service_tier,
-    requests.context_min_tokens,
-    requests.region_id,
-    'cache_read_tokens' AS token_class,
-    requests.cache_read_tokens AS quantity_tokens
-  FROM requests
-  WHERE
-    requests.cache_read_tokens > 0
-  UNION ALL
-  SELECT
-    requests.charge_date,
-    requests.x_source,
-    requests.x_snapshot_id,
-    requests.request_id,
-    requests.trace_id,
-    requests.provider,
-    requests.model,
-    requests.service_tier,
-    requests.context_min_tokens,
-    requests.region_id,
-    'cache_write_5m_tokens' AS token_class,
-    requests.cache_write_5m_tokens AS quantity_tokens
-  FROM requests
-  WHERE
-    requests.cache_write_5m_tokens > 0
-  UNION ALL
-  SELECT
-    requests.charge_date,
-    requests.x_source,
-    requests.x_snapshot_id,
-    requests.request_id,
-    requests.trace_id,
-    requests.provider,
-    requests.model,
-    requests.service_tier,
-    requests.context_min_tokens,
-    requests.region_id,
-    'cache_write_1h_tokens' AS token_class,
-    requests.cache_write_1h_tokens AS quantity_tokens
-  FROM requests
-  WHERE
-    requests.cache_write_1h_tokens > 0
-  UNION ALL
-  SELECT
-    requests.charge_date,
-    requests.x_source,
-    requests.x_snapshot_id,
-    requests.request_id,
-    requests.trace_id,
-    requests.provider,
-    requests.model,
-    requests.service_tier,
-    requests.context_min_tokens,
-    requests.region_id,
-    'output_tokens' AS token_class,
-    requests.output_tokens AS quantity_tokens
-  FROM requests
-  WHERE
-    requests.output_tokens > 0
+    crossed.quantity_tokens > 0
 ), named AS (
   SELECT
     by_class.*,
@@ -128,8 +113,6 @@ WITH requests AS (
 )
 SELECT
   named.charge_date,
-  named.x_source,
-  named.x_snapshot_id,
   named.request_id,
   named.trace_id,
   named.token_class,
@@ -138,13 +121,20 @@ SELECT
   named.priced_model AS model,
   named.service_tier,
   named.context_min_tokens,
+  named.time_of_day_start,
   prices.price_id,
+  audio_prices.price_id AS audio_price_id,
+  image_prices.price_id AS image_price_id,
   CAST(CAST(CAST((
     (
-      2 * CAST(named.quantity_tokens AS DECIMAL(19, 0)) * CAST(CAST(prices.price_per_mtok AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
+      2 * (
+        CAST(named.quantity_tokens - named.audio_tokens - named.image_tokens AS DECIMAL(18, 0)) * prices.price_units + CAST(named.audio_tokens AS DECIMAL(18, 0)) * COALESCE(audio_prices.price_units, prices.price_units) + CAST(named.image_tokens AS DECIMAL(18, 0)) * COALESCE(image_prices.price_units, prices.price_units)
+      ) + 1000000
     ) - (
       (
-        2 * CAST(named.quantity_tokens AS DECIMAL(19, 0)) * CAST(CAST(prices.price_per_mtok AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(18, 0)) + 1000000
+        2 * (
+          CAST(named.quantity_tokens - named.audio_tokens - named.image_tokens AS DECIMAL(18, 0)) * prices.price_units + CAST(named.audio_tokens AS DECIMAL(18, 0)) * COALESCE(audio_prices.price_units, prices.price_units) + CAST(named.image_tokens AS DECIMAL(18, 0)) * COALESCE(image_prices.price_units, prices.price_units)
+        ) + 1000000
       ) % (
         2000000
       )
@@ -162,6 +152,11 @@ LEFT JOIN segments
   AND named.token_class = segments.token_class
   AND named.service_tier = segments.service_tier
   AND named.context_min_tokens = segments.context_min_tokens
+  AND COALESCE(named.time_of_day_start, CHR(  30)) = segments.time_key
   AND COALESCE(named.region_id, CHR(  30)) = segments.region_key
 LEFT JOIN prices
   ON segments.price_id = prices.price_id
+LEFT JOIN prices AS audio_prices
+  ON segments.audio_price_id = audio_prices.price_id AND named.audio_tokens > 0
+LEFT JOIN prices AS image_prices
+  ON segments.image_price_id = image_prices.price_id AND named.image_tokens > 0

@@ -19,6 +19,27 @@ WITH cells AS (
   FROM core.attributed_costs
   WHERE
     charge_date >= :start AND charge_date < :end
+), counts AS (
+  SELECT
+    *
+  FROM core.provider_counts
+  WHERE
+    charge_date >= :start AND charge_date < :end AND usage_kind = 'tokens'
+), counted AS (
+  SELECT
+    counts.charge_date,
+    counts.provider,
+    counts.model,
+    counts.token_class,
+    CAST(SUM(counts.quantity) AS DECIMAL(22, 0)) AS provider_quantity
+  FROM counts
+  WHERE
+    NOT counts.model IS NULL
+  GROUP BY
+    counts.charge_date,
+    counts.provider,
+    counts.model,
+    counts.token_class
 ), unlogged AS (
   SELECT
     facts.charge_date,
@@ -196,6 +217,31 @@ WITH cells AS (
     ) / (
       1000000000
     ) AS DECIMAL(38, 0)) AS logged_quantity,
+    CAST((
+      (
+        counted.provider_quantity * billed.until_share
+      ) - (
+        (
+          counted.provider_quantity * billed.until_share
+        ) % (
+          1000000000
+        )
+      )
+    ) / (
+      1000000000
+    ) AS DECIMAL(38, 0)) - CAST((
+      (
+        counted.provider_quantity * billed.before_share
+      ) - (
+        (
+          counted.provider_quantity * billed.before_share
+        ) % (
+          1000000000
+        )
+      )
+    ) / (
+      1000000000
+    ) AS DECIMAL(38, 0)) AS provider_quantity,
     billed.coverage_share,
     billed.over_logged_cells,
     CAST(CAST(CAST((
@@ -259,6 +305,23 @@ WITH cells AS (
       billed.currency = priced.list_cost_currency
       OR priced.list_cost_currency = :reporting_currency
     )
+  LEFT JOIN counted
+    ON billed.charge_date = counted.charge_date
+    AND billed.provider = counted.provider
+    AND billed.model = counted.model
+    AND billed.token_class = counted.token_class
+), priced_pools AS (
+  SELECT
+    priced.charge_date,
+    priced.provider,
+    priced.model,
+    priced.token_class
+  FROM priced
+  GROUP BY
+    priced.charge_date,
+    priced.provider,
+    priced.model,
+    priced.token_class
 )
 SELECT
   totals.charge_date,
@@ -267,7 +330,7 @@ SELECT
   totals.model,
   totals.token_class,
   CAST(totals.billed_quantity AS DECIMAL(38, 12)) AS billed_quantity,
-  CAST(NULL AS DECIMAL(38, 12)) AS provider_quantity,
+  CAST(totals.provider_quantity AS DECIMAL(38, 12)) AS provider_quantity,
   CAST(totals.logged_quantity AS DECIMAL(38, 12)) AS logged_quantity,
   CAST(totals.billed_cost AS DECIMAL(38, 12)) AS billed_cost,
   CAST(totals.priced_cost AS DECIMAL(38, 12)) AS priced_cost,
@@ -287,7 +350,7 @@ SELECT
   totals.model,
   totals.token_class,
   CAST(totals.billed_quantity AS DECIMAL(38, 12)) AS billed_quantity,
-  CAST(NULL AS DECIMAL(38, 12)) AS provider_quantity,
+  CAST(totals.provider_quantity AS DECIMAL(38, 12)) AS provider_quantity,
   CAST(totals.logged_quantity AS DECIMAL(38, 12)) AS logged_quantity,
   CAST(totals.billed_cost AS DECIMAL(38, 12)) AS billed_cost,
   CAST(totals.priced_cost AS DECIMAL(38, 12)) AS priced_cost,
@@ -307,7 +370,7 @@ SELECT
   totals.model,
   totals.token_class,
   CAST(totals.billed_quantity AS DECIMAL(38, 12)) AS billed_quantity,
-  CAST(NULL AS DECIMAL(38, 12)) AS provider_quantity,
+  CAST(totals.provider_quantity AS DECIMAL(38, 12)) AS provider_quantity,
   CAST(totals.logged_quantity AS DECIMAL(38, 12)) AS logged_quantity,
   CAST(totals.billed_cost AS DECIMAL(38, 12)) AS billed_cost,
   CAST(totals.priced_cost AS DECIMAL(38, 12)) AS priced_cost,
@@ -333,7 +396,7 @@ SELECT
   priced.model,
   priced.token_class,
   CAST(NULL AS DECIMAL(38, 12)) AS billed_quantity,
-  CAST(NULL AS DECIMAL(38, 12)) AS provider_quantity,
+  CAST(counted.provider_quantity AS DECIMAL(38, 12)) AS provider_quantity,
   CAST(priced.logged_quantity AS DECIMAL(38, 12)) AS logged_quantity,
   CAST(NULL AS DECIMAL(38, 12)) AS billed_cost,
   CAST(priced.priced_cost AS DECIMAL(38, 12)) AS priced_cost,
@@ -348,5 +411,40 @@ LEFT JOIN billed_pools
   AND priced.provider = billed_pools.provider
   AND COALESCE(priced.model, CHR(  30)) = COALESCE(billed_pools.model, CHR(  30))
   AND priced.token_class = billed_pools.token_class
+LEFT JOIN counted
+  ON priced.charge_date = counted.charge_date
+  AND priced.provider = counted.provider
+  AND priced.model = counted.model
+  AND priced.token_class = counted.token_class
 WHERE
   billed_pools.provider IS NULL
+UNION ALL
+SELECT
+  counted.charge_date,
+  counted.provider,
+  CAST(NULL AS STRING) AS billing_account_id,
+  counted.model,
+  counted.token_class,
+  CAST(NULL AS DECIMAL(38, 12)) AS billed_quantity,
+  CAST(counted.provider_quantity AS DECIMAL(38, 12)) AS provider_quantity,
+  CAST(NULL AS DECIMAL(38, 12)) AS logged_quantity,
+  CAST(NULL AS DECIMAL(38, 12)) AS billed_cost,
+  CAST(NULL AS DECIMAL(38, 12)) AS priced_cost,
+  'counted_without_bill' AS cause,
+  CAST(NULL AS DECIMAL(38, 12)) AS difference_cost,
+  CAST(-counted.provider_quantity AS DECIMAL(38, 12)) AS difference_quantity,
+  CAST(NULL AS DECIMAL(18, 12)) AS coverage_share,
+  :reporting_currency AS currency
+FROM counted
+LEFT JOIN billed_pools
+  ON counted.charge_date = billed_pools.charge_date
+  AND counted.provider = billed_pools.provider
+  AND counted.model = billed_pools.model
+  AND counted.token_class = billed_pools.token_class
+LEFT JOIN priced_pools
+  ON counted.charge_date = priced_pools.charge_date
+  AND counted.provider = priced_pools.provider
+  AND counted.model = priced_pools.model
+  AND counted.token_class = priced_pools.token_class
+WHERE
+  billed_pools.provider IS NULL AND priced_pools.provider IS NULL

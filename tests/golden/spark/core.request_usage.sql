@@ -5,6 +5,10 @@ WITH requests AS (
   WHERE
     started_at >= CAST(:start AS TIMESTAMP_NTZ)
     AND started_at < CAST(:end AS TIMESTAMP_NTZ)
+), api_keys AS (
+  SELECT
+    *
+  FROM reference.api_keys
 ), root_identities AS (
   SELECT
     span_roots.root_identity_id,
@@ -25,12 +29,14 @@ WITH requests AS (
   SELECT
     requests.charge_date,
     requests.root_identity_id,
+    api_keys.api_key_id,
     requests.provider,
     requests.sub_account_id,
     requests.region_id,
     requests.model,
     requests.service_tier,
     requests.context_min_tokens,
+    requests.time_of_day_start,
     requests.user_id,
     requests.tenant,
     requests.customer,
@@ -51,19 +57,31 @@ WITH requests AS (
     SUM(requests.cache_write_1h_tokens) AS cache_write_1h_tokens,
     SUM(requests.output_tokens) AS output_tokens,
     SUM(requests.reasoning_tokens) AS reasoning_tokens,
+    SUM(requests.saved_input_tokens) AS saved_input_tokens,
+    SUM(requests.saved_output_tokens) AS saved_output_tokens,
+    SUM(requests.uncached_audio_tokens) AS uncached_audio_tokens,
+    SUM(requests.cache_read_audio_tokens) AS cache_read_audio_tokens,
+    SUM(requests.output_audio_tokens) AS output_audio_tokens,
+    SUM(requests.uncached_image_tokens) AS uncached_image_tokens,
+    SUM(requests.cache_read_image_tokens) AS cache_read_image_tokens,
+    SUM(requests.output_image_tokens) AS output_image_tokens,
     SUM(requests.request_bytes) AS request_bytes,
     SUM(requests.response_bytes) AS response_bytes,
     SUM(requests.duration_seconds) AS request_seconds
   FROM requests
+  LEFT JOIN api_keys
+    ON requests.api_key_id = api_keys.api_key_id
   GROUP BY
     requests.charge_date,
     requests.root_identity_id,
+    api_keys.api_key_id,
     requests.provider,
     requests.sub_account_id,
     requests.region_id,
     requests.model,
     requests.service_tier,
     requests.context_min_tokens,
+    requests.time_of_day_start,
     requests.user_id,
     requests.tenant,
     requests.customer,
@@ -85,16 +103,17 @@ WITH requests AS (
     logged.model,
     COALESCE(logged.service_tier, 'standard') AS service_tier,
     logged.context_min_tokens,
-    COALESCE(logged.user_id, root_identities.user_id) AS user_id,
-    COALESCE(logged.tenant, root_identities.tenant) AS tenant,
-    COALESCE(logged.customer, root_identities.customer) AS customer,
-    COALESCE(logged.team, root_identities.team) AS team,
-    COALESCE(logged.feature, root_identities.feature) AS feature,
-    COALESCE(logged.endpoint, root_identities.endpoint) AS endpoint,
-    COALESCE(logged.workflow, root_identities.workflow) AS workflow,
-    COALESCE(logged.agent, root_identities.agent) AS agent,
+    logged.time_of_day_start,
+    COALESCE(logged.user_id, root_identities.user_id, api_keys.user_id) AS user_id,
+    COALESCE(logged.tenant, root_identities.tenant, api_keys.tenant) AS tenant,
+    COALESCE(logged.customer, root_identities.customer, api_keys.customer) AS customer,
+    COALESCE(logged.team, root_identities.team, api_keys.team) AS team,
+    COALESCE(logged.feature, root_identities.feature, api_keys.feature) AS feature,
+    COALESCE(logged.endpoint, root_identities.endpoint, api_keys.endpoint) AS endpoint,
+    COALESCE(logged.workflow, root_identities.workflow, api_keys.workflow) AS workflow,
+    COALESCE(logged.agent, root_identities.agent, api_keys.agent) AS agent,
     COALESCE(logged.agent_step, root_identities.agent_step) AS agent_step,
-    COALESCE(logged.environment, root_identities.environment) AS environment,
+    COALESCE(logged.environment, root_identities.environment, api_keys.environment) AS environment,
     logged.from_zone,
     logged.to_zone,
     logged.requests,
@@ -105,12 +124,22 @@ WITH requests AS (
     logged.cache_write_1h_tokens,
     logged.output_tokens,
     logged.reasoning_tokens,
+    logged.saved_input_tokens,
+    logged.saved_output_tokens,
+    logged.uncached_audio_tokens,
+    logged.cache_read_audio_tokens,
+    logged.output_audio_tokens,
+    logged.uncached_image_tokens,
+    logged.cache_read_image_tokens,
+    logged.output_image_tokens,
     logged.request_bytes,
     logged.response_bytes,
     logged.request_seconds
   FROM logged
   LEFT JOIN root_identities
     ON logged.root_identity_id = root_identities.root_identity_id
+  LEFT JOIN api_keys
+    ON logged.api_key_id = api_keys.api_key_id
 ), grouped AS (
   SELECT
     identified.charge_date,
@@ -120,6 +149,7 @@ WITH requests AS (
     identified.model,
     identified.service_tier,
     identified.context_min_tokens,
+    identified.time_of_day_start,
     identified.user_id,
     identified.tenant,
     identified.customer,
@@ -140,6 +170,14 @@ WITH requests AS (
     COALESCE(SUM(identified.cache_write_1h_tokens), 0) AS cache_write_1h_tokens,
     COALESCE(SUM(identified.output_tokens), 0) AS output_tokens,
     COALESCE(SUM(identified.reasoning_tokens), 0) AS reasoning_tokens,
+    COALESCE(SUM(identified.saved_input_tokens), 0) AS saved_input_tokens,
+    COALESCE(SUM(identified.saved_output_tokens), 0) AS saved_output_tokens,
+    COALESCE(SUM(identified.uncached_audio_tokens), 0) AS uncached_audio_tokens,
+    COALESCE(SUM(identified.cache_read_audio_tokens), 0) AS cache_read_audio_tokens,
+    COALESCE(SUM(identified.output_audio_tokens), 0) AS output_audio_tokens,
+    COALESCE(SUM(identified.uncached_image_tokens), 0) AS uncached_image_tokens,
+    COALESCE(SUM(identified.cache_read_image_tokens), 0) AS cache_read_image_tokens,
+    COALESCE(SUM(identified.output_image_tokens), 0) AS output_image_tokens,
     COALESCE(SUM(identified.request_bytes), 0) AS request_bytes,
     COALESCE(SUM(identified.response_bytes), 0) AS response_bytes,
     COALESCE(SUM(identified.request_seconds), 0) AS request_seconds
@@ -152,6 +190,7 @@ WITH requests AS (
     identified.model,
     identified.service_tier,
     identified.context_min_tokens,
+    identified.time_of_day_start,
     identified.user_id,
     identified.tenant,
     identified.customer,
@@ -171,7 +210,7 @@ WITH requests AS (
       COALESCE(grouped.user_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.tenant, CHR(  30)) || CHR(  31) || COALESCE(grouped.customer, CHR(  30)) || CHR(  31) || COALESCE(grouped.team, CHR(  30)) || CHR(  31) || COALESCE(grouped.feature, CHR(  30)) || CHR(  31) || COALESCE(grouped.endpoint, CHR(  30)) || CHR(  31) || COALESCE(grouped.workflow, CHR(  30)) || CHR(  31) || COALESCE(grouped.agent, CHR(  30)) || CHR(  31) || COALESCE(grouped.agent_step, CHR(  30)) || CHR(  31) || COALESCE(grouped.environment, CHR(  30))
     ) AS owner_id,
     MD5(
-      COALESCE(grouped.provider, CHR(  30)) || CHR(  31) || COALESCE(grouped.sub_account_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.region_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.model, CHR(  30)) || CHR(  31) || COALESCE(grouped.service_tier, CHR(  30)) || CHR(  31) || COALESCE(CAST(grouped.context_min_tokens AS STRING), CHR(  30)) || CHR(  31) || COALESCE(grouped.from_zone, CHR(  30)) || CHR(  31) || COALESCE(grouped.to_zone, CHR(  30))
+      COALESCE(grouped.provider, CHR(  30)) || CHR(  31) || COALESCE(grouped.sub_account_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.region_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.model, CHR(  30)) || CHR(  31) || COALESCE(grouped.service_tier, CHR(  30)) || CHR(  31) || COALESCE(CAST(grouped.context_min_tokens AS STRING), CHR(  30)) || CHR(  31) || COALESCE(grouped.time_of_day_start, CHR(  30)) || CHR(  31) || COALESCE(grouped.from_zone, CHR(  30)) || CHR(  31) || COALESCE(grouped.to_zone, CHR(  30))
     ) AS segment_id
   FROM grouped
 )
@@ -185,6 +224,7 @@ SELECT
   digested.model,
   digested.service_tier,
   digested.context_min_tokens,
+  digested.time_of_day_start,
   digested.user_id,
   digested.tenant,
   digested.customer,
@@ -205,6 +245,14 @@ SELECT
   CAST(digested.cache_write_1h_tokens AS BIGINT) AS cache_write_1h_tokens,
   CAST(digested.output_tokens AS BIGINT) AS output_tokens,
   CAST(digested.reasoning_tokens AS BIGINT) AS reasoning_tokens,
+  CAST(digested.saved_input_tokens AS BIGINT) AS saved_input_tokens,
+  CAST(digested.saved_output_tokens AS BIGINT) AS saved_output_tokens,
+  CAST(digested.uncached_audio_tokens AS BIGINT) AS uncached_audio_tokens,
+  CAST(digested.cache_read_audio_tokens AS BIGINT) AS cache_read_audio_tokens,
+  CAST(digested.output_audio_tokens AS BIGINT) AS output_audio_tokens,
+  CAST(digested.uncached_image_tokens AS BIGINT) AS uncached_image_tokens,
+  CAST(digested.cache_read_image_tokens AS BIGINT) AS cache_read_image_tokens,
+  CAST(digested.output_image_tokens AS BIGINT) AS output_image_tokens,
   CAST(digested.request_bytes AS BIGINT) AS request_bytes,
   CAST(digested.response_bytes AS BIGINT) AS response_bytes,
   CAST(digested.request_seconds AS DECIMAL(18, 6)) AS request_seconds

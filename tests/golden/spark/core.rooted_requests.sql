@@ -23,9 +23,9 @@ WITH requests AS (
 SELECT
   sized.charge_date,
   sized.request_id,
-  sized.x_source,
-  sized.x_snapshot_id,
+  sized.x_sources,
   sized.provider_request_id,
+  sized.logical_call_id,
   sized.trace_id,
   sized.span_id,
   sized.parent_span_id,
@@ -58,8 +58,11 @@ SELECT
     THEN 272001
     WHEN sized.total_input_tokens < 524289
     THEN 512001
-    ELSE 524289
+    WHEN sized.total_input_tokens < 1000001
+    THEN 524289
+    ELSE 1000001
   END AS BIGINT) AS context_min_tokens,
+  timed_names.time_of_day_start,
   sized.status,
   sized.error_type,
   sized.uncached_input_tokens,
@@ -68,8 +71,16 @@ SELECT
   sized.cache_write_1h_tokens,
   sized.output_tokens,
   sized.reasoning_tokens,
+  sized.uncached_audio_tokens,
+  sized.cache_read_audio_tokens,
+  sized.output_audio_tokens,
+  sized.uncached_image_tokens,
+  sized.cache_read_image_tokens,
+  sized.output_image_tokens,
   sized.provider_total_tokens,
   sized.usage_source,
+  sized.saved_input_tokens,
+  sized.saved_output_tokens,
   sized.user_id,
   sized.tenant,
   sized.customer,
@@ -81,11 +92,14 @@ SELECT
   sized.agent_step,
   sized.environment,
   sized.session_id,
+  sized.api_key_id,
   sized.from_zone,
   sized.to_zone,
   sized.request_bytes,
   sized.response_bytes,
   sized.replica_id,
+  sized.prefill_seconds,
+  sized.decode_seconds,
   roots.root_identity_id,
   roots.user_id AS root_user_id,
   roots.tenant AS root_tenant,
@@ -98,6 +112,12 @@ SELECT
   roots.agent_step AS root_agent_step,
   roots.environment AS root_environment
 FROM sized
+LEFT JOIN core.timed_names AS timed_names
+  ON sized.charge_date = timed_names.charge_date
+  AND sized.model = timed_names.model
+  AND COALESCE(sized.provider, CHR(  30)) = COALESCE(timed_names.provider, CHR(  30))
+  AND sized.started_at >= timed_names.band_start_at
+  AND sized.started_at < timed_names.band_end_at
 LEFT JOIN roots
   ON sized.trace_id = roots.trace_id
   AND sized.charge_date >= roots.root_date

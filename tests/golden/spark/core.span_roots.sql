@@ -10,7 +10,7 @@ WITH spans AS (
     spans.*,
     ROW_NUMBER() OVER (
       PARTITION BY spans.trace_id
-      ORDER BY spans.started_at NULLS LAST, spans.span_id NULLS LAST, spans.x_snapshot_id NULLS LAST
+      ORDER BY spans.started_at NULLS LAST, spans.span_id NULLS LAST
     ) AS root_rank
   FROM spans
   WHERE
@@ -20,8 +20,9 @@ SELECT
   CAST(ranked.started_at AS DATE) AS root_date,
   ranked.trace_id,
   MD5(
-    COALESCE(ranked.user_id, CHR(  30)) || CHR(  31) || COALESCE(ranked.tenant, CHR(  30)) || CHR(  31) || COALESCE(ranked.customer, CHR(  30)) || CHR(  31) || COALESCE(ranked.team, CHR(  30)) || CHR(  31) || COALESCE(ranked.feature, CHR(  30)) || CHR(  31) || COALESCE(ranked.endpoint, CHR(  30)) || CHR(  31) || COALESCE(ranked.workflow, CHR(  30)) || CHR(  31) || COALESCE(ranked.agent, CHR(  30)) || CHR(  31) || COALESCE(ranked.agent_step, CHR(  30)) || CHR(  31) || COALESCE(ranked.environment, CHR(  30))
+    COALESCE(ranked.user_id, CHR(  30)) || CHR(  31) || COALESCE(ranked.tenant, CHR(  30)) || CHR(  31) || COALESCE(ranked.customer, CHR(  30)) || CHR(  31) || COALESCE(ranked.team, CHR(  30)) || CHR(  31) || COALESCE(ranked.feature, CHR(  30)) || CHR(  31) || COALESCE(ranked.endpoint, CHR(  30)) || CHR(  31) || COALESCE(ranked.workflow, CHR(  30)) || CHR(  31) || COALESCE(ranked.agent, CHR(  30)) || CHR(  31) || COALESCE(ranked.agent_step, CHR(  30)) || CHR(  31) || COALESCE(ranked.environment, CHR(  30)) || CHR(  31) || ranked.resource_keys
   ) AS root_identity_id,
+  ranked.resource_keys,
   ranked.user_id,
   ranked.tenant,
   ranked.customer,

@@ -5,7 +5,7 @@ WITH cells AS (
   WHERE
     charge_date >= :start
     AND charge_date < :end
-    AND method_id IN ('tokens', 'list_cost', 'bytes', 'telemetry_bytes')
+    AND method_id IN ('tokens', 'list_cost', 'capacity_seconds', 'bytes', 'telemetry_bytes')
     AND NOT COALESCE(user_id, tenant, customer, team, feature, endpoint, workflow, environment) IS NULL
 ), usage_costs AS (
   SELECT
@@ -23,6 +23,12 @@ WITH cells AS (
   SELECT
     *
   FROM core.physical_weights
+  WHERE
+    charge_date >= :start AND charge_date < :end
+), capacity AS (
+  SELECT
+    *
+  FROM core.capacity_weights
   WHERE
     charge_date >= :start AND charge_date < :end
 ), log_owners AS (
@@ -119,6 +125,20 @@ WITH cells AS (
     cells.charge_date,
     cells.cell_id,
     physical.owner_id
+  UNION ALL
+  SELECT
+    cells.charge_date,
+    cells.cell_id,
+    capacity.owner_id AS log_owner_id
+  FROM cells
+  INNER JOIN capacity
+    ON cells.charge_date = capacity.charge_date AND cells.pool_key = capacity.pool_key
+  WHERE
+    cells.method_id = 'capacity_seconds' AND NOT capacity.owner_id IS NULL
+  GROUP BY
+    cells.charge_date,
+    cells.cell_id,
+    capacity.owner_id
 ), logged AS (
   SELECT
     pairs.charge_date,

@@ -5,6 +5,19 @@ WITH requests AS (
   WHERE
     started_at >= CAST(:start AS TIMESTAMP_NTZ)
     AND started_at < CAST(:end AS TIMESTAMP_NTZ)
+), told_calls AS (
+  SELECT
+    requests.charge_date,
+    requests.trace_id,
+    requests.logical_call_id,
+    MIN(requests.request_id) AS request_id
+  FROM requests
+  WHERE
+    NOT requests.logical_call_id IS NULL AND COALESCE(requests.status, 'ok') = 'ok'
+  GROUP BY
+    requests.charge_date,
+    requests.trace_id,
+    requests.logical_call_id
 ), grouped AS (
   SELECT
     requests.charge_date,
@@ -15,6 +28,7 @@ WITH requests AS (
     requests.model,
     requests.service_tier,
     requests.context_min_tokens,
+    requests.time_of_day_start,
     requests.user_id,
     requests.tenant,
     requests.customer,
@@ -27,6 +41,16 @@ WITH requests AS (
     requests.environment,
     requests.from_zone,
     requests.to_zone,
+    COUNT(
+      CASE
+        WHEN COALESCE(requests.status, 'ok') <> 'ok'
+        THEN NULL
+        WHEN requests.logical_call_id IS NULL
+        THEN 1
+        WHEN requests.request_id = told_calls.request_id
+        THEN 1
+      END
+    ) AS calls,
     COUNT(*) AS requests,
     COUNT(CASE WHEN COALESCE(requests.status, 'ok') <> 'ok' THEN 1 END) AS error_requests,
     SUM(COALESCE(requests.uncached_input_tokens, 0)) AS uncached_input_tokens,
@@ -35,12 +59,18 @@ WITH requests AS (
     SUM(COALESCE(requests.cache_write_1h_tokens, 0)) AS cache_write_1h_tokens,
     SUM(COALESCE(requests.output_tokens, 0)) AS output_tokens,
     SUM(COALESCE(requests.reasoning_tokens, 0)) AS reasoning_tokens,
+    SUM(COALESCE(requests.saved_input_tokens, 0)) AS saved_input_tokens,
+    SUM(COALESCE(requests.saved_output_tokens, 0)) AS saved_output_tokens,
     SUM(COALESCE(requests.request_bytes, 0)) AS request_bytes,
     SUM(COALESCE(requests.response_bytes, 0)) AS response_bytes,
     SUM(COALESCE(requests.duration_seconds, 0)) AS request_seconds,
     MIN(requests.started_at) AS first_started_at,
     MAX(COALESCE(requests.ended_at, requests.started_at)) AS last_ended_at
   FROM requests
+  LEFT JOIN told_calls
+    ON requests.charge_date = told_calls.charge_date
+    AND requests.trace_id = told_calls.trace_id
+    AND requests.logical_call_id = told_calls.logical_call_id
   GROUP BY
     requests.charge_date,
     requests.trace_id,
@@ -50,6 +80,7 @@ WITH requests AS (
     requests.model,
     requests.service_tier,
     requests.context_min_tokens,
+    requests.time_of_day_start,
     requests.user_id,
     requests.tenant,
     requests.customer,
@@ -69,7 +100,7 @@ WITH requests AS (
       COALESCE(grouped.user_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.tenant, CHR(  30)) || CHR(  31) || COALESCE(grouped.customer, CHR(  30)) || CHR(  31) || COALESCE(grouped.team, CHR(  30)) || CHR(  31) || COALESCE(grouped.feature, CHR(  30)) || CHR(  31) || COALESCE(grouped.endpoint, CHR(  30)) || CHR(  31) || COALESCE(grouped.workflow, CHR(  30)) || CHR(  31) || COALESCE(grouped.agent, CHR(  30)) || CHR(  31) || COALESCE(grouped.agent_step, CHR(  30)) || CHR(  31) || COALESCE(grouped.environment, CHR(  30))
     ) AS owner_id,
     MD5(
-      COALESCE(grouped.provider, CHR(  30)) || CHR(  31) || COALESCE(grouped.sub_account_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.region_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.model, CHR(  30)) || CHR(  31) || COALESCE(grouped.service_tier, CHR(  30)) || CHR(  31) || COALESCE(CAST(grouped.context_min_tokens AS STRING), CHR(  30)) || CHR(  31) || COALESCE(grouped.from_zone, CHR(  30)) || CHR(  31) || COALESCE(grouped.to_zone, CHR(  30))
+      COALESCE(grouped.provider, CHR(  30)) || CHR(  31) || COALESCE(grouped.sub_account_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.region_id, CHR(  30)) || CHR(  31) || COALESCE(grouped.model, CHR(  30)) || CHR(  31) || COALESCE(grouped.service_tier, CHR(  30)) || CHR(  31) || COALESCE(CAST(grouped.context_min_tokens AS STRING), CHR(  30)) || CHR(  31) || COALESCE(grouped.time_of_day_start, CHR(  30)) || CHR(  31) || COALESCE(grouped.from_zone, CHR(  30)) || CHR(  31) || COALESCE(grouped.to_zone, CHR(  30))
     ) AS segment_id
   FROM grouped
 )
@@ -84,6 +115,7 @@ SELECT
   digested.model,
   digested.service_tier,
   digested.context_min_tokens,
+  digested.time_of_day_start,
   digested.user_id,
   digested.tenant,
   digested.customer,
@@ -96,6 +128,7 @@ SELECT
   digested.environment,
   digested.from_zone,
   digested.to_zone,
+  CAST(digested.calls AS BIGINT) AS calls,
   CAST(digested.requests AS BIGINT) AS requests,
   CAST(digested.error_requests AS BIGINT) AS error_requests,
   CAST(digested.uncached_input_tokens AS BIGINT) AS uncached_input_tokens,
@@ -104,6 +137,8 @@ SELECT
   CAST(digested.cache_write_1h_tokens AS BIGINT) AS cache_write_1h_tokens,
   CAST(digested.output_tokens AS BIGINT) AS output_tokens,
   CAST(digested.reasoning_tokens AS BIGINT) AS reasoning_tokens,
+  CAST(digested.saved_input_tokens AS BIGINT) AS saved_input_tokens,
+  CAST(digested.saved_output_tokens AS BIGINT) AS saved_output_tokens,
   CAST(digested.request_bytes AS BIGINT) AS request_bytes,
   CAST(digested.response_bytes AS BIGINT) AS response_bytes,
   CAST(digested.request_seconds AS DECIMAL(18, 6)) AS request_seconds,

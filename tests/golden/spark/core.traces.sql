@@ -117,7 +117,7 @@ WITH RECURSIVE usage AS (
     MAX(usage.agent) AS agent,
     MAX(usage.environment) AS environment,
     SUM(usage.requests) AS attempts,
-    SUM(usage.requests) - SUM(usage.error_requests) AS calls,
+    SUM(usage.calls) AS calls,
     SUM(usage.error_requests) AS error_requests,
     COUNT(DISTINCT usage.agent) AS agents,
     COUNT(DISTINCT usage.model) AS models,
@@ -125,7 +125,9 @@ WITH RECURSIVE usage AS (
     SUM(
       usage.uncached_input_tokens + usage.cache_read_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
     ) AS input_tokens,
-    SUM(usage.output_tokens) AS output_tokens
+    SUM(usage.output_tokens) AS output_tokens,
+    SUM(usage.saved_input_tokens) AS saved_input_tokens,
+    SUM(usage.saved_output_tokens) AS saved_output_tokens
   FROM usage
   GROUP BY
     usage.trace_id
@@ -182,6 +184,8 @@ SELECT
   CAST(COALESCE(zones.zones, 0) AS BIGINT) AS zones,
   CAST(timed.input_tokens AS BIGINT) AS input_tokens,
   CAST(timed.output_tokens AS BIGINT) AS output_tokens,
+  CAST(timed.saved_input_tokens AS BIGINT) AS saved_input_tokens,
+  CAST(timed.saved_output_tokens AS BIGINT) AS saved_output_tokens,
   CAST(DATEDIFF(DAY, CAST(timed.root_started_at AS DATE), CAST(timed.ended_at AS DATE)) * 86400 + EXTRACT(HOUR FROM timed.ended_at) * 3600 + EXTRACT(MINUTE FROM timed.ended_at) * 60 + EXTRACT(SECOND FROM timed.ended_at) - EXTRACT(HOUR FROM timed.root_started_at) * 3600 - EXTRACT(MINUTE FROM timed.root_started_at) * 60 - EXTRACT(SECOND FROM timed.root_started_at) AS DECIMAL(18, 6)) AS duration_seconds,
   CAST(paid.inference_cost AS DECIMAL(38, 12)) AS inference_cost,
   CAST(paid.egress_cost AS DECIMAL(38, 12)) AS egress_cost,

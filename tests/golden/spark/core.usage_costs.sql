@@ -11,7 +11,7 @@ WITH usage AS (
 ), prices AS (
   SELECT
     *
-  FROM staging.prices
+  FROM core.dated_prices
 ), named AS (
   SELECT
     usage.*,
@@ -43,19 +43,29 @@ WITH usage AS (
     AND COALESCE(usage.model, CHR(  30)) = COALESCE(names.logged_model, CHR(  30))
 ), token_classes AS (
   SELECT
-    'uncached_input_tokens' AS token_class
+    'uncached_input_tokens' AS token_class,
+    'uncached_audio_tokens' AS audio_class,
+    'uncached_image_tokens' AS image_class
   UNION ALL
   SELECT
-    'cache_read_tokens' AS token_class
+    'cache_read_tokens' AS token_class,
+    'cache_read_audio_tokens' AS audio_class,
+    'cache_read_image_tokens' AS image_class
   UNION ALL
   SELECT
-    'cache_write_5m_tokens' AS token_class
+    'cache_write_5m_tokens' AS token_class,
+    NULL AS audio_class,
+    NULL AS image_class
   UNION ALL
   SELECT
-    'cache_write_1h_tokens' AS token_class
+    'cache_write_1h_tokens' AS token_class,
+    NULL AS audio_class,
+    NULL AS image_class
   UNION ALL
   SELECT
-    'output_tokens' AS token_class
+    'output_tokens' AS token_class,
+    'output_audio_tokens' AS audio_class,
+    'output_image_tokens' AS image_class
 ), crossed AS (
   SELECT
     named.usage_id,
@@ -64,8 +74,11 @@ WITH usage AS (
     named.priced_provider AS provider,
     named.priced_model AS model,
     token_classes.token_class,
+    token_classes.audio_class,
+    token_classes.image_class,
     named.service_tier,
     named.context_min_tokens,
+    named.time_of_day_start,
     named.region_id,
     named.from_zone,
     named.to_zone,
@@ -81,6 +94,24 @@ WITH usage AS (
       THEN named.cache_write_1h_tokens
       ELSE named.output_tokens
     END AS quantity_tokens,
+    CASE token_classes.token_class
+      WHEN 'uncached_input_tokens'
+      THEN COALESCE(named.uncached_audio_tokens, 0)
+      WHEN 'cache_read_tokens'
+      THEN COALESCE(named.cache_read_audio_tokens, 0)
+      WHEN 'output_tokens'
+      THEN COALESCE(named.output_audio_tokens, 0)
+      ELSE 0
+    END AS audio_tokens,
+    CASE token_classes.token_class
+      WHEN 'uncached_input_tokens'
+      THEN COALESCE(named.uncached_image_tokens, 0)
+      WHEN 'cache_read_tokens'
+      THEN COALESCE(named.cache_read_image_tokens, 0)
+      WHEN 'output_tokens'
+      THEN COALESCE(named.output_image_tokens, 0)
+      ELSE 0
+    END AS image_tokens,
     CASE
       WHEN token_classes.token_class = named.requests_class
       THEN named.requests
@@ -102,7 +133,9 @@ WITH usage AS (
     named.priced_model AS model,
     named.service_tier,
     named.context_min_tokens,
-    named.region_id
+    named.time_of_day_start,
+    named.region_id,
+    CAST(CAST(named.charge_date AS STRING) || ' ' || COALESCE(named.time_of_day_start, '00:00') || ':00' AS TIMESTAMP_NTZ) AS priced_at
   FROM named
   WHERE
     NOT named.priced_model IS NULL
@@ -112,6 +145,7 @@ WITH usage AS (
     named.priced_model,
     named.service_tier,
     named.context_min_tokens,
+    named.time_of_day_start,
     named.region_id
 ), price_candidates AS (
   SELECT
@@ -121,18 +155,8 @@ WITH usage AS (
     prices.price_per_mtok,
     prices.currency,
     ROW_NUMBER() OVER (
-      PARTITION BY segments.charge_date, segments.provider, segments.model, prices.token_class, segments.service_tier, segments.context_min_tokens, segments.region_id
-      ORDER BY CASE WHEN prices.is_override THEN 0 ELSE 1 END NULLS LAST, CASE
-        WHEN prices.is_wrong_from_start
-        THEN 0
-        WHEN CAST(prices.published_at AS DATE) <= segments.charge_date
-        THEN 1
-        ELSE 2
-      END NULLS LAST, CASE
-        WHEN CAST(prices.published_at AS DATE) <= segments.charge_date
-        THEN DATEDIFF(DAY, CAST(prices.published_at AS DATE), segments.charge_date)
-        ELSE DATEDIFF(DAY, segments.charge_date, CAST(prices.published_at AS DATE))
-      END NULLS LAST, prices.context_min_tokens DESC, CASE WHEN prices.region_id IS NULL THEN 1 ELSE 0 END NULLS LAST, COALESCE(DATEDIFF(DAY, CAST(prices.valid_from AS DATE), segments.charge_date), 100000) NULLS LAST, prices.price_id ASC NULLS LAST
+      PARTITION BY segments.charge_date, segments.provider, segments.model, prices.token_class, segments.service_tier, segments.context_min_tokens, segments.time_of_day_start, segments.region_id
+      ORDER BY prices.price_rank ASC NULLS LAST, CASE WHEN prices.region_id IS NULL THEN 1 ELSE 0 END ASC NULLS LAST, prices.published_at DESC, prices.context_min_tokens DESC, prices.price_id ASC NULLS LAST
     ) AS candidate_rank
   FROM segments
   INNER JOIN prices
@@ -143,18 +167,24 @@ WITH usage AS (
     AND (
       prices.region_id IS NULL OR segments.region_id = prices.region_id
     )
-    AND prices.time_of_day_start IS NULL
     AND (
-      NOT prices.is_override
-      OR prices.is_wrong_from_start
-      OR CAST(prices.published_at AS DATE) <= segments.charge_date
+      prices.applies_from IS NULL OR segments.priced_at >= prices.applies_from
     )
     AND (
-      prices.valid_from IS NULL
-      OR CAST(prices.valid_from AS DATE) <= segments.charge_date
+      prices.applies_to IS NULL OR segments.priced_at < prices.applies_to
     )
     AND (
-      prices.valid_to IS NULL OR CAST(prices.valid_to AS DATE) > segments.charge_date
+      prices.valid_from IS NULL OR segments.priced_at >= prices.valid_from
+    )
+    AND (
+      prices.valid_to IS NULL OR segments.priced_at < prices.valid_to
+    )
+    AND (
+      prices.time_of_day_start IS NULL
+      OR (
+        segments.time_of_day_start >= prices.time_of_day_start
+        AND segments.time_of_day_start < prices.time_of_day_end
+      )
     )
 ), chosen AS (
   SELECT
@@ -173,6 +203,7 @@ SELECT
   by_class.model,
   by_class.service_tier,
   by_class.context_min_tokens,
+  by_class.time_of_day_start,
   by_class.region_id,
   by_class.from_zone,
   by_class.to_zone,
@@ -180,12 +211,18 @@ SELECT
   CAST(by_class.quantity_tokens AS BIGINT) AS quantity_tokens,
   CAST(by_class.requests AS BIGINT) AS requests,
   chosen.price_id,
+  audio_prices.price_id AS audio_price_id,
+  image_prices.price_id AS image_price_id,
   CAST(CAST(CAST((
     (
-      2 * CAST(by_class.quantity_tokens AS DECIMAL(19, 0)) * chosen.price_units + 1000000
+      2 * (
+        CAST(by_class.quantity_tokens - by_class.audio_tokens - by_class.image_tokens AS DECIMAL(18, 0)) * CAST(chosen.price_units AS DECIMAL(19, 0)) + CAST(by_class.audio_tokens AS DECIMAL(18, 0)) * CAST(COALESCE(audio_prices.price_units, chosen.price_units) AS DECIMAL(19, 0)) + CAST(by_class.image_tokens AS DECIMAL(18, 0)) * CAST(COALESCE(image_prices.price_units, chosen.price_units) AS DECIMAL(19, 0))
+      ) + 1000000
     ) - (
       (
-        2 * CAST(by_class.quantity_tokens AS DECIMAL(19, 0)) * chosen.price_units + 1000000
+        2 * (
+          CAST(by_class.quantity_tokens - by_class.audio_tokens - by_class.image_tokens AS DECIMAL(18, 0)) * CAST(chosen.price_units AS DECIMAL(19, 0)) + CAST(by_class.audio_tokens AS DECIMAL(18, 0)) * CAST(COALESCE(audio_prices.price_units, chosen.price_units) AS DECIMAL(19, 0)) + CAST(by_class.image_tokens AS DECIMAL(18, 0)) * CAST(COALESCE(image_prices.price_units, chosen.price_units) AS DECIMAL(19, 0))
+        ) + 1000000
       ) % (
         2000000
       )
@@ -208,4 +245,25 @@ LEFT JOIN chosen
   AND by_class.token_class = chosen.token_class
   AND by_class.service_tier = chosen.service_tier
   AND by_class.context_min_tokens = chosen.context_min_tokens
+  AND COALESCE(by_class.time_of_day_start, CHR(  30)) = COALESCE(chosen.time_of_day_start, CHR(  30))
   AND COALESCE(by_class.region_id, CHR(  30)) = COALESCE(chosen.region_id, CHR(  30))
+LEFT JOIN chosen AS audio_prices
+  ON by_class.charge_date = audio_prices.charge_date
+  AND by_class.provider = audio_prices.provider
+  AND by_class.model = audio_prices.model
+  AND by_class.audio_class = audio_prices.token_class
+  AND by_class.service_tier = audio_prices.service_tier
+  AND by_class.context_min_tokens = audio_prices.context_min_tokens
+  AND COALESCE(by_class.time_of_day_start, CHR(  30)) = COALESCE(audio_prices.time_of_day_start, CHR(  30))
+  AND COALESCE(by_class.region_id, CHR(  30)) = COALESCE(audio_prices.region_id, CHR(  30))
+  AND by_class.audio_tokens > 0
+LEFT JOIN chosen AS image_prices
+  ON by_class.charge_date = image_prices.charge_date
+  AND by_class.provider = image_prices.provider
+  AND by_class.model = image_prices.model
+  AND by_class.image_class = image_prices.token_class
+  AND by_class.service_tier = image_prices.service_tier
+  AND by_class.context_min_tokens = image_prices.context_min_tokens
+  AND COALESCE(by_class.time_of_day_start, CHR(  30)) = COALESCE(image_prices.time_of_day_start, CHR(  30))
+  AND COALESCE(by_class.region_id, CHR(  30)) = COALESCE(image_prices.region_id, CHR(  30))
+  AND by_class.image_tokens > 0

@@ -119,17 +119,42 @@ WITH status AS (
     cells.provider
 ), requests AS (
   SELECT
-    charge_date,
-    provider,
-    model,
-    SUM(requests) AS requests
-  FROM core.usage_costs
+    usage.charge_date,
+    usage.provider,
+    usage.model,
+    SUM(usage.requests) AS requests,
+    SUM(usage.quantity_tokens) AS tokens,
+    SUM(usage.likely_cost) AS likely_cost
+  FROM core.unpriced_usage AS usage
+  LEFT JOIN core.served_usage AS served
+    ON usage.charge_date = served.charge_date AND usage.usage_id = served.usage_id
   WHERE
-    NOT unpriced_reason IS NULL
+    served.usage_id IS NULL
   GROUP BY
-    charge_date,
-    provider,
-    model
+    usage.charge_date,
+    usage.provider,
+    usage.model
+), corrected AS (
+  SELECT
+    usage.provider,
+    usage.model,
+    prices.published_at,
+    MIN(usage.charge_date) AS first_date,
+    MAX(usage.charge_date) AS last_date,
+    SUM(usage.quantity_tokens) AS tokens,
+    SUM(usage.list_cost) AS list_cost,
+    MAX(usage.list_cost_currency) AS currency,
+    COUNT(*) AS uses
+  FROM core.usage_costs AS usage
+  INNER JOIN core.dated_prices AS prices
+    ON usage.price_id = prices.price_id
+  WHERE
+    prices.is_wrong_from_start
+    AND usage.charge_date < CAST(prices.published_at AS DATE)
+  GROUP BY
+    usage.provider,
+    usage.model,
+    prices.published_at
 ), anonymous AS (
   SELECT
     costs.provider,
@@ -140,6 +165,38 @@ WITH status AS (
     costs.requests > 0 AND costs.feature IS NULL
   GROUP BY
     costs.provider
+), odd_requests AS (
+  SELECT
+    odd.finding,
+    odd.x_sources,
+    COALESCE(odd.provider, 'an unknown provider') AS provider,
+    COALESCE(odd.reused_id, '') AS reused_id,
+    COUNT(DISTINCT odd.charge_date) AS days,
+    SUM(odd.requests) AS requests,
+    MIN(odd.model) AS example,
+    MAX(odd.charge_date) AS last_date
+  FROM core.request_findings AS odd
+  GROUP BY
+    odd.finding,
+    odd.x_sources,
+    COALESCE(odd.provider, 'an unknown provider'),
+    COALESCE(odd.reused_id, '')
+), undercounted AS (
+  SELECT
+    coverage.provider,
+    coverage.model,
+    COUNT(*) AS days,
+    CAST(SUM(coverage.provider_requests) AS BIGINT) AS provider_requests,
+    CAST(SUM(coverage.logged_requests) AS BIGINT) AS logged_requests,
+    MIN(coverage.logged_share) AS lowest_share,
+    MAX(coverage.charge_date) AS last_date
+  FROM core.request_coverage AS coverage
+  WHERE
+    coverage.is_under_logged
+    AND DATEDIFF(DAY, coverage.charge_date, :today) BETWEEN 1 AND 35
+  GROUP BY
+    coverage.provider,
+    coverage.model
 ), known_models AS (
   SELECT
     prices.provider,
@@ -336,11 +393,30 @@ SELECT
   'unpriced_requests' AS finding,
   CAST(SUM(requests.requests) AS BIGINT) AS finding_count,
   'warn' AS severity,
-  'Requests of ' || COALESCE(requests.provider, 'an unknown provider') || ' without a model or list price' || ' (price model: ' || COALESCE(requests.model, 'none') || '): add a model alias or a price override to the config.' AS message
+  'Requests of ' || COALESCE(requests.provider, 'an unknown provider') || ' without a model or list price' || ' (' || COALESCE(requests.model, 'no model') || ', ' || CAST(CAST(SUM(requests.tokens) AS BIGINT) AS STRING) || ' tokens' || CASE
+    WHEN SUM(requests.likely_cost) IS NULL
+    THEN ''
+    ELSE ', about ' || CAST(CAST(SUM(requests.likely_cost) AS DECIMAL(38, 2)) AS STRING) || ' USD at the median list price of such tokens, an estimate'
+  END || '): add a model alias or a price override to the config.' AS message
 FROM requests
 GROUP BY
   requests.provider,
   requests.model
+UNION ALL
+SELECT
+  'finding' AS row_kind,
+  'prices' AS source,
+  'prices' AS dataset,
+  corrected.last_date AS date,
+  CAST(NULL AS BIGINT) AS rows,
+  CAST(NULL AS DECIMAL(18, 12)) AS expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  'ok' AS state,
+  'corrected_price' AS finding,
+  CAST(corrected.uses AS BIGINT) AS finding_count,
+  'info' AS severity,
+  CAST(CAST(corrected.tokens AS BIGINT) AS STRING) || ' tokens of ' || corrected.provider || ' ' || corrected.model || ' from ' || CAST(corrected.first_date AS STRING) || ' to ' || CAST(corrected.last_date AS STRING) || ' are priced anew by a correction of ' || CAST(CAST(corrected.published_at AS DATE) AS STRING) || ': list cost ' || CAST(CAST(corrected.list_cost AS DECIMAL(38, 2)) AS STRING) || ' ' || corrected.currency || '. What was said before: everycent reprice --price-book ' || CAST(CAST(corrected.published_at - INTERVAL '1' DAY AS DATE) AS STRING) AS message
+FROM corrected
 UNION ALL
 SELECT
   'finding' AS row_kind,
@@ -371,6 +447,58 @@ SELECT
   'warn' AS severity,
   'Requests to ' || COALESCE(anonymous.provider, 'an unknown provider') || ' name no feature: their cost stands under no feature; ' || 'set the attribute or map the column in the config.' AS message
 FROM anonymous
+UNION ALL
+SELECT
+  'finding' AS row_kind,
+  odd_requests.x_sources AS source,
+  'requests' AS dataset,
+  odd_requests.last_date AS date,
+  CAST(NULL AS BIGINT) AS rows,
+  CAST(NULL AS DECIMAL(18, 12)) AS expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  'ok' AS state,
+  odd_requests.finding,
+  CAST(odd_requests.requests AS BIGINT) AS finding_count,
+  CASE WHEN odd_requests.finding = 'ambiguous_reports' THEN 'info' ELSE 'warn' END AS severity,
+  CASE odd_requests.finding
+    WHEN 'unmergeable_overlap'
+    THEN 'Both of these sources report calls of ' || odd_requests.provider || ', such as of the model ' || COALESCE(odd_requests.example, 'unknown') || ', on ' || CAST(odd_requests.days AS STRING) || ' days, and have no kind of id in common: they ' || 'may describe the same calls, which then count twice. Have one state the request id, the ' || 'span or the call id that the other states, or drop one.'
+    WHEN 'reused_id'
+    THEN 'The id "' || SUBSTRING(odd_requests.reused_id, 1, 80) || '" stands on many different calls of a day, so it is ignored and tells none of them ' || 'apart; correct what writes it.'
+    WHEN 'contradicting_reports'
+    THEN 'Reports of the same calls state different token counts, and none of them ranks above the ' || 'others: one of them counts. See is_contradicted in staging.shared_attempts.'
+    WHEN 'cut_span_chain'
+    THEN 'Spans hang below a loop, or below more files or calls than are followed: what lies above ' || 'them is not inherited. Correct the emitter, or export whole traces into one file. See is_cut ' || 'in staging.span_links.'
+    ELSE 'Reports share a span or call id with several calls of the provider and may be one of them: ' || 'they stand as calls of their own. See is_ambiguous in staging.shared_attempts.'
+  END AS message
+FROM odd_requests
+UNION ALL
+SELECT
+  'finding' AS row_kind,
+  'requests' AS source,
+  'requests' AS dataset,
+  undercounted.last_date AS date,
+  CAST(NULL AS BIGINT) AS rows,
+  undercounted.lowest_share AS expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  'ok' AS state,
+  'requests_below_provider_count' AS finding,
+  undercounted.provider_requests - undercounted.logged_requests AS finding_count,
+  'warn' AS severity,
+  'The logs hold ' || CAST(undercounted.logged_requests AS STRING) || ' of ' || CAST(undercounted.provider_requests AS STRING) || ' requests that ' || undercounted.provider || ' counts of ' || undercounted.model || ', on ' || CAST(undercounted.days AS STRING) || ' days (' || CAST(CAST(CAST((
+    (
+      undercounted.logged_requests * 1000
+    ) - (
+      (
+        undercounted.logged_requests * 1000
+      ) % (
+        undercounted.provider_requests
+      )
+    )
+  ) / (
+    undercounted.provider_requests
+  ) AS DECIMAL(38, 0)) AS DECIMAL(9, 0)) * CAST(0.1 AS DECIMAL(2, 1)) AS STRING) || ' %, on the worst day ' || CAST(CAST(undercounted.lowest_share * CAST(100 AS DECIMAL(4, 0)) AS DECIMAL(9, 1)) AS STRING) || ' %): traces are sampled, or some callers do not log; what is missing stands as unlogged usage.' AS message
+FROM undercounted
 UNION ALL
 SELECT
   'finding' AS row_kind,
@@ -486,3 +614,18 @@ SELECT
   'warn' AS severity,
   'Invoice ' || invoices.invoice_id || ' of ' || invoices.invoice_issuer_name || ': the invoice says ' || CAST(CAST(invoices.invoice_total AS DECIMAL(38, 2)) AS STRING) || ' ' || invoices.billing_currency || ', its bill lines ' || COALESCE(CAST(CAST(invoices.billed_cost AS DECIMAL(38, 2)) AS STRING), 'are not there') || '; look for lines that were not delivered, or deliver the invoice again; see marts.reconciliation.' AS message
 FROM invoices
+UNION ALL
+SELECT
+  'finding' AS row_kind,
+  traffic.source,
+  'transfers' AS dataset,
+  traffic.finding_date AS date,
+  CAST(NULL AS BIGINT) AS rows,
+  CAST(NULL AS DECIMAL(18, 12)) AS expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  'ok' AS state,
+  traffic.kind AS finding,
+  traffic.finding_count,
+  traffic.severity,
+  traffic.message
+FROM core.transfer_findings AS traffic

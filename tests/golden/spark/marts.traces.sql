@@ -32,5 +32,7 @@ SELECT
   traces.environment,
   traces.models,
   traces.error_requests,
-  traces.repeated_calls
+  traces.repeated_calls,
+  traces.saved_input_tokens,
+  traces.saved_output_tokens
 FROM traces

@@ -14,6 +14,10 @@ WITH focus_charges AS (
   SELECT
     *
   FROM staging.gcp_charges
+), rate_card_charges AS (
+  SELECT
+    *
+  FROM staging.rate_card_charges
 ), charges AS (
   SELECT
     focus_charges.*
@@ -30,6 +34,10 @@ WITH focus_charges AS (
   SELECT
     gcp_charges.*
   FROM gcp_charges
+  UNION ALL
+  SELECT
+    rate_card_charges.*
+  FROM rate_card_charges
 )
 SELECT
   charges.charge_id,

@@ -11,5 +11,6 @@ SELECT
   source.service,
   source.feature,
   source.replica_id,
+  source.workload_ref,
   source.detail
 FROM source

@@ -19,6 +19,7 @@ SELECT
   source.time_of_day_end,
   source.price_per_mtok,
   source.currency,
+  source.price_rank,
   source.is_override,
   source.is_wrong_from_start,
   source.price_source

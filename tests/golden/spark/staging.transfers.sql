@@ -16,5 +16,13 @@ SELECT
   source.from_workload_ref,
   source.to_workload_ref,
   source.bytes,
-  source.round_trips_count
+  source.round_trips_count,
+  COALESCE(source.emitter_kind, 'file') AS emitter_kind,
+  source.emitter_id,
+  source.seen_from,
+  source.seen_at,
+  source.through_ref,
+  source.from_ref_kind,
+  source.to_ref_kind,
+  source.min_round_trip_seconds
 FROM source
