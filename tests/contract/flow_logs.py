@@ -60,7 +60,7 @@ def record(fields: str = V5, **changes: object) -> str:
     return " ".join(values.get(name, "-") for name in fields.split())
 
 
-def other_side(**changes: object) -> dict[str, object]:
+def other_side(**changes: object) -> dict[str, Any]:
     """The fields in which the receiver's record of a flow differs from the sender's."""
     told = {"interface_id": "eni-0b", "instance_id": "i-0b", "az_id": "use1-az2"}
     return {**told, "flow_direction": "ingress", "traffic_path": "-", **changes}
@@ -123,7 +123,7 @@ def azure_blob(tuples: Iterable[str], mac: str = "00224871C205", **record: Any) 
 
 def azure_tuple(state: str = "E", sent: object = 1000, received: object = 0, **changes: object) -> str:
     """A flow tuple of a virtual network's log."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "time": START * 1000 + 63,
         "source": "10.1.0.4",
         "target": "10.1.0.9",

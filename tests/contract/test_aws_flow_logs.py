@@ -174,7 +174,7 @@ def test_parquet_is_read_as_text_is(deliver: Deliver, folder: str) -> None:
     ],
 )
 def test_the_path_says_what_bytes_crossed(
-    deliver: Deliver, changes: dict[str, object], kind: str | None, receiver: str | None
+    deliver: Deliver, changes: dict[str, Any], kind: str | None, receiver: str | None
 ) -> None:
     [row] = rows(deliver(text_file([record(**changes)])))
     assert (row.get("traffic_kind"), row.get("to_workload_ref")) == (kind, receiver)

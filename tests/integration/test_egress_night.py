@@ -65,7 +65,13 @@ def write_logs(company: Company, *lines: str, name: str = "aa") -> None:
 def crossing(sender: str, size: int, hour: int = 10) -> list[str]:
     """Bytes to the database in another zone, as both interfaces record them."""
     start = int(datetime(2026, 11, 1, hour, 5, tzinfo=UTC).timestamp())
-    ends = {"srcaddr": sender, "dstaddr": DATABASE, "bytes": size, "start": start, "end": start + 60}
+    ends: dict[str, Any] = {
+        "srcaddr": sender,
+        "dstaddr": DATABASE,
+        "bytes": size,
+        "start": start,
+        "end": start + 60,
+    }
     return [record(instance_id=f"i-{sender}", **ends), record(**other_side(**ends))]
 
 

@@ -21,7 +21,7 @@ def log(
     size: int, sender: str | None = A, receiver: str | None = B, seen: str = "sender", **changes: Any
 ) -> dict[str, Any]:
     """An hour of a flow as one interface recorded it."""
-    at = {"sender": sender, "receiver": receiver}.get(seen, "gate")
+    at = {"sender": sender, "receiver": receiver}.get(seen or "", "gate")
     return {
         "x_source": "logs",
         "window_start": DAY + timedelta(hours=1),
@@ -66,7 +66,7 @@ def file(size: int, zones: tuple[str | None, str | None] = (AZ1, AZ2), **changes
 
 def traced(size: int, answer: int = 0, zones: tuple[str, str] = (AZ1, AZ2), **changes: Any) -> dict[str, Any]:
     """A call between zones."""
-    ends = {"from_zone": zones[0], "to_zone": zones[1]}
+    ends: dict[str, Any] = {"from_zone": zones[0], "to_zone": zones[1]}
     return call(
         "ann", 100, **ends, request_bytes=size, response_bytes=answer, **{"feature": "search", **changes}
     )
@@ -98,7 +98,7 @@ def test_a_flow_counts_once_with_the_zones_that_both_ends_told(
 
 
 def test_the_receiver_counts_only_in_hours_in_which_the_sender_was_not_recorded() -> None:
-    later = {"window_start": DAY + timedelta(hours=2), "window_end": DAY + timedelta(hours=3)}
+    later: dict[str, Any] = {"window_start": DAY + timedelta(hours=2), "window_end": DAY + timedelta(hours=3)}
     rows = [*both(100), log(7, seen="receiver", to_zone=AZ2, **later)]
     assert flows("bytes, from_zone, to_zone", transfers=rows) == [(107, AZ1, AZ2)]
 
@@ -145,8 +145,8 @@ def test_an_address_of_two_accounts_is_in_the_zone_of_each() -> None:
 
 def nat_hour(zone: str = AZ1) -> list[dict[str, Any]]:
     """What a machine sends out by a NAT gateway, as its own and the gateway's interface record it."""
-    out = {"traffic_kind": "internet", "to_ref_kind": None}
-    gate = {"seen_at": "eni-nat"}
+    out: dict[str, Any] = {"traffic_kind": "internet", "to_ref_kind": None}
+    gate: dict[str, Any] = {"seen_at": "eni-nat"}
     return [
         log(70, A, None, from_zone=AZ1, **out),
         log(70, A, None, "receiver", **(out | gate)),
@@ -283,7 +283,10 @@ def test_zones_tell_the_cloud_of_a_traced_call(zones: tuple[str, str], provider:
 
 def test_days_stand_for_themselves() -> None:
     """A flow log that begins tomorrow leaves today's files in place."""
-    tomorrow = {"window_start": DAY + timedelta(days=1), "window_end": DAY + timedelta(days=1, hours=1)}
+    tomorrow: dict[str, Any] = {
+        "window_start": DAY + timedelta(days=1),
+        "window_end": DAY + timedelta(days=1, hours=1),
+    }
     found = flows(
         "charge_date, emitter_kind, bytes", transfers=[file(55), file(9, **tomorrow), *both(100, **tomorrow)]
     )
