@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from connectors.common.bills.columns import map_distinct, repeat_text
 from connectors.common.bills.contract import BatchColumns, BillFormat, DerivedColumns
+from connectors.common.daily_bills import build_period
 from connectors.common.datasets import CHARGES
 from connectors.common.identity import Identity
 from connectors.common.report_rows import UnknownFields, read_count, read_number, read_text
 from connectors.common.source_files import FileFault
-from connectors.openai.bill_format import build_period
 from connectors.openrouter import schema
 
 _DAY = timedelta(days=1)
