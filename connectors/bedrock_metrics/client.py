@@ -1,23 +1,26 @@
 """Land Bedrock's CloudWatch metrics: a region's daily sums by model → rows of `provider_usage`.
 
-What belongs here: the order of the steps. What must not: names of metrics (`schema.py`), asking AWS (`metrics.py`).
+What belongs here: the order of the steps. What must not: names of metrics (`schema.py`), asking AWS
+(`common/metrics/cloudwatch.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from connectors.bedrock_metrics.metrics import RegionMetrics, Sums
-from connectors.bedrock_metrics.schema import METRICS, PROVIDER
+from connectors.bedrock_metrics.schema import DIMENSION, METRICS, NAMESPACE, PROVIDER
 from connectors.bedrock_metrics.settings import Settings
-from connectors.common.api_windows import ApiWindows, build_windows
-from connectors.common.contract import CheckStep, ConnectorError, LandingContext, Severity, SourceReport
+from connectors.common.api_windows import build_windows
+from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import PROVIDER_USAGE
-from connectors.common.source_landing import SourceLanding
+from connectors.common.metrics.cloudwatch import DAY_SECONDS, AwsRegion, MetricQuery
+from connectors.common.metrics.cloudwatch_days import RegionDays, check_regions, land_regions
 
 SCHEMA_VERSION = 1
 _DAY = timedelta(days=1)
@@ -27,89 +30,66 @@ _COLUMNS = (
     "usage_kind", "token_class", "quantity", "unit", "is_final",
 )  # fmt: skip
 _SCHEMA = pa.schema([PROVIDER_USAGE.schema.field(name) for name in _COLUMNS])
+Sums = Mapping[MetricQuery, Mapping[datetime, Decimal]]
 
 
 def land(settings: Settings, context: LandingContext) -> SourceReport:
     """Land the days of every region that are new or not final; a region that fails does not stop the others."""
     typing = {"connector": "bedrock_metrics", "version": SCHEMA_VERSION, "account": settings.account_id}
-    landing = SourceLanding(settings, context, typing=typing)
-    if not landing.is_reading_only:
-        for region in settings.regions:
-            try:
-                _land_region(landing, settings, region)
-            except ConnectorError as error:
-                landing.add(
-                    PROVIDER_USAGE.name, "unreachable_api", f"{landing.source}: {error}", Severity.FAULT
-                )
-    return landing.report()
+    return land_regions(settings, context, PROVIDER_USAGE, partial(_land_days, settings), typing=typing)
 
 
 def check(settings: Settings) -> Iterator[CheckStep]:
     """Try to sign in, list and read the metrics of every region."""
-    for region in settings.regions:
-        try:
-            metrics = RegionMetrics(settings, region)
-            models = metrics.list_models()[0] | set(settings.model_ids)
-        except ConnectorError as error:
-            yield CheckStep(f"{region} list", False, str(error))
-            yield CheckStep(f"{region} read", None, "not tried without a list")
-            continue
-        if not models:
-            message = f"Bedrock counted nothing in {region} in the last two weeks; correct `regions`"
-            yield CheckStep(f"{region} list", False, message)
-            yield CheckStep(f"{region} read", None, "not tried, for there is nothing to read")
-            continue
-        yield CheckStep(f"{region} list", True, f"{len(models)} models")
-        try:
-            metrics.read_sums(sorted(models)[:1], date(2026, 1, 1), date(2026, 1, 1))
-        except ConnectorError as error:
-            yield CheckStep(f"{region} read", False, str(error))
-        else:
-            yield CheckStep(f"{region} read", True, "sums may be read")
-
-
-def _land_region(landing: SourceLanding, settings: Settings, region: str) -> None:
-    windows = ApiWindows(
-        landing,
-        first_day=settings.choose_first_day(landing.context.now),
-        overlap_days=settings.overlap_days,
-        final_after_days=None,
-        part=region,
+    yield from check_regions(
+        settings, "models", lambda aws: _list_models(aws)[0] | set(settings.model_ids), _build_queries
     )
-    days = windows.days_to_read(PROVIDER_USAGE)
-    if not days:
-        return
-    metrics = RegionMetrics(settings, region)
-    models = _find_models(landing, settings, region, metrics)
-    has_cache_writes = False
-    for window in build_windows(days, _DAYS_AT_ONCE):
-        sums = metrics.read_sums(sorted(models), window.days[0], window.days[-1])
-        for day in window.days:
-            is_final = windows.is_final(day)
-            rows = build_rows(sums, day, settings.account_id, region, is_final=is_final)
-            has_cache_writes |= "cache_write_5m_tokens" in {row["token_class"] for row in rows}
-            windows.deliver(PROVIDER_USAGE, day, pa.Table.from_pylist(rows, _SCHEMA), is_final=is_final)
-    if has_cache_writes:
-        message = (
-            f"{landing.source}: CloudWatch sums cache writes of five minutes and of an hour; they count as five-minute "
-            "writes, the invocation log tells them apart"
-        )
-        landing.add(PROVIDER_USAGE.name, "cache_lifetime_assumed", message, Severity.INFO)
 
 
-def _find_models(landing: SourceLanding, settings: Settings, region: str, metrics: RegionMetrics) -> set[str]:
-    """The models listed now, listed by an earlier run, and configured; CloudWatch forgets one after two weeks."""
-    listed, only_detailed = metrics.list_models()
+def _land_days(settings: Settings, work: RegionDays) -> None:
+    models, only_detailed = _list_models(work.aws)
     if only_detailed:
         message = (
-            f"{landing.source}: {len(only_detailed)} models in {region} have metrics under further dimensions only, "
-            "and are not counted"
+            f"{len(only_detailed)} models in {work.aws.region} have metrics under further dimensions only, and are not "
+            "counted"
         )
-        landing.add(PROVIDER_USAGE.name, "uncounted_model", message, Severity.WARN, count=len(only_detailed))
-    key = f"models {region}"
-    models = listed | set(landing.seen.notes.get(key, ())) | set(settings.model_ids)
-    landing.seen.write_note(key, sorted(models))
-    return models
+        work.add("uncounted_model", message, Severity.WARN, count=len(only_detailed))
+    queries = _build_queries(sorted(work.remember("models", models | set(settings.model_ids))))
+    has_cache_writes = False
+    for window in build_windows(work.days, _DAYS_AT_ONCE):
+        sums = work.aws.read_values(queries, window.start, window.end)
+        for day in window.days:
+            is_final = work.windows.is_final(day)
+            rows = build_rows(sums, day, settings.account_id, work.aws.region, is_final=is_final)
+            has_cache_writes |= "cache_write_5m_tokens" in {row["token_class"] for row in rows}
+            table = pa.Table.from_pylist(rows, _SCHEMA)
+            work.windows.deliver(PROVIDER_USAGE, day, table, is_final=is_final)
+    if has_cache_writes:
+        message = (
+            "CloudWatch sums cache writes of five minutes and of an hour; they count as five-minute writes, the "
+            "invocation log tells them apart"
+        )
+        work.add("cache_lifetime_assumed", message, Severity.INFO)
+
+
+def _list_models(aws: AwsRegion) -> tuple[set[str], set[str]]:
+    """The models that CloudWatch has sums of, and those it only has under further dimensions."""
+    plain: set[str] = set()
+    others: set[str] = set()
+    for metric in METRICS:
+        for dimensions in aws.list_metrics(NAMESPACE, metric):
+            names = dict(dimensions)
+            if DIMENSION in names:
+                (plain if len(names) == 1 else others).add(names[DIMENSION])
+    return plain, others - plain
+
+
+def _build_queries(models: Sequence[str]) -> list[MetricQuery]:
+    return [
+        MetricQuery(NAMESPACE, metric, ((DIMENSION, model),), period_seconds=DAY_SECONDS)
+        for model in models
+        for metric in METRICS
+    ]
 
 
 def build_rows(
@@ -117,7 +97,11 @@ def build_rows(
 ) -> list[dict[str, Any]]:
     """Return the rows of one UTC day: one a model and metric that counted anything."""
     start = datetime.combine(day, time())
-    counted: Iterable[Any] = sorted((key, value) for key, value in sums.items() if key[2] == day and value)
+    counted = sorted(
+        (dict(query.dimensions)[DIMENSION], query.metric, values[start])
+        for query, values in sums.items()
+        if values.get(start)
+    )
     return [
         {
             "bucket_start": start,
@@ -133,5 +117,5 @@ def build_rows(
             "unit": METRICS[metric].unit,
             "is_final": is_final,
         }
-        for (model, metric, _), value in counted
+        for model, metric, value in counted
     ]

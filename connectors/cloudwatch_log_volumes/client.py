@@ -1,7 +1,7 @@
 """Land what log groups took in: hours of a UTC day by log group → `telemetry`.
 
 What belongs here: the order of the steps. What must not: names of metrics (`schema.py`), asking AWS
-(`common/cloudwatch.py`).
+(`common/metrics/cloudwatch.py`).
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from connectors.cloudwatch_log_volumes import schema
 from connectors.cloudwatch_log_volumes.settings import Settings
-from connectors.common.api_windows import ApiWindows, build_windows
-from connectors.common.cloudwatch import AwsRegion, MetricQuery
-from connectors.common.contract import CheckStep, ConnectorError, LandingContext, Severity, SourceReport
+from connectors.common.api_windows import build_windows
+from connectors.common.contract import CheckStep, LandingContext, SourceReport
 from connectors.common.datasets import TELEMETRY
-from connectors.common.source_landing import SourceLanding
+from connectors.common.metrics.cloudwatch import AwsRegion, MetricQuery
+from connectors.common.metrics.cloudwatch_days import RegionDays, check_regions, land_regions
 
 _HOUR = timedelta(hours=1)
 _DAYS_AT_ONCE = 30
@@ -36,40 +37,14 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
         "version": schema.SCHEMA_VERSION,
         "account": settings.account_id,
     }
-    landing = SourceLanding(settings, context, typing=typing)
-    if not landing.is_reading_only:
-        for region in settings.regions:
-            try:
-                _land_region(landing, settings, region)
-            except ConnectorError as error:
-                message = f"{landing.source}: {error}"
-                landing.add(TELEMETRY.name, "unreachable_api", message, Severity.FAULT)
-    return landing.report()
+    return land_regions(settings, context, TELEMETRY, partial(_land_days, settings), typing=typing)
 
 
 def check(settings: Settings) -> Iterator[CheckStep]:
     """Try to sign in, list and read the log groups of every region."""
-    for region in settings.regions:
-        try:
-            aws = AwsRegion(settings, region)
-            groups = _list_groups(aws) | set(settings.log_groups)
-        except ConnectorError as error:
-            yield CheckStep(f"{region} list", False, str(error))
-            yield CheckStep(f"{region} read", None, "not tried without a list")
-            continue
-        if not groups:
-            message = f"no log group of {region} took anything in within two weeks; correct `regions`"
-            yield CheckStep(f"{region} list", False, message)
-            yield CheckStep(f"{region} read", None, "not tried, for there is nothing to read")
-            continue
-        yield CheckStep(f"{region} list", True, f"{len(groups):,} log groups")
-        try:
-            start = datetime(2026, 1, 1)  # noqa: DTZ001 (naive UTC)
-            aws.read_values(_build_queries(sorted(groups)[:1]), start, start + _HOUR)
-        except ConnectorError as error:
-            yield CheckStep(f"{region} read", False, str(error))
-        else:
-            yield CheckStep(f"{region} read", True, "sums may be read")
+    yield from check_regions(
+        settings, "log groups", lambda aws: _list_groups(aws) | set(settings.log_groups), _build_queries
+    )
 
 
 def build_rows(hours: Hours, day: date, account_id: str) -> list[dict[str, Any]]:
@@ -95,27 +70,14 @@ def build_rows(hours: Hours, day: date, account_id: str) -> list[dict[str, Any]]
     ]
 
 
-def _land_region(landing: SourceLanding, settings: Settings, region: str) -> None:
-    windows = ApiWindows(
-        landing,
-        first_day=settings.choose_first_day(landing.context.now),
-        overlap_days=settings.overlap_days,
-        final_after_days=None,
-        part=region,
-    )
-    days = windows.days_to_read(TELEMETRY)
-    if not days:
-        return
-    aws = AwsRegion(settings, region)
-    key = f"log groups {region}"
-    groups = _list_groups(aws) | set(landing.seen.notes.get(key, ())) | set(settings.log_groups)
-    landing.seen.write_note(key, sorted(groups))
+def _land_days(settings: Settings, work: RegionDays) -> None:
+    groups = work.remember("log groups", _list_groups(work.aws) | set(settings.log_groups))
     queries = _build_queries(sorted(groups))
-    for window in build_windows(days, _DAYS_AT_ONCE):
-        hours = aws.read_values(queries, window.start, window.end)
+    for window in build_windows(work.days, _DAYS_AT_ONCE):
+        hours = work.aws.read_values(queries, window.start, window.end)
         for day in window.days:
             rows = pa.Table.from_pylist(build_rows(hours, day, settings.account_id), _SCHEMA)
-            windows.deliver(TELEMETRY, day, rows, is_final=windows.is_final(day))
+            work.windows.deliver(TELEMETRY, day, rows, is_final=work.windows.is_final(day))
 
 
 def _list_groups(aws: AwsRegion) -> set[str]:

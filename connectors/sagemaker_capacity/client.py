@@ -1,7 +1,7 @@
 """Land the hours of SageMaker endpoints: up, busy, calls → `capacity`.
 
 What belongs here: the order of the steps, what busy means. What must not: names of metrics (`schema.py`), asking AWS
-(`common/cloudwatch.py`).
+(`common/metrics/cloudwatch.py`).
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from connectors.common.api_windows import ApiWindows, build_windows
-from connectors.common.cloudwatch import AwsRegion, Dimensions, MetricQuery
-from connectors.common.contract import CheckStep, ConnectorError, LandingContext, Severity, SourceReport
+from connectors.common.api_windows import build_windows
+from connectors.common.contract import CheckStep, ConnectorError, LandingContext, SourceReport
 from connectors.common.datasets import CAPACITY
-from connectors.common.source_landing import SourceLanding
+from connectors.common.metrics.cloudwatch import HOUR_SECONDS, AwsRegion, Dimensions, MetricQuery
+from connectors.common.metrics.cloudwatch_days import RegionDays, land_regions
 from connectors.sagemaker_capacity import schema
 from connectors.sagemaker_capacity.settings import Settings
 
 _MINUTE_SECONDS = 60
-_HOUR_SECONDS = 3600
 _MICROSECONDS = 1_000_000
 _SCHEMA = pa.schema(
     [CAPACITY.schema.field(name) for name in CAPACITY.schema.names if not name.startswith("x_")]
@@ -49,14 +49,7 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
         "provider": settings.provider,
         "models": dict(sorted(settings.models.items())),
     }
-    landing = SourceLanding(settings, context, typing=typing)
-    if not landing.is_reading_only:
-        for region in settings.regions:
-            try:
-                _land_region(landing, settings, region)
-            except ConnectorError as error:
-                landing.add(CAPACITY.name, "unreachable_api", f"{landing.source}: {error}", Severity.FAULT)
-    return landing.report()
+    return land_regions(settings, context, CAPACITY, partial(_land_days, settings), typing=typing)
 
 
 def check(settings: Settings) -> Iterator[CheckStep]:
@@ -114,9 +107,9 @@ def _build_row(
         Decimal(0),
     )
     up = (
-        min(_HOUR_SECONDS, -(-int(hour.samples) // instances) * _MINUTE_SECONDS)
+        min(HOUR_SECONDS, -(-int(hour.samples) // instances) * _MINUTE_SECONDS)
         if hour.samples
-        else _HOUR_SECONDS
+        else HOUR_SECONDS
     )
     share = sum(hour.gpu, Decimal(0)) / len(hour.gpu) / 100 if hour.gpu else None
     return {
@@ -135,36 +128,26 @@ def _build_row(
     }
 
 
-def _land_region(landing: SourceLanding, settings: Settings, region: str) -> None:
-    windows = ApiWindows(
-        landing,
-        first_day=settings.choose_first_day(landing.context.now),
-        overlap_days=settings.overlap_days,
-        final_after_days=None,
-        part=region,
-    )
-    days = windows.days_to_read(CAPACITY)
-    if not days:
-        return
-    aws = AwsRegion(settings, region)
+def _land_days(settings: Settings, work: RegionDays) -> None:
+    aws = work.aws
     instances = _count_instances(aws)
     queries = [
         query
         for namespace, metric, statistic, period in _ASKED
         for query in _build_queries(aws, namespace, metric, statistic, period)
     ]
-    for window in build_windows(days, 1):
+    for window in build_windows(work.days, 1):
         values = aws.read_values(queries, window.start, window.end)
         for day in window.days:
-            rows = pa.Table.from_pylist(build_rows(values, day, region, instances, settings), _SCHEMA)
-            windows.deliver(CAPACITY, day, rows, is_final=windows.is_final(day))
+            rows = pa.Table.from_pylist(build_rows(values, day, aws.region, instances, settings), _SCHEMA)
+            work.windows.deliver(CAPACITY, day, rows, is_final=work.windows.is_final(day))
 
 
 _ASKED = (
-    (schema.INVOCATION_NAMESPACE, schema.INVOCATIONS, "Sum", _HOUR_SECONDS),
+    (schema.INVOCATION_NAMESPACE, schema.INVOCATIONS, "Sum", HOUR_SECONDS),
     (schema.INVOCATION_NAMESPACE, schema.MODEL_LATENCY, "Sum", _MINUTE_SECONDS),
-    (schema.INSTANCE_NAMESPACE, schema.CPU, "SampleCount", _HOUR_SECONDS),
-    (schema.INSTANCE_NAMESPACE, schema.GPU, "Average", _HOUR_SECONDS),
+    (schema.INSTANCE_NAMESPACE, schema.CPU, "SampleCount", HOUR_SECONDS),
+    (schema.INSTANCE_NAMESPACE, schema.GPU, "Average", HOUR_SECONDS),
 )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.common.cloudwatch import CloudWatchSettings
+from connectors.common.metrics.cloudwatch import CloudWatchSettings
 
 
 class Settings(CloudWatchSettings):

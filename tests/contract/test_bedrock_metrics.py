@@ -155,7 +155,7 @@ def test_regions_stand_apart_and_one_that_fails_stops_no_other(company: Company)
         steps = list(check(company.settings(proxy.url)))
     assert rows(report) == [(1, "eu-west-1", SONNET, "tokens", "output_tokens", Decimal(9))]
     (fault,) = [f for f in report.findings if f.severity is Severity.FAULT]
-    assert "CloudWatch in us-east-1: cloudwatch:ListMetrics is not allowed" in fault.message
+    assert "AWS in us-east-1: cloudwatch:ListMetrics is not allowed" in fault.message
     assert "secret-detail" not in fault.message
     assert [step.is_ok for step in steps] == [False, None, True, True]
     assert {row[1] for row in rows(company.land())} == {"us-east-1", "eu-west-1"}

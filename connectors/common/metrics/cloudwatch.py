@@ -1,4 +1,4 @@
-"""CloudWatch: which metrics there are, and their values by hour or minute.
+"""CloudWatch: which metrics there are, and their values by day, hour or minute.
 
 What belongs here: the service's client, paging, its errors in words. What must not: what a metric means.
 Permissions: `cloudwatch:ListMetrics`, `cloudwatch:GetMetricData` on `*` (neither can be narrowed).
@@ -23,13 +23,14 @@ from connectors.common.contract import TerminalError, TransientError
 
 QUERIES_AT_ONCE = 500
 HOUR_SECONDS = 3600
+DAY_SECONDS = 86_400
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
 _UNKNOWN_KEY = frozenset({"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"})
 _BUSY = frozenset(
     {"Throttling", "ThrottlingException", "InternalFailure", "InternalServiceFault", "ServiceUnavailable"}
 )
 
-Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2,5}(-[a-z]+)+-\d$")]
 Dimensions = tuple[tuple[str, str], ...]
 
 
@@ -87,7 +88,9 @@ class AwsRegion:
             )
 
     def list_metrics(self, namespace: str, metric: str) -> set[Dimensions]:
-        """Return the dimensions of a metric's series; CloudWatch forgets one two weeks after its last value."""
+        """Return the dimensions of a metric's series, sorted by name; CloudWatch forgets one two weeks after its last
+        value.
+        """
         found: set[Dimensions] = set()
         with self.in_words("cloudwatch:ListMetrics"):
             pages = self._metrics.get_paginator("list_metrics").paginate(
