@@ -321,7 +321,7 @@ worked as (
                 when pace.stated_micros > 0 and pace.timed_tokens > 0
                     then used.stated_micros
                     + idiv(
-                        cast(used.untimed_tokens as decimal(18, 0)) * pace.stated_micros, pace.timed_tokens
+                        cast(used.untimed_tokens as decimal(19, 0)) * pace.stated_micros, pace.timed_tokens
                     )
                 else used.stated_micros + used.untimed_tokens
             end as decimal(18, 0)
@@ -445,9 +445,9 @@ weighted as (
         cumulated.logged_provider,
         cumulated.logged_model,
         cast(null as varchar) as residual_reason,
-        idiv(cast(pools.logged_micros as decimal(18, 0)) * cumulated.until_work, cumulated.total_work)
+        idiv(cast(pools.logged_micros as decimal(19, 0)) * cumulated.until_work, cumulated.total_work)
         - idiv(
-            cast(pools.logged_micros as decimal(18, 0))
+            cast(pools.logged_micros as decimal(19, 0))
             * cast(cumulated.until_work - cumulated.work as decimal(18, 0)),
             cumulated.total_work
         ) as weight,

@@ -115,7 +115,7 @@ select
         coalesce(
             daily.volume_bytes,
             idiv(
-                cast(daily.volume_count as decimal(18, 0)) * cast(sizes.known_bytes as decimal(18, 0)),
+                cast(daily.volume_count as decimal(19, 0)) * cast(sizes.known_bytes as decimal(18, 0)),
                 cast(sizes.known_count as decimal(18, 0))
             ),
             daily.volume_count,

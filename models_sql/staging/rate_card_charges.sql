@@ -205,7 +205,9 @@ select
     'Own hardware' as billing_account_name,
     cast(null as varchar) as billing_account_type,
     hours.currency as billing_currency,
-    cast(cast(date_trunc('month', hours.period_start) as date) + interval 1 month as timestamp) as billing_period_end,
+    cast(
+        cast(date_trunc('month', hours.period_start) as date) + interval 1 month as timestamp
+    ) as billing_period_end,
     cast(date_trunc('month', hours.period_start) as timestamp) as billing_period_start,
     cast(null as varchar) as capacity_reservation_id,
     cast(null as varchar) as capacity_reservation_status,

@@ -135,3 +135,18 @@ def test_calls_of_another_provider_or_model_do_not_pay() -> None:
 def test_calls_without_any_work_share_alike() -> None:
     found = weights([hour()], [call("ann"), call("bob"), call("bob")])
     assert sorted(found.values()) == [600_000_000, 1_200_000_000, 1_800_000_000]
+
+
+def test_a_fleet_of_hosts_is_no_overflow() -> None:
+    hours = [
+        hour(hour_start=f"2026-11-01 {number:02}:00:00", provisioned_seconds=360_000, busy=360_000)
+        for number in range(24)
+    ]
+    calls = [
+        call("ann", uncached_input_tokens=1, prefill_seconds="400000", decode_seconds="800000"),
+        call(
+            "bob", uncached_input_tokens=2, output_tokens=5_000_000, prefill_seconds="1", decode_seconds="2"
+        ),
+        call("cay", uncached_input_tokens=900_000_000, output_tokens=900_000_000),
+    ]
+    assert sum(weights(hours, calls).values()) == 24 * 360_000 * 1_000_000

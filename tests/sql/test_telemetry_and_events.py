@@ -67,6 +67,14 @@ def test_counts_weigh_as_items_of_their_signal_do() -> None:
     assert telemetry([volume("chat", "collector", None, 7)])[0] == [("chat", "collector", 7, True)]
 
 
+def test_volumes_of_a_large_company_are_no_overflow() -> None:
+    rows = [
+        volume("search", "vendor", 35_657_053_707, 28_095_709),
+        volume("chat", "collector", None, 28_095_709),
+    ]
+    assert telemetry(rows)[0][0] == ("chat", "collector", 35_657_053_707, True)
+
+
 def event(**more: Any) -> dict[str, Any]:
     return {"event_at": "2026-11-01 10:00:00", "event_kind": "restart", "service": "search", **more}
 
