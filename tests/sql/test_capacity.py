@@ -149,4 +149,4 @@ def test_a_fleet_of_hosts_is_no_overflow() -> None:
         ),
         call("cay", uncached_input_tokens=900_000_000, output_tokens=900_000_000),
     ]
-    assert sum(weights(hours, calls).values()) == 24 * 360_000 * 1_000_000
+    assert sum(weights(hours, calls).values()) == 24 * 3600 * 1_000_000  # an hour holds 3,600 seconds
