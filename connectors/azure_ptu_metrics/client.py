@@ -5,10 +5,7 @@ What belongs here: reading files, handing rows on. What must not: fields (`schem
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import partial
@@ -18,25 +15,28 @@ import pyarrow as pa
 
 from connectors.azure_ptu_metrics import schema
 from connectors.azure_ptu_metrics.settings import Settings
-from connectors.common.contract import LandingContext, Severity, SourceReport
+from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import CAPACITY
+from connectors.common.file_listing import check_stored_files
+from connectors.common.json_documents import read_document_file
 from connectors.common.landing import FileDelivery, land_files
 from connectors.common.source_files import FileFault, SourceFile
 
 SUFFIXES = (".json", ".json.gz")
-_MAXIMUM_BYTES = 256 << 20
 _INTERVAL = re.compile(r"PT(\d{1,4})([MH])")
 _COLUMNS = [CAPACITY.schema.field(name) for name in CAPACITY.schema.names if not name.startswith("x_")]
 
 
 def land(settings: Settings, context: LandingContext) -> SourceReport:
     """Land all answers of a source; a metric that is none is refused alone."""
-    typing = {
-        "version": schema.SCHEMA_VERSION,
-        **settings.model_dump(mode="json", exclude={"name", "path", "pattern"}),
-    }
+    typing = {"version": schema.SCHEMA_VERSION, **settings.describe_typing()}
     read = partial(_read_file, settings=settings)
     return land_files(settings, context, (CAPACITY,), read, typing=typing, suffixes=SUFFIXES)
+
+
+def check(settings: Settings) -> Iterator[CheckStep]:
+    """Yield whether the files can be reached, listed and read."""
+    return check_stored_files(settings, SUFFIXES)
 
 
 def _read_file(file: SourceFile, delivery: FileDelivery, *, settings: Settings) -> None:
@@ -59,16 +59,7 @@ def _read_file(file: SourceFile, delivery: FileDelivery, *, settings: Settings) 
 
 
 def _read_answers(file: SourceFile) -> Iterator[Mapping[str, Any]]:
-    opener = gzip.open if file.relative.lower().endswith(".gz") else open
-    try:
-        with opener(file.path, "rb") as stream:
-            body = stream.read(_MAXIMUM_BYTES + 1)
-        if len(body) > _MAXIMUM_BYTES:
-            raise FileFault("unreadable_file", "is more than 256 MiB; ask for shorter times")
-        content = json.loads(body)
-    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
-        message = f"is not readable JSON in UTF-8 ({type(error).__name__}); deliver it again"
-        raise FileFault("unreadable_file", message) from error
+    content = read_document_file(file, "ask for shorter times")
     for answer in content if isinstance(content, list) else [content]:
         if not isinstance(answer, dict) or not isinstance(answer.get("value"), list):
             raise FileFault("unreadable_file", "is no answer of Azure Monitor; ask as the README says")

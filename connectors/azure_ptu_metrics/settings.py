@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.common.settings import FileSourceSettings
+from connectors.common.stores.settings import StoredFileSettings
 
 
 class Deployment(BaseModel):
@@ -19,7 +19,7 @@ class Deployment(BaseModel):
     model: str | None = Field(default=None, description="What it serves, as the request logs name it.")
 
 
-class Settings(FileSourceSettings):
+class Settings(StoredFileSettings):
     """A folder of answers of Azure Monitor."""
 
     connector: str = "azure_ptu_metrics"

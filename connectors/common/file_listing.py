@@ -12,6 +12,7 @@ from pathlib import Path
 from connectors.common.checking import check_files, check_store
 from connectors.common.contract import CheckStep, Severity
 from connectors.common.fetching import ArtifactFetcher
+from connectors.common.settings import FileSourceSettings
 from connectors.common.source_files import KNOWN_SUFFIXES, SourceFile, is_matching
 from connectors.common.source_landing import SourceLanding
 from connectors.common.stores.contract import ChangedObject, ObjectStore, StoredObject
@@ -19,6 +20,18 @@ from connectors.common.stores.open import open_store
 from connectors.common.stores.settings import StoredFileSettings, StoreSettings
 
 _WILDCARD = re.compile(r"[*?\[]")
+
+
+def list_source_files(
+    landing: SourceLanding,
+    settings: FileSourceSettings | StoredFileSettings,
+    dataset: str,
+    suffixes: tuple[str, ...],
+) -> list[SourceFile]:
+    """Return the matching files of a source, whether it may lie in an object store (`list_stored_files`) or not."""
+    if isinstance(settings, StoredFileSettings):
+        return list_stored_files(landing, settings, dataset, suffixes)
+    return landing.list_folder(settings.path, settings.pattern, dataset, suffixes)
 
 
 def list_stored_files(

@@ -6,7 +6,7 @@ What must not: reading a format. Sources that form deliveries of several files (
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -22,14 +22,24 @@ from connectors.common.contract import (
     SourceReport,
 )
 from connectors.common.datasets import Dataset
+from connectors.common.defects import UNEXPECTED, describe_unexpected
 from connectors.common.delivery_records import (
     finding_from_json,
     finding_to_json,
     mark_current,
 )
+from connectors.common.file_listing import list_source_files
 from connectors.common.settings import FileSourceSettings
 from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SourceFile
 from connectors.common.source_landing import CORRECT_FILE, REFUSED_ROWS, DeliveryFacts, SourceLanding
+from connectors.common.stores.settings import StoredFileSettings
+
+
+EXPECTED = (ConnectorError, pa.ArrowException, OSError, UnicodeDecodeError)
+"""What a file that cannot be read raises; all else is a defect, and the file is tried again by the next run."""
+
+_LINES_TOLD = 3
+_REFUSED_KEPT = 1000
 
 
 class FileNotes:
@@ -40,6 +50,8 @@ class FileNotes:
         self._file = file
         self._main = dataset
         self._refused: list[tuple[int | None, str, str | None]] = []
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._first_lines: dict[tuple[str, str], list[str]] = defaultdict(list)
         self.findings: list[Finding] = []
 
     @property
@@ -57,29 +69,38 @@ class FileNotes:
 
     def quarantine(self, line: int | None, reason: str, column: str | None = None) -> None:
         """Refuse one row: the line number in the file and a reason without any content of the row."""
-        self._refused.append((line, reason, column))
+        told = (reason, column or "")
+        self._counts[told] += 1
+        if self._counts[told] <= _LINES_TOLD:
+            self._first_lines[told].append(str(line))
+        if len(self._refused) < _REFUSED_KEPT:
+            self._refused.append((line, reason, column))
 
     def tell_refused(self) -> None:
         """Write down the refused rows, and sum them up as findings."""
-        for (reason, column), count in sorted(Counter((r, c or "") for _, r, c in self._refused).items()):
-            lines = [str(n) for n, r, c in self._refused if (r, c or "") == (reason, column)][:3]
+        for (reason, column), count in sorted(self._counts.items()):
+            lines = self._first_lines[reason, column]
             where = f"column {column}, " if column else ""
             more = ", …" if count > len(lines) else ""
             where += f"lines {', '.join(lines)}{more}"
             message = f"{count} rows refused ({where}): {reason}{CORRECT_FILE}"
             self.add(REFUSED_ROWS, message, Severity.WARN, count=count)
         if self._refused:
-            self._landing.quarantine(self._file, self._refused)
+            self._landing.quarantine(self._file, self._refused, self._counts.total())
 
-    def tell_unreadable(
-        self, error: ConnectorError | pa.ArrowException | OSError | UnicodeDecodeError
-    ) -> None:
+    def tell_unreadable(self, error: BaseException) -> None:
         """Say why the file is refused as a whole; nothing else of it counts."""
         kind = error.kind if isinstance(error, FileFault) else "unreadable_file"
         line, column = (error.line, error.column) if isinstance(error, FileFault) else (None, None)
-        reason = (
-            str(error) if isinstance(error, ConnectorError) else f"cannot be read ({type(error).__name__})"
-        )
+        if isinstance(error, ConnectorError):
+            reason = str(error)
+        elif isinstance(error, EXPECTED):
+            reason = f"cannot be read ({type(error).__name__})"
+        else:
+            reason = (
+                f"holds what is not expected ({describe_unexpected(error)}); nothing of it counts, and the next run "
+                "tries it again: report this sentence as a defect of everycent"
+            )
         self.findings.clear()
         self.add(kind, reason, Severity.FAULT)
         self._landing.quarantine(self._file, [(line, kind, column)])
@@ -127,7 +148,7 @@ class FileDelivery(FileNotes):
 
 
 def land_files(
-    settings: FileSourceSettings,
+    settings: FileSourceSettings | StoredFileSettings,
     context: LandingContext,
     datasets: tuple[Dataset, ...],
     read: Callable[[SourceFile, FileDelivery], None],
@@ -139,17 +160,19 @@ def land_files(
     """Land a folder of independent files: each file is one scope, its newest content is current.
 
     `read(file, delivery)` writes the file's rows; it raises ConnectorError (FileFault to name the kind) to
-    refuse the file as a whole, whose last good content then stays current.
+    refuse the file as a whole, whose last good content then stays current. Raises ConnectorError when an object
+    store cannot be listed or read.
     """
     landing = SourceLanding(settings, context, typing=typing, keeps_artifacts=keeps_artifacts)
     if landing.is_reading_only:
         return landing.report()
-    files = landing.list_files(datasets[0].name, suffixes)
+    files = list_source_files(landing, settings, datasets[0].name, suffixes)
     for file in files:
         outcome = landing.seen.read_outcome(file, landing.typing_digest)
         if outcome is None:
+            landing.bring_back([file])
             outcome = land_file(landing, file, datasets, read)
-            landing.seen.write_outcome(file, landing.typing_digest, outcome)
+            note_outcome(landing, file, outcome)
         landing.add_findings(finding_from_json(f) for f in outcome["findings"])
     if files:
         landing.note_gone(file.relative for file in files)
@@ -167,12 +190,22 @@ def land_file(
     delivery = FileDelivery(landing, file, datasets)
     try:
         read(file, delivery)
-    except (ConnectorError, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except UNEXPECTED as error:
         delivery.discard()
         delivery.tell_unreadable(error)
-    else:
-        delivery.finish()
+        findings = [finding_to_json(finding) for finding in delivery.findings]
+        return {"findings": findings} if isinstance(error, EXPECTED) else {"findings": findings, _TRY_AGAIN: True}
+    delivery.finish()
     return {"findings": [finding_to_json(finding) for finding in delivery.findings]}
+
+
+_TRY_AGAIN = "try_again"
+
+
+def note_outcome(landing: SourceLanding, file: SourceFile, outcome: dict[str, Any]) -> None:
+    """Remember what came of a file, unless a defect of ours is why: then the next run tries it again."""
+    if _TRY_AGAIN not in outcome:
+        landing.seen.write_outcome(file, landing.typing_digest, outcome)
 
 
 def retype_missing(

@@ -122,8 +122,8 @@ class SeenIndex:
 
     def write_outcome(self, file: SourceFile, typing_digest: str, outcome: dict[str, Any]) -> None:
         """Remember what came of a file."""
-        entry = self.files.setdefault(file.relative, {"size": file.size, "mtime_ns": file.mtime_ns})
-        entry["sha256"] = file.sha256
+        entry = self.files.setdefault(file.relative, {})
+        entry |= {"size": file.size, "mtime_ns": file.mtime_ns, "sha256": file.sha256}
         entry["outcome"] = outcome | {"typing": typing_digest}
         self._is_changed = True
 

@@ -5,24 +5,23 @@ What belongs here: reading files, handing rows on. What must not: fields (`schem
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
-from connectors.common.contract import LandingContext, Severity, SourceReport
+from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import CAPACITY
+from connectors.common.file_listing import check_stored_files
+from connectors.common.json_documents import read_document_file
 from connectors.common.landing import FileDelivery, land_files
 from connectors.common.source_files import FileFault, SourceFile
 from connectors.opencost_files import schema
 from connectors.opencost_files.settings import Settings
 
 SUFFIXES = (".json", ".json.gz")
-_MAXIMUM_BYTES = 256 << 20
 _COLUMNS = [CAPACITY.schema.field(name) for name in CAPACITY.schema.names if not name.startswith("x_")]
 
 
@@ -31,6 +30,11 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
     typing = {"version": schema.SCHEMA_VERSION, "resources": dict(sorted(settings.resources.items()))}
     read = partial(_read_file, settings=settings)
     return land_files(settings, context, (CAPACITY,), read, typing=typing, suffixes=SUFFIXES)
+
+
+def check(settings: Settings) -> Iterator[CheckStep]:
+    """Yield whether the files can be reached, listed and read."""
+    return check_stored_files(settings, SUFFIXES)
 
 
 def _read_file(file: SourceFile, delivery: FileDelivery, *, settings: Settings) -> None:
@@ -47,9 +51,7 @@ def _read_file(file: SourceFile, delivery: FileDelivery, *, settings: Settings) 
         message = f"is no answer of the allocation API ({problem}); ask as the README says"
         raise FileFault("unreadable_file", message) from problem
     if found and not tells_idle:
-        message = (
-            "tells no idle time, so how much of a node was reserved is unknown; ask with includeIdle and idleByNode"
-        )
+        message = "tells no idle time, so how much of a node was reserved is unknown; ask with includeIdle and idleByNode"
         delivery.add("idle_not_told", message, Severity.WARN)
     if not found:
         delivery.add("empty_file", "tells of no node with GPUs; ask with aggregate=node,pod", Severity.INFO)
@@ -62,16 +64,7 @@ def _read_file(file: SourceFile, delivery: FileDelivery, *, settings: Settings) 
 
 
 def _read_sets(file: SourceFile) -> list[Any]:
-    opener = gzip.open if file.relative.lower().endswith(".gz") else open
-    try:
-        with opener(file.path, "rb") as stream:
-            body = stream.read(_MAXIMUM_BYTES + 1)
-        if len(body) > _MAXIMUM_BYTES:
-            raise FileFault("unreadable_file", "is more than 256 MiB; ask for shorter windows")
-        content = json.loads(body)
-    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
-        message = f"is not readable JSON in UTF-8 ({type(error).__name__}); deliver it again"
-        raise FileFault("unreadable_file", message) from error
+    content = read_document_file(file, "ask for shorter windows")
     sets = content.get("data") if isinstance(content, dict) else content
     if isinstance(sets, dict):
         sets = sets.get("sets") if "sets" in sets else [sets]

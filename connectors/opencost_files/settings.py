@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.common.settings import FileSourceSettings
+from connectors.common.stores.settings import StoredFileSettings
 
 
-class Settings(FileSourceSettings):
+class Settings(StoredFileSettings):
     """A folder of answers of the allocation API, by node and with idle by node."""
 
     connector: str = "opencost_files"

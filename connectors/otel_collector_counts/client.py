@@ -6,10 +6,12 @@ What belongs here: the call of the common lander. What must not: names of metric
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 
-from connectors.common.contract import LandingContext, SourceReport
+from connectors.common.contract import CheckStep, LandingContext, SourceReport
 from connectors.common.datasets import TELEMETRY
+from connectors.common.file_listing import check_stored_files
 from connectors.common.metrics.day_files import land_metric_days
 from connectors.common.metrics.prometheus import SUFFIXES, MetricFile, read_metric_file
 from connectors.common.source_files import SourceFile
@@ -23,10 +25,7 @@ _LINES = (".jsonl", ".ndjson", ".json")
 
 def land(settings: Settings, context: LandingContext) -> SourceReport:
     """Land all files of a source, day by day; never raises for bad data."""
-    typing = {
-        "version": SCHEMA_VERSION,
-        **settings.model_dump(mode="json", exclude={"name", "path", "pattern"}),
-    }
+    typing = {"version": SCHEMA_VERSION, **settings.describe_typing()}
     return land_metric_days(
         settings,
         context,
@@ -37,6 +36,11 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
         typing=typing,
         suffixes=SUFFIXES,
     )
+
+
+def check(settings: Settings) -> Iterator[CheckStep]:
+    """Yield whether the files can be reached, listed and read."""
+    return check_stored_files(settings, SUFFIXES)
 
 
 def _read(file: SourceFile) -> MetricFile:

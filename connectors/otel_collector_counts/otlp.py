@@ -8,12 +8,12 @@ text). Cumulative sums are samples; delta sums are added up to such.
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from connectors.common.json_documents import open_content
 from connectors.common.metrics.prometheus import BadSample, MetricFile, read_lines
 from connectors.common.source_files import FileFault, SourceFile
 
@@ -24,8 +24,7 @@ _EARLIEST, _LATEST = 946_684_800, 4_102_444_800
 def is_otlp(file: SourceFile) -> bool:
     """Tell whether a file of lines begins with an export of OTLP metrics. Raises FileFault for one cut short."""
     try:
-        opener = gzip.open if file.relative.lower().endswith(".gz") else open
-        with opener(file.path, "rb") as stream:
+        with open_content(file) as stream:
             return b'"resourceMetrics"' in stream.read(4096)
     except (OSError, EOFError, zlib.error) as error:
         message = f"cannot be read to its end ({type(error).__name__}); deliver the file again"
@@ -37,9 +36,8 @@ def read_otlp_file(file: SourceFile, wanted: frozenset[str]) -> MetricFile:
     found = MetricFile()
     deltas: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
     try:
-        opener = gzip.open if file.relative.lower().endswith(".gz") else open
-        with opener(file.path, "rb") as stream:
-            for number, line in read_lines(stream):  # type: ignore[arg-type]
+        with open_content(file) as stream:
+            for number, line in read_lines(stream):
                 if line is None:
                     found.refused.append((number, "a line longer than 1 MiB"))
                 elif line.strip():

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from connectors.common.settings import FileSourceSettings
+from connectors.common.stores.settings import StoredFileSettings
 
 
-class Settings(FileSourceSettings):
+class Settings(StoredFileSettings):
     """A folder of scrapes of collectors, of what Prometheus kept of them, or of their metrics as OTLP JSON lines."""
 
     connector: str = "otel_collector_counts"

@@ -19,11 +19,12 @@ from connectors.common.contract import Finding, LandingContext, Severity, Source
 from connectors.common.datasets import Dataset
 from connectors.common.delivery_records import finding_from_json, finding_to_json
 from connectors.common.digests import build_digest
+from connectors.common.file_listing import list_stored_files
 from connectors.common.metrics.prometheus import MetricFile, to_micros
 from connectors.common.metrics.samples import Series
-from connectors.common.settings import FileSourceSettings
 from connectors.common.source_files import FileFault, SourceFile
 from connectors.common.source_landing import CORRECT_FILE, REFUSED_ROWS, DeliveryFacts, SourceLanding
+from connectors.common.stores.settings import StoredFileSettings
 
 _DAY = timedelta(days=1)
 _LONGEST_FILE = timedelta(days=400)
@@ -43,7 +44,7 @@ class _Span:
 
 
 def land_metric_days(
-    settings: FileSourceSettings,
+    settings: StoredFileSettings,
     context: LandingContext,
     dataset: Dataset,
     *,
@@ -53,11 +54,14 @@ def land_metric_days(
     typing: Mapping[str, object],
     suffixes: tuple[str, ...],
 ) -> SourceReport:
-    """Land a folder of files of samples; a file that cannot be read is refused whole, other days go on."""
+    """Land files of samples; a file that cannot be read is refused whole, other days go on.
+
+    Raises ConnectorError when an object store cannot be listed or read.
+    """
     landing = SourceLanding(settings, context, typing=typing)
     if landing.is_reading_only:
         return landing.report()
-    files = landing.list_files(dataset.name, suffixes)
+    files = list_stored_files(landing, settings, dataset.name, suffixes)
     spans = [span for file in files if (span := _find_span(landing, file, dataset, read)) is not None]
     work = _DayWork(landing, dataset, read, build, longest_gap)
     for day in _find_days(spans, context.now):
@@ -70,6 +74,7 @@ def _find_span(landing: SourceLanding, file: SourceFile, dataset: Dataset, read:
     outcome = landing.seen.read_outcome(file, landing.typing_digest)
     if outcome is None:
         findings: list[Finding] = []
+        landing.bring_back([file])
         try:
             found = read(file)
             findings += _describe_problems(landing, file, dataset, found)
@@ -179,6 +184,7 @@ class _DayWork:
         for file in files:
             key = file.sha256 + file.relative
             if key not in self._read:
+                self.landing.bring_back([file])
                 self._read[key] = self.read(file)
             found = self._read[key]
             folder = file.relative.rpartition("/")[0]

@@ -11,7 +11,6 @@ as far as they are text exposition too; exemplars are passed over.
 
 from __future__ import annotations
 
-import gzip
 import json
 import math
 import re
@@ -23,6 +22,7 @@ from typing import IO, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from connectors.common.json_documents import open_content, read_document
 from connectors.common.metrics.samples import UNITS, Series
 from connectors.common.source_files import FileFault, SourceFile
 
@@ -32,7 +32,6 @@ SUFFIXES = tuple(
     for packed in ("", ".gz")
 )
 LONGEST_LINE = 1 << 20
-LARGEST_JSON = 256 << 20
 _LARGEST_VALUE = 10**15
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -78,7 +77,7 @@ def read_metric_file(file: SourceFile, wanted: frozenset[str]) -> MetricFile:
     found = MetricFile()
     name = file.relative.lower().removesuffix(".gz")
     try:
-        with _open(file) as stream:
+        with open_content(file) as stream:
             if name.endswith((".jsonl", ".ndjson")):
                 _read_json_lines(stream, found, wanted)
             elif name.endswith(".json"):
@@ -125,10 +124,6 @@ def read_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes | None]]:
             yield number, line
 
 
-def _open(file: SourceFile) -> IO[bytes]:
-    return gzip.open(file.path, "rb") if file.relative.lower().endswith(".gz") else file.path.open("rb")  # type: ignore[return-value]
-
-
 def _read_text(stream: IO[bytes], found: MetricFile, wanted: frozenset[str], scraped: int) -> None:
     lines = samples = 0
     for number, line in read_lines(stream):
@@ -162,15 +157,7 @@ def _parse_text(found: MetricFile, line: bytes, scraped: int) -> None:
 
 
 def _read_json(stream: IO[bytes], found: MetricFile, wanted: frozenset[str]) -> None:
-    body = stream.read(LARGEST_JSON + 1)
-    if len(body) > LARGEST_JSON:
-        raise FileFault("unreadable_file", "is one JSON value of more than 256 MiB; ask for shorter ranges")
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise FileFault(
-            "unreadable_file", f"is not readable JSON ({type(error).__name__}); deliver it again"
-        ) from error
+    content = read_document(stream, "ask for shorter ranges")
     known = list(_find_series(content))
     if not known and not _is_answer(content):
         message = (

@@ -181,3 +181,8 @@ class StoredFileSettings(SourceSettings, StoreOptions):
     def is_remote(self) -> bool:
         """Whether the files lie in an object store."""
         return is_remote(self.path)
+
+    def describe_typing(self) -> dict[str, Any]:
+        """Return what the rows of the files depend on: all but where they lie and how they are reached."""
+        places = {"name", "path", "pattern", *StoreOptions.model_fields}
+        return self.model_dump(mode="json", exclude=places)
