@@ -23,6 +23,7 @@ from connectors.common.log_requests import (
     read_labels,
     read_seconds,
 )
+from connectors.common.raw_usage import join_raw_usage
 from connectors.common.usage_payloads import ReportedUsage, merge_stream, read_usage, read_usages
 
 _COUNTS = {
@@ -67,6 +68,7 @@ def build_usages(record: Mapping[str, Any], body: schema.BodyNumbers) -> list[Re
         if parts[0].get(name) is not None:
             usage.setdefault(name, parts[0][name])
     usage["unknown_counts"] = sorted({*usage["unknown_counts"], *parts[0]["unknown_counts"]})
+    usage["raw_usage"] = join_raw_usage(usage.get("raw_usage"), parts[0].get("raw_usage"))
     return [usage]
 
 

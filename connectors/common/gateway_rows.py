@@ -29,7 +29,7 @@ PLACED_COLUMNS = (*ATTRIBUTION_KEYS, "session_id", "sub_account_id", "region_id"
 """Columns whose place in a record is the config's to say."""
 
 _FLAGS = ("input_includes_cached", "output_includes_reasoning")
-_FROM_USAGE = ("web_search_count", "service_tier", "region_id", "usage_problem")
+_FROM_USAGE = ("web_search_count", "service_tier", "region_id", "usage_problem", "raw_usage")
 _VERSION_COLUMNS = ("record_id", "record_version", "is_deleted")
 
 Row = dict[str, Any]
@@ -201,7 +201,7 @@ def _build_frame_schema() -> dict[str, Any]:
     schema |= dict.fromkeys(REPORTED_COUNTS, pl.Int64)
     schema |= dict.fromkeys(_FLAGS, pl.Boolean)
     schema |= {name: _polars_type(RECORD_COLUMNS[name]) for name in _VERSION_COLUMNS}
-    return schema | {"usage_problem": pl.String}
+    return schema | {"usage_problem": pl.String, "raw_usage": pl.String}
 
 
 def _polars_type(kind: pa.DataType) -> Any:

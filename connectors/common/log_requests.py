@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from connectors.common.api_keys import build_api_key_id
 from connectors.common.contract import LandingContext, Severity
 from connectors.common.datasets import REQUESTS
 from connectors.common.identity import Identity
@@ -34,8 +35,10 @@ Row = dict[str, Any]
 _COUNT_NAME = re.compile(r"(?i)(?=.{1,64}\Z)[a-z0-9_.]*(?:tokens?|counts?|requests|units|seconds|characters)")
 """What a vendor calls a count; any other name may be content, and is not told."""
 
+_NAMES_TOLD = 20
+_UNNAMED = "…"
 _FLAGS = ("input_includes_cached", "output_includes_reasoning")
-_FROM_USAGE = ("web_search_count", "service_tier", "usage_problem", "reported_cost")
+_FROM_USAGE = ("web_search_count", "service_tier", "usage_problem", "reported_cost", "raw_usage")
 
 
 class LabelNames(BaseModel, frozen=True):
@@ -94,6 +97,12 @@ def _invert(names: LabelNames) -> dict[str, tuple[tuple[str, int], ...]]:
 def pseudonymise(identity: Identity, value: str | None) -> str | None:
     """Return a user or principal as the lake may hold it; logs name the same few over and over."""
     return identity.pseudonymise(value)
+
+
+@lru_cache(maxsize=10_000)
+def _mask_key(identity: Identity, value: str | None) -> str | None:
+    """Return the name of a key; what may be the key itself is hashed."""
+    return build_api_key_id(value, identity)
 
 
 def find_value(record: Mapping[str, Any], names: Sequence[str]) -> Any:
@@ -176,6 +185,8 @@ class LogRequests:
         complete |= {name: self._take_value(name, value) for name, value in row.items() if value is not None}
         if "user_id" in complete:
             complete["user_id"] = pseudonymise(self._context.identity, complete["user_id"])
+        if "api_key_id" in complete:
+            complete["api_key_id"] = _mask_key(self._context.identity, complete["api_key_id"])
         self._rows.append(complete)
         if len(self._rows) >= BATCH_ROWS:
             self._write()
@@ -205,7 +216,8 @@ class LogRequests:
             else:
                 taken[name] = count
         for name in usage.get("unknown_counts", ()):
-            self._unknown[name if _COUNT_NAME.fullmatch(name) else "…"] += 1
+            told = name if _COUNT_NAME.fullmatch(name) else _UNNAMED
+            self._unknown[told if told in self._unknown or len(self._unknown) < _NAMES_TOLD else _UNNAMED] += 1
         return taken
 
     def _take_value(self, name: str, value: Any) -> Any:
@@ -241,7 +253,7 @@ def _build_frame_schema() -> dict[str, Any]:
         schema[field.name] = _polars_type(field.type)
     schema |= dict.fromkeys(REPORTED_COUNTS, pl.Int64)
     schema |= dict.fromkeys(_FLAGS, pl.Boolean)
-    return schema | {"usage_problem": pl.String}
+    return schema | {"usage_problem": pl.String, "raw_usage": pl.String}
 
 
 def _polars_type(kind: pa.DataType) -> Any:

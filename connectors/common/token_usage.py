@@ -92,7 +92,8 @@ def normalise_usage(frame: pl.DataFrame) -> pl.DataFrame:
     Adds USAGE_COLUMNS and `usage_problem` (a key of PROBLEMS or null; then the classes are null),
     `is_total_mismatch` (the classes do not add up to the provider's own total) and
     `is_cache_lifetime_assumed` (cache writes of unstated lifetime, counted as five minutes).
-    A `usage_source` of the reader (`estimated`) is kept where there is usage. Audio and image tokens are part
+    A `usage_source` of the reader (`estimated`) is kept where there is usage, and its `raw_usage` (the numbers of the
+    source's own object); where it gave none, the reported counts are the raw usage. Audio and image tokens are part
     of the classes: their columns say how much of a class they are.
     """
     reported = _with_modalities(_with_defaults(frame))
@@ -124,7 +125,7 @@ def normalise_usage(frame: pl.DataFrame) -> pl.DataFrame:
 def _with_defaults(frame: pl.DataFrame) -> pl.DataFrame:
     defaults: dict[str, pl.Expr] = {name: pl.lit(None, pl.Int64) for name in REPORTED_COUNTS}
     defaults |= {"input_includes_cached": pl.lit(True), "output_includes_reasoning": pl.lit(True)}
-    defaults |= {name: pl.lit(None, pl.String) for name in ("usage_problem", "usage_source")}
+    defaults |= {name: pl.lit(None, pl.String) for name in ("usage_problem", "usage_source", "raw_usage")}
     missing = [value.alias(name) for name, value in defaults.items() if name not in frame.columns]
     return frame.with_columns(missing).with_columns(
         pl.col(list(REPORTED_COUNTS)).cast(pl.Int64),
@@ -228,7 +229,8 @@ def _is_reported() -> pl.Expr:
 def _raw_usage() -> pl.Expr:
     parts = [pl.concat_str(pl.lit(f'"{name}":'), pl.col(name).cast(pl.String)) for name in REPORTED_COUNTS]
     joined = pl.concat_str(parts, separator=",", ignore_nulls=True)
-    return pl.when(joined != "").then(pl.concat_str(pl.lit("{"), joined, pl.lit("}")))
+    counts = pl.when(joined != "").then(pl.concat_str(pl.lit("{"), joined, pl.lit("}")))
+    return pl.coalesce("raw_usage", counts)
 
 
 def _finish(flagged: pl.DataFrame, is_sound: pl.Expr) -> pl.DataFrame:

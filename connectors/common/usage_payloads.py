@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, get_args
 
+from connectors.common.parsing import build_whole_text
+from connectors.common.raw_usage import write_raw_usage
+from connectors.common.token_usage import MAX_TOKENS_PER_REQUEST
 from connectors.common.usage_fields import (
     ANTHROPIC,
     BEDROCK,
@@ -62,8 +65,8 @@ FLAVOURS: tuple[str, ...] = get_args(UsageFlavour)
 ReportedUsage = dict[str, Any]
 """Reported counts (token_usage.REPORTED_COUNTS), the two flags of their meaning, and where stated
 `service_tier`, `inference_geo` (and `region_id` where it names one), `speed`, `model`, `web_search_count`,
-`reported_cost` (Decimal dollars), `usage_problem` (a key of token_usage.PROBLEMS), `unknown_counts` (list of
-field names)."""
+`reported_cost` (Decimal dollars), `usage_problem` (a key of token_usage.PROBLEMS), `raw_usage` (JSON of the
+object's own numbers), `unknown_counts` (list of field names)."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,8 @@ def read_usage(usage: Mapping[str, object], flavour: UsageFlavour) -> ReportedUs
         raise ValueError(f"Usage flavour {flavour!r} is not known; known: {', '.join(FLAVOURS)}")
     shape = _SHAPES[flavour]
     found = _Found()
-    for path, value in _leaves(usage):
+    leaves = list(_leaves(usage))
+    for path, value in leaves:
         _read_field(path, value, shape.fields, found)
     reported = {**found.values, **shape.flags}
     if flavour in _FINISH:
@@ -123,7 +127,8 @@ def read_usage(usage: Mapping[str, object], flavour: UsageFlavour) -> ReportedUs
     if found.problem is not None:
         reported["usage_problem"] = found.problem
     reported["unknown_counts"] = sorted(found.unknown)
-    return reported
+    raw = write_raw_usage(leaves, shape.fields.keys() | IGNORED)
+    return reported if raw is None else {**reported, "raw_usage": raw}
 
 
 def read_usages(usage: Mapping[str, object], flavour: UsageFlavour) -> list[ReportedUsage]:
@@ -164,12 +169,18 @@ class _Found:
     problem: str | None = None
 
 
-def _leaves(usage: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+_DEEPEST = 8
+"""No provider nests counts deeper; what lies below is not looked at, and told as one unknown count."""
+
+
+def _leaves(usage: Mapping[str, object], prefix: str = "", depth: int = 1) -> Iterator[tuple[str, object]]:
     """Every value that is no object, by its dotted path; lists of {modality|ttl, count} by what they name."""
     for name, value in usage.items():
         path = f"{prefix}{name}"
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{path}.")
+        if isinstance(value, Mapping) and depth == _DEEPEST:
+            yield "…", 1
+        elif isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}.", depth + 1)
         elif isinstance(value, list):
             yield from _list_leaves(path, value)
         else:
@@ -227,8 +238,19 @@ def _read_count(value: object) -> int | None:
     return int(number) if number == number.to_integral_value() else None
 
 
+def _read_searches(value: object) -> int | None:
+    count = _read_count(value)
+    return count if count is not None and 0 <= count <= MAX_TOKENS_PER_REQUEST else None
+
+
+_LONGEST_TEXT = 512
+"""A tier, region or model has no longer name; what has is somebody's text, and is not kept."""
+
+
 def _read_text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return build_whole_text(value) if len(value) <= _LONGEST_TEXT else "text_withheld"
 
 
 def _read_money(value: object) -> Decimal | None:
@@ -247,6 +269,7 @@ _READERS = {
     "speed": _read_text,
     "model": _read_text,
     "reported_cost": _read_money,
+    "web_search_count": _read_searches,
 }
 _SUMMED = frozenset({"image_input_tokens", "cache_read_image_tokens", "image_output_tokens"})
 """Gemini counts documents as it counts images, under a modality of their own."""

@@ -19,7 +19,7 @@ from connectors.request_files.schema import ESTIMATED_COLUMNS, USAGE_COLUMN
 from connectors.request_files.settings import Settings
 
 FLAGS = ("input_includes_cached", "output_includes_reasoning")
-_TEXTS = ("service_tier", "usage_problem")
+_TEXTS = ("service_tier", "usage_problem", "raw_usage")
 _SCHEMA: dict[str, Any] = {
     **dict.fromkeys(REPORTED_COUNTS, pl.Int64),
     **dict.fromkeys(FLAGS, pl.Boolean),

@@ -6,6 +6,7 @@ other cases of a connector (`tests/contract`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -204,6 +205,11 @@ def test_trap_28_float_money_ends_exact(tmp_path: Path) -> None:
     assert len(costs) == len(floats) and Decimal("0.300000000000") in costs
     assert sum(costs) == Decimal("0.3") + Decimal("99.7") + Decimal("0.0000001") + Decimal("0.000225")
     assert float(sum(costs)) != sum(floats)  # which is why floats are never summed
+    # Half of the last digit goes up, though the double lies below the half; what has more digits is not cut.
+    halves = {2.5e-12: "0.000000000003", 4.5e-12: "0.000000000005", 1.9999e-12: "0.000000000002"}
+    records = [build_call(1, 1, request_id=f"call-{spend}", spend=spend) for spend in halves]
+    rounded = {row["reported_cost"] for row in land_litellm(tmp_path / "halves", records)}
+    assert rounded == {Decimal(text) for text in halves.values()}
 
 
 def test_trap_29_an_overshoot_is_told_by_the_bill_and_not_by_the_gateways_counter(tmp_path: Path) -> None:
@@ -251,3 +257,19 @@ def test_trap_30_versions_and_repeats_of_an_export_count_once(tmp_path: Path) ->
     company.deliver("p/observations/early.jsonl", [first, gone, first])
     rows = read_rows(company.land())
     assert [row["reported_cost"] for row in rows] == [Decimal("0.2")]
+
+
+def test_trap_34_a_count_that_nobody_knows_stays_beside_the_classes(tmp_path: Path) -> None:
+    """The call's classes are as before, its new number lies in the lake under its name, and a finding counts it."""
+    company = GatewayCompany(tmp_path, "litellm")
+    call = build_call(1, uncached=100, cached=900, output=5)
+    call["metadata"]["usage_object"]["prompt_tokens_details"]["cache_write_24h_tokens"] = 77
+    company.deliver("a.jsonl", [call])
+    report = company.land()
+    (row,) = read_rows(report)
+    assert classes(row) == (100, 900, None, None, 5)
+    kept = json.loads(row["raw_usage"])
+    assert kept["prompt_tokens_details.cache_write_24h_tokens"] == 77
+    assert kept["prompt_tokens_details.cached_tokens"] == 900
+    told = [finding for finding in report.findings if finding.kind == "unknown_count"]
+    assert [(finding.severity.name, finding.count) for finding in told] == [("WARN", 1)]
