@@ -7,12 +7,11 @@ becomes (`calls.py`).
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -20,6 +19,7 @@ import pyarrow.csv as pa_csv
 from connectors.azure_apim_logs import schema
 from connectors.azure_apim_logs.calls import Calls, build_attempts
 from connectors.azure_apim_logs.settings import Settings
+from connectors.common.bounded_reading import read_header_text
 from connectors.common.checking import check_store
 from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.file_listing import check_stored_files
@@ -162,13 +162,11 @@ def _read_csv(file: LogFile, delivery: LogDelivery) -> Iterator[tuple[int, dict[
 
 
 def _find_columns(file: LogFile, compression: str | None) -> list[str]:
-    opened = gzip.open(file.path, "rb") if compression else file.path.open("rb")
-    with opened as stream:
-        text = io.TextIOWrapper(cast("io.BufferedReader", stream), encoding="utf-8-sig", newline="")
-        try:
-            header = next(csv.reader(text), [])
-        except csv.Error as error:
-            raise FileFault("unreadable_file", "has a header that is no CSV; deliver it again") from error
+    text = read_header_text(file.path, is_packed=compression is not None)
+    try:
+        header = next(csv.reader(io.StringIO(text, newline="")), [])
+    except csv.Error as error:
+        raise FileFault("unreadable_file", "has a header that is no CSV; deliver it again") from error
     wanted = [name for name in header if name.lower() in schema.CALL_FIELDS | schema.GATEWAY_FIELDS]
     if not {"correlationid"} <= {name.lower() for name in wanted}:
         raise FileFault("missing_column", "has no column CorrelationId; query it too", line=1)

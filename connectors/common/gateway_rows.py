@@ -21,7 +21,14 @@ from connectors.common.datasets import ATTRIBUTION_KEYS, REQUESTS
 from connectors.common.gateway_values import find_text
 from connectors.common.parsing import build_whole_text
 from connectors.common.record_batches import RECORD_COLUMNS
-from connectors.common.request_rows import MAX_TEXT_CHARACTERS, RequestTally, RowSink, build_requests
+from connectors.common.request_rows import (
+    CLOCK_TOLERANCE,
+    EARLIEST_START,
+    MAX_TEXT_CHARACTERS,
+    RequestTally,
+    RowSink,
+    build_requests,
+)
 from connectors.common.token_usage import MAX_TOKENS_PER_REQUEST, REPORTED_COUNTS, USAGE_COLUMNS
 
 BATCH_ROWS = 50_000
@@ -164,6 +171,11 @@ class GatewayRows:
         if self._extra:
             table = table.append_column("record_at", table.column("started_at"))
         self._write(table)
+
+
+def is_possible_time(moment: datetime, now: datetime) -> bool:
+    """Tell whether a call can have begun at a time; a record of another time never counted, nor does its deletion."""
+    return EARLIEST_START <= moment <= now + CLOCK_TOLERANCE
 
 
 def build_deleted(record_id: str, version: datetime | None, at: datetime) -> pa.Table:

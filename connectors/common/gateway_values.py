@@ -19,6 +19,7 @@ _EPOCH = datetime(1970, 1, 1)
 _EPOCH_UNITS = {10: 6, 13: 3, 16: 0, 19: -3}
 _NUMBER = re.compile(r"\d{10}(?:\d{3}){0,3}(?:\.\d+)?")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
+_LARGEST_COUNT = 10**18
 _NULL_TEXTS = frozenset({"", "null", "NULL", "None", "none", "undefined", "\\N"})
 _TAG = re.compile(r"([^:=]+)[:=](.*)", re.DOTALL)
 
@@ -114,9 +115,9 @@ def read_money(value: object) -> Decimal | None:
 
 
 def read_count(value: object) -> int | None:
-    """Return a whole number that is not negative; None for anything else."""
+    """Return a whole number that is not negative and that columns can hold; None for anything else."""
     amount = read_money(value)
-    if amount is None or amount < 0 or amount != amount.to_integral_value():
+    if amount is None or not 0 <= amount <= _LARGEST_COUNT or amount != amount.to_integral_value():
         return None
     return int(amount)
 

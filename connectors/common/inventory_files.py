@@ -5,15 +5,16 @@ What belongs here: writing what a file lists. What must not: a format (each conn
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
+from connectors.common.bounded_reading import open_bytes, read_lines
 from connectors.common.contract import LandingContext, Severity, SourceReport
 from connectors.common.datasets import ACCOUNTS, DATASETS, WORKLOADS, ZONES
 from connectors.common.inventory import Inventory, build_rows
@@ -100,20 +101,21 @@ def read_objects(file: SourceFile) -> Iterator[dict[str, Any]]:
 
     A line that is an object by itself decides: asset exports write lines into a `.json`.
     """
-    opener = gzip.open if file.relative.endswith(".gz") else open
     try:
-        with opener(file.path, "rt", encoding="utf-8") as stream:
-            first = stream.readline()
+        with open_bytes(file.path, is_packed=file.relative.endswith(".gz")) as stream:
+            first = stream.readline(_MAXIMUM_BYTES + 1)
             found = _parse_line(first)
             if found is not None and "items" not in found:
                 yield found
-                yield from (json.loads(line) for line in stream if line.strip())
+                further = (line for _, line in read_lines(stream))
+                yield from (_parse_further(line) for line in further if line is None or line.strip())
                 return
-            if file.size > _MAXIMUM_BYTES:
+            rest = stream.read(_MAXIMUM_BYTES + 1 - len(first))
+            if len(first) + len(rest) > _MAXIMUM_BYTES:
                 message = "is one JSON value of more than 256 MiB; write one object a line"
                 raise FileFault("unreadable_file", message)
-            content = json.loads(first + stream.read())
-    except (OSError, EOFError, ValueError, RecursionError) as error:
+            content = json.loads((first + rest).decode("utf-8"))
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         message = f"is not readable JSON in UTF-8 ({type(error).__name__}); deliver it again"
         raise FileFault("unreadable_file", message) from error
     listed = content.get("items", [content]) if isinstance(content, dict) else content
@@ -122,9 +124,15 @@ def read_objects(file: SourceFile) -> Iterator[dict[str, Any]]:
     yield from listed
 
 
-def _parse_line(text: str) -> dict[str, Any] | None:
+def _parse_further(line: bytes | None) -> Any:
+    if line is None:
+        raise FileFault("unreadable_file", "has a line that is too long to be an object; deliver it again")
+    return json.loads(line.decode("utf-8"))
+
+
+def _parse_line(text: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
+        found = json.loads(text.decode("utf-8"))
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

@@ -25,6 +25,9 @@ MAX_LINE_BYTES = 16 << 20
 MAX_DOCUMENT_BYTES = 64 << 20
 """A file that is one JSON document is read whole up to here."""
 
+_DEEPEST = 200
+TOO_DEEP = f"malformed_line: nested deeper than {_DEEPEST} levels"
+_MOST_WAITING = 100_000
 _WRAPPERS = ("records", "Records", "value", "events", "data")
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
@@ -44,26 +47,36 @@ def read_json_records(path: Path, refuse: Refuse) -> Iterator[tuple[int, Record]
     """
     with _open(path) as stream:
         waiting: list[tuple[int, str]] = []
-        has_objects = False
+        has_objects = is_lines = False
         for number, objects in _read_lines(stream):
             if isinstance(objects, str):
-                if has_objects:
+                if has_objects or is_lines:
                     refuse(number, objects)
-                else:
-                    waiting.append((number, objects))
-                continue
+                    continue
+                waiting.append((number, objects))
+                if len(waiting) < _MOST_WAITING:
+                    continue
+                if (document := _read_document(path)) is not None:
+                    yield from _number(document, refuse)
+                    return
+                is_lines = True
             for line, reason in waiting:
                 refuse(line, reason)
             waiting.clear()
-            has_objects = has_objects or bool(objects)
-            yield from ((number, found) for found in objects)
-    if not waiting or has_objects:
+            if not isinstance(objects, str):
+                has_objects = has_objects or bool(objects)
+                yield from ((number, found) for found in objects)
+    if has_objects or not (waiting or is_lines):
         return
-    document = _read_document(path)
+    document = None if is_lines else _read_document(path)
     if document is None:
         raise FileFault(
             "unreadable_file", "no line is a JSON object, nor is the file one JSON document", line=1
         )
+    yield from _number(document, refuse)
+
+
+def _number(document: list[Any], refuse: Refuse) -> Iterator[tuple[int, Record]]:
     for number, found in enumerate(document, start=1):
         if isinstance(found, dict):
             yield number, found
@@ -121,12 +134,31 @@ def _parse_line(text: bytes) -> list[Record] | str:
         found = _split_documents(text) if b"}" in text else None
         if not found or not all(isinstance(part, dict) for part in found):
             return "malformed_line: not a JSON object"
-        return _unwrap(found)
+        return TOO_DEEP if is_nested_too_deeply(found, text) else _unwrap(found)
     if isinstance(content, dict | list):
+        if is_nested_too_deeply(content, text):
+            return TOO_DEEP
         found = _unwrap([content])
         if all(isinstance(part, dict) for part in found):
             return found
     return "malformed_line: not a JSON object"
+
+
+def is_nested_too_deeply(content: object, text: bytes) -> bool:
+    """Tell JSON that is nested deeper than any log's, given with its text: walking it would exhaust the stack."""
+    if text.count(b"{") + text.count(b"[") <= _DEEPEST:
+        return False
+    level: list[object] = [content]
+    for _ in range(_DEEPEST):
+        level = [
+            part
+            for holder in level
+            for part in (holder.values() if isinstance(holder, dict) else holder)  # type: ignore[attr-defined]
+            if isinstance(part, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _read_document(path: Path) -> list[Any] | None:
@@ -136,7 +168,7 @@ def _read_document(path: Path) -> list[Any] | None:
     if len(content) > MAX_DOCUMENT_BYTES:
         return None
     found = _split_documents(content.removeprefix(_BOM))
-    return None if found is None else _unwrap(found)
+    return None if found is None or is_nested_too_deeply(found, content) else _unwrap(found)
 
 
 def _unwrap(found: list[Any]) -> list[Any]:

@@ -34,7 +34,6 @@ from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SourceFile
 from connectors.common.source_landing import CORRECT_FILE, REFUSED_ROWS, DeliveryFacts, SourceLanding
 from connectors.common.stores.settings import StoredFileSettings
 
-
 EXPECTED = (ConnectorError, pa.ArrowException, OSError, UnicodeDecodeError)
 """What a file that cannot be read raises; all else is a defect, and the file is tried again by the next run."""
 
@@ -50,8 +49,8 @@ class FileNotes:
         self._file = file
         self._main = dataset
         self._refused: list[tuple[int | None, str, str | None]] = []
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._first_lines: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._refused_counts: Counter[tuple[str, str]] = Counter()
+        self._refused_lines: dict[tuple[str, str], list[str]] = defaultdict(list)
         self.findings: list[Finding] = []
 
     @property
@@ -70,23 +69,23 @@ class FileNotes:
     def quarantine(self, line: int | None, reason: str, column: str | None = None) -> None:
         """Refuse one row: the line number in the file and a reason without any content of the row."""
         told = (reason, column or "")
-        self._counts[told] += 1
-        if self._counts[told] <= _LINES_TOLD:
-            self._first_lines[told].append(str(line))
+        self._refused_counts[told] += 1
+        if self._refused_counts[told] <= _LINES_TOLD:
+            self._refused_lines[told].append(str(line))
         if len(self._refused) < _REFUSED_KEPT:
             self._refused.append((line, reason, column))
 
     def tell_refused(self) -> None:
         """Write down the refused rows, and sum them up as findings."""
-        for (reason, column), count in sorted(self._counts.items()):
-            lines = self._first_lines[reason, column]
+        for (reason, column), count in sorted(self._refused_counts.items()):
+            lines = self._refused_lines[reason, column]
             where = f"column {column}, " if column else ""
             more = ", …" if count > len(lines) else ""
             where += f"lines {', '.join(lines)}{more}"
             message = f"{count} rows refused ({where}): {reason}{CORRECT_FILE}"
             self.add(REFUSED_ROWS, message, Severity.WARN, count=count)
         if self._refused:
-            self._landing.quarantine(self._file, self._refused, self._counts.total())
+            self._landing.quarantine(self._file, self._refused, self._refused_counts.total())
 
     def tell_unreadable(self, error: BaseException) -> None:
         """Say why the file is refused as a whole; nothing else of it counts."""
@@ -194,7 +193,11 @@ def land_file(
         delivery.discard()
         delivery.tell_unreadable(error)
         findings = [finding_to_json(finding) for finding in delivery.findings]
-        return {"findings": findings} if isinstance(error, EXPECTED) else {"findings": findings, _TRY_AGAIN: True}
+        return (
+            {"findings": findings}
+            if isinstance(error, EXPECTED)
+            else {"findings": findings, _TRY_AGAIN: True}
+        )
     delivery.finish()
     return {"findings": [finding_to_json(finding) for finding in delivery.findings]}
 

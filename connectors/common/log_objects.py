@@ -19,7 +19,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-import pyarrow as pa
 from pydantic import Field
 
 from connectors.common.contract import (
@@ -30,6 +29,7 @@ from connectors.common.contract import (
     TransientError,
 )
 from connectors.common.datasets import REQUESTS
+from connectors.common.defects import UNEXPECTED, describe_unexpected
 from connectors.common.delivery_records import mark_current
 from connectors.common.digests import build_digest
 from connectors.common.log_delivery import LogDelivery, LogFile
@@ -203,11 +203,11 @@ class _LogLanding:
         try:
             with TemporaryDirectory(prefix="everycent-") as folder:
                 read(delivery, self._bring(objects, Path(folder)))
-        except (ConnectorError, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        except UNEXPECTED as error:
             delivery.discard()
             if isinstance(error, TransientError) and not isinstance(error, ChangedObject | DamagedContent):
                 raise
-            reason = str(error) if isinstance(error, ConnectorError) else type(error).__name__
+            reason = str(error) if isinstance(error, ConnectorError) else describe_unexpected(error)
             is_moving = isinstance(error, ChangedObject)
             kind = "delivery_under_way" if is_moving else "unreadable_group"
             severity = Severity.INFO if is_moving else Severity.FAULT

@@ -6,8 +6,6 @@ What belongs here: the formats, and taking no more of a record than the named fi
 from __future__ import annotations
 
 import csv
-import gzip
-import io
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from connectors.common.bounded_reading import open_bytes, read_text_lines
 from connectors.common.json_records import read_json_records
 from connectors.common.schema_contract import check_required_columns
 from connectors.common.source_files import FileFault, SourceFile
@@ -81,18 +80,25 @@ def _read_parquet(
         line = 0
         wanted = [name for name in names if name in fields]
         for batch in content.iter_batches(_PARQUET_ROWS, columns=wanted):
-            for record in batch.to_pylist():
+            for record in _list_records(batch):
                 line += 1
                 yield line, record
+
+
+def _list_records(batch: pa.RecordBatch) -> list[Record]:
+    try:
+        return batch.to_pylist()
+    except (ValueError, OverflowError, KeyError) as error:  # years beyond 9999, time zones that are none
+        reason = f"holds a value that is none of its column's type ({type(error).__name__}); deliver it again"
+        raise FileFault("unreadable_file", reason) from error
 
 
 def _read_csv(
     file: SourceFile, fields: Collection[str], required: Collection[str | tuple[str, ...]], refuse: Refuse
 ) -> Iterator[tuple[int, Record]]:
-    opener = gzip.open if file.relative.lower().endswith(".gz") else open
     csv.field_size_limit(_LONGEST_FIELD)
-    with opener(file.path, "rb") as stream:
-        rows = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))  # type: ignore[arg-type]
+    with open_bytes(file.path, is_packed=file.relative.lower().endswith(".gz")) as stream:
+        rows = csv.reader(read_text_lines(stream))
         header = next(rows, [])
         if not any(name.strip() for name in header):
             raise FileFault("empty_file", "is empty: not even a header line; deliver it again", line=1)

@@ -16,10 +16,11 @@ from datetime import date, datetime, time, timedelta
 import polars as pl
 import pyarrow as pa
 
-from connectors.common.contract import ConnectorError, LandingContext, SourceReport
+from connectors.common.contract import LandingContext, SourceReport
 from connectors.common.datasets import Dataset
+from connectors.common.defects import UNEXPECTED
 from connectors.common.delivery_records import finding_from_json, finding_to_json
-from connectors.common.landing import FileNotes
+from connectors.common.landing import EXPECTED, FileNotes
 from connectors.common.record_batches import (
     RECORD_COLUMNS,
     BatchFile,
@@ -55,8 +56,12 @@ class FileRecords(FileNotes):
         position = pa.repeat(pa.scalar(self._position, pa.int32()), table.num_rows)
         self._writer.write(kind, table.append_column("record_file", position))
 
-    def refuse(self, error: ConnectorError | pa.ArrowException | OSError | UnicodeDecodeError) -> None:
+    is_unexpected = False
+    """Whether a defect of ours is why the file is refused: then the next run tries it again."""
+
+    def refuse(self, error: BaseException) -> None:
         """Refuse the file as a whole; what was read of it before stays."""
+        self.is_unexpected = not isinstance(error, EXPECTED)
         self._writer.refuse_file(self._position)
         self.tell_unreadable(error)
 
@@ -131,7 +136,7 @@ class VersionedLanding:
         records = FileRecords(self._landing, file, main, writer)
         try:
             read(file, records)
-        except (ConnectorError, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        except UNEXPECTED as error:
             records.refuse(error)
         except BaseException:
             writer.discard()
@@ -151,7 +156,8 @@ class VersionedLanding:
             pending.clear()
         for file, records in pending:
             outcome = {"findings": [finding_to_json(finding) for finding in records.findings]}
-            landing.seen.write_outcome(file, landing.typing_digest, outcome)
+            if not records.is_unexpected:
+                landing.seen.write_outcome(file, landing.typing_digest, outcome)
             landing.add_findings(records.findings)
         pending.clear()
         landing.seen.save()

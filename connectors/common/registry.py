@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
-from traceback import extract_tb
 from typing import TYPE_CHECKING
 
 from connectors.common.contract import ConnectorError, TerminalError
+from connectors.common.defects import UNEXPECTED, describe_unexpected
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -84,7 +83,7 @@ def land(settings: BaseModel, context: LandingContext) -> SourceReport:
         return import_module(f"{CONNECTORS[connector]}.client").land(settings, context)
     except (ConnectorError, OSError):
         raise
-    except Exception as error:  # noqa: BLE001 (the edge of a source: its defects never stop the others)
+    except UNEXPECTED as error:
         raise describe_defect(connector, error) from error
 
 
@@ -104,15 +103,13 @@ def check(settings: BaseModel) -> Iterator[CheckStep]:
         yield from check_files(settings.path, settings.pattern)  # type: ignore[attr-defined]
     except ConnectorError:
         raise
-    except Exception as error:  # noqa: BLE001 (the edge of a source: its defects never stop the others)
+    except UNEXPECTED as error:
         raise describe_defect(connector, error) from error
 
 
-def describe_defect(connector: str, error: Exception) -> TerminalError:
+def describe_defect(connector: str, error: BaseException) -> TerminalError:
     """Return an error that no connector expects in words: its kind and place, never its text: that may be content."""
-    own = [frame for frame in extract_tb(error.__traceback__) if "connectors" in Path(frame.filename).parts]
-    place = f" at {'/'.join(Path(own[-1].filename).parts[-2:])}:{own[-1].lineno}" if own else ""
     return TerminalError(
-        f"{connector} met what it did not expect ({type(error).__name__}{place}): what it delivered before stays. Look "
+        f"{connector} met what it did not expect ({describe_unexpected(error)}): what it delivered before stays. Look "
         "at what changed in the delivery, and report this sentence as a defect of everycent"
     )

@@ -17,7 +17,7 @@ import pyarrow as pa
 from connectors.common.contract import Severity
 from connectors.common.datasets import REQUESTS
 from connectors.common.digests import build_digest
-from connectors.common.token_usage import PROBLEMS, normalise_usage
+from connectors.common.token_usage import MAX_TOKENS_PER_REQUEST, PROBLEMS, normalise_usage
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 EARLIEST_START = datetime.fromisoformat("2015-01-01")
@@ -49,6 +49,12 @@ PROVIDER_NAMES = {
 TIER_NAMES = {"default": "standard", "on_demand": "standard", "on-demand": "standard"}
 """Provider spellings of a service tier → ours; other tiers stay, in lower case."""
 
+
+WITHHELD = "text_withheld"
+"""Stands where a code belongs and text stood."""
+
+_CODE = r"^[A-Za-z0-9_*&$][A-Za-z0-9_.:/*&$`<>\[\],+-]{0,127}$"
+"""A word of ASCII, as classes of errors, HTTP statuses and tiers are; text of a language without blanks is none."""
 
 PLACEHOLDERS = ("unknown", "none", "null", "nil", "undefined", "n/a", "na", "test", "default")
 """Words that emitters write where an id should be; many calls would share them."""
@@ -164,6 +170,7 @@ def build_requests(
 def _with_absent(frame: pl.DataFrame) -> pl.DataFrame:
     times = ("ended_at",)
     texts = (
+        "error_type",
         "provider_request_id",
         "call_id",
         "trace_id",
@@ -187,11 +194,36 @@ def _with_spellings(frame: pl.DataFrame) -> pl.DataFrame:
     tier = pl.col("service_tier").str.strip_chars().str.to_lowercase()
     return frame.with_columns(
         provider.replace(PROVIDER_NAMES),
-        tier.replace(TIER_NAMES),
+        pl.when(tier.str.contains(_CODE))
+        .then(tier.replace(TIER_NAMES))
+        .when(tier.is_not_null())
+        .then(pl.lit(WITHHELD))
+        .alias("service_tier"),
+        _as_code("error_type"),
+        _as_saved("saved_input_tokens"),
+        _as_saved("saved_output_tokens"),
         pl.coalesce("model", "request_model").alias("model"),
         pl.coalesce("status", pl.lit("ok")).alias("status"),
         pl.coalesce("emitter_kind", pl.lit("file")).alias("emitter_kind"),
     )
+
+
+def _as_code(name: str) -> pl.Expr:
+    """A code as it is; a sentence where a code belongs is somebody's text and does not enter the lake."""
+    text = pl.col(name).str.strip_chars()
+    return (
+        pl.when(text.str.contains(_CODE))
+        .then(text)
+        .when(text.is_not_null())
+        .then(pl.lit(WITHHELD))
+        .alias(name)
+    )
+
+
+def _as_saved(name: str) -> pl.Expr:
+    """A count of tokens that a cache saved; null where no call could have had so many."""
+    count = pl.col(name)
+    return pl.when(count.is_between(0, MAX_TOKENS_PER_REQUEST)).then(count).alias(name)
 
 
 def _with_attempt_identity(frame: pl.DataFrame, source: str, scope: str) -> pl.DataFrame:

@@ -289,14 +289,19 @@ class SourceLanding:
             if bring is not None and not file.path.exists():
                 bring()
 
-    def quarantine(self, file: SourceFile, rows: Iterable[tuple[int | None, str, str | None]]) -> None:
-        """Write down which (line, reason, column) of a file were refused, never their content."""
+    def quarantine(
+        self, file: SourceFile, rows: Iterable[tuple[int | None, str, str | None]], count: int | None = None
+    ) -> None:
+        """Write down which (line, reason, column) of a file were refused, never their content.
+
+        `count`: how many there are, where `rows` are only the first of them.
+        """
         listed = list(rows)
         content = {
             "file": file.relative,
             "sha256": file.sha256,
             "noted_at": self.context.now.isoformat(),
-            "count": len(listed),
+            "count": len(listed) if count is None else count,
             "rows": [
                 {"line": line, "reason": reason, "column": column}
                 for line, reason, column in listed[:_QUARANTINED_ROWS_KEPT]

@@ -18,7 +18,7 @@ from connectors.common.datasets import Dataset
 from connectors.common.delivery_records import finding_from_json
 from connectors.common.fetching import ArtifactFetcher
 from connectors.common.file_listing import list_stored_objects
-from connectors.common.landing import FileDelivery, land_file, retype_missing
+from connectors.common.landing import FileDelivery, land_file, note_outcome, retype_missing
 from connectors.common.source_files import SourceFile
 from connectors.common.source_landing import SourceLanding
 from connectors.common.stores.contract import ObjectStore, StoredObject
@@ -51,7 +51,7 @@ def land_stored_files(
             outcome = landing.seen.read_outcome(file, landing.typing_digest)
             if outcome is None:
                 outcome = land_file(landing, file, datasets, read)
-                landing.seen.write_outcome(file, landing.typing_digest, outcome)
+                note_outcome(landing, file, outcome)
             landing.add_findings(finding_from_json(f) for f in outcome["findings"])
     if present:
         landing.note_gone(present)

@@ -7,9 +7,9 @@ text becomes numbers and times in `parsing.py`, so that no reader ever guesses a
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +19,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import yaml
 
+from connectors.common.bounded_reading import LONGEST_LINE_BYTES, open_bytes, read_lines, read_whole
 from connectors.common.parsing import load_json
 from connectors.common.source_files import FileFault, SourceFile
 
@@ -43,7 +44,7 @@ def read_text_table(file: SourceFile, on_bad_line: BadLine | None = None) -> pa.
             return build_text_table(pq.ParquetFile(file.path).read())
         if suffix in (".yml", ".yaml"):
             return _read_yaml(file)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         what = "gzip" if suffix.endswith(".gz") else suffix.removeprefix(".")
         raise FileFault(
             "unreadable_file", f"is not readable {what} ({_reason(error)}); deliver it again"
@@ -68,9 +69,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _read_csv(file: SourceFile) -> pa.Table:
-    content = file.path.read_bytes()
-    if file.suffix.endswith(".gz"):
-        content = gzip.decompress(content)
+    content = read_whole(file.path, is_packed=file.suffix.endswith(".gz"))
     header = _read_header(content)
     bad: list[tuple[int | None, int, int]] = []
 
@@ -117,12 +116,11 @@ def _read_header(content: bytes) -> list[str]:
 
 
 def _read_json_lines(file: SourceFile, on_bad_line: BadLine | None) -> pa.Table:
-    opener = gzip.open if file.suffix.endswith(".gz") else open
     columns: dict[str, list[str | None]] = {}
     rows = 0
-    with opener(file.path, "rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
+    with open_bytes(file.path, is_packed=file.suffix.endswith(".gz")) as stream:
+        for number, line in read_lines(stream):
+            if line is not None and not line.strip():
                 continue
             try:
                 record = read_json_record(line)
@@ -141,8 +139,10 @@ def _read_json_lines(file: SourceFile, on_bad_line: BadLine | None) -> pa.Table:
     return pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
 
 
-def read_json_record(line: bytes) -> dict[str, Any]:
+def read_json_record(line: bytes | None) -> dict[str, Any]:
     """Return one line of a file of JSON lines. Raises ValueError that says what it is instead, without its content."""
+    if line is None:
+        raise ValueError(f"longer than {LONGEST_LINE_BYTES >> 20} MiB")
     try:
         record = load_json(line)
     except ValueError:

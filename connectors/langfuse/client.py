@@ -17,7 +17,13 @@ import pyarrow as pa
 from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import REQUESTS, SPANS
 from connectors.common.file_listing import check_stored_files
-from connectors.common.gateway_rows import PLACED_COLUMNS, GatewayRows, build_deleted, build_frame
+from connectors.common.gateway_rows import (
+    PLACED_COLUMNS,
+    GatewayRows,
+    build_deleted,
+    build_frame,
+    is_possible_time,
+)
 from connectors.common.gateway_values import read_instant, read_text
 from connectors.common.record_files import RECORD_SUFFIXES, read_records
 from connectors.common.record_versions import FileRecords, VersionedLanding
@@ -126,7 +132,7 @@ class _ObservationReader:
         version = read_version(record)
         at = read_instant(record.get("timestamp" if kind == TRACES else "start_time"))
         if is_deleted(record):
-            if at is not None:
+            if at is not None and is_possible_time(at, self._context.now):
                 self._records.write(kind, build_deleted(record_id, version, at))
             return
         if kind == REQUESTS.name:

@@ -111,6 +111,7 @@ _OTHER_CALL = re.compile(
     r"(?:call_mcp_tool|list_mcp_tools|a?search|a?(?:create|cancel|list)_batch(?:es)?|a?list_input_items|"
     r"a?(?:\w+_)?(?:files?|vector_stores?|assistants?|threads?|fine_tuning_jobs?|containers?)(?:_\w+)?)"
 )
+_MOST_ATTEMPTS = 10_000
 _DISCONNECTS = frozenset({"ClientDisconnect", "ClientDisconnected", "CancelledError"})
 
 
@@ -280,6 +281,7 @@ def _read_attempt(call: Mapping[str, Any], settings: Settings, status: str) -> d
     fallbacks = read_count(reach(call, "metadata.attempted_fallbacks"))
     is_known = retries is not None or fallbacks is not None
     before = (retries or 0) + (fallbacks or 0)
+    is_known = is_known and before <= _MOST_ATTEMPTS
     is_alone = is_known and before == 0 and status == "ok"
     trace = read_text(find_first(call, ("trace_id", "session_id")))
     has_logical = settings.trace_id_means == "logical_call" and not is_alone

@@ -101,7 +101,7 @@ def build_row(record: Mapping[str, Any]) -> Row:
 def _read_status(record: Mapping[str, Any]) -> str:
     if record.get("cancelled") is True:
         return "aborted"
-    return "error" if record.get("finish_reason") in schema.FAILED_REASONS else "ok"
+    return "error" if find_text(record, ("finish_reason",)) in schema.FAILED_REASONS else "ok"
 
 
 def _read_cost(record: Mapping[str, Any]) -> Decimal | None:
@@ -111,4 +111,5 @@ def _read_cost(record: Mapping[str, Any]) -> Decimal | None:
         cost = None if text is None else Decimal(text)
     except InvalidOperation:
         return None
-    return round_decimal(cost) if cost is not None and abs(cost) < _MOST_DOLLARS else None
+    is_amount = cost is not None and cost.is_finite() and cost.copy_abs() < _MOST_DOLLARS
+    return round_decimal(cost) if cost is not None and is_amount else None

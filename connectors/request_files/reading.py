@@ -7,7 +7,6 @@ meaning of a value. Messages name configured columns, never content: a header ca
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +18,12 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from connectors.common.bounded_reading import (
+    LONGEST_LINE_BYTES,
+    open_bytes,
+    read_header_text,
+    read_lines,
+)
 from connectors.common.schema_contract import check_required_columns
 from connectors.common.source_files import FileFault, SourceFile
 from connectors.request_files.schema import ALWAYS_WRITTEN, USAGE_COLUMN
@@ -85,15 +90,13 @@ def _read_csv(file: SourceFile, columns: Columns, refuse: Refuse) -> Iterator[pl
 
 
 def _read_header(file: SourceFile) -> list[str]:
-    opener = gzip.open if file.suffix.endswith(".gz") else open
-    with opener(file.path, "rb") as stream:
-        text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")  # type: ignore[arg-type]
-        try:
-            header = next(csv.reader(text), [])
-        except csv.Error as error:
-            raise FileFault(
-                "malformed_row", "its header line cannot be read; deliver it again", line=1
-            ) from error
+    text = read_header_text(file.path, is_packed=file.suffix.endswith(".gz"))
+    try:
+        header = next(csv.reader(io.StringIO(text, newline="")), [])
+    except csv.Error as error:
+        raise FileFault(
+            "malformed_row", "its header line cannot be read; deliver it again", line=1
+        ) from error
     if not any(name.strip() for name in header):
         raise FileFault("empty_file", "is empty: not even a header line; deliver it again", line=1)
     return header
@@ -132,16 +135,17 @@ def _first_of(frame: pl.DataFrame, names: tuple[str, ...]) -> pl.Expr:
 
 
 def _read_json_lines(file: SourceFile, columns: Columns, refuse: Refuse) -> Iterator[pl.DataFrame]:
-    opener = gzip.open if file.suffix.endswith(".gz") else open
     present: set[str] = set()
     values: dict[str, list[str | None]] = {name: [] for name in columns}
     lines: list[int] = []
     rows = 0
-    with opener(file.path, "rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            record = _parse_record(line)
+    with open_bytes(file.path, is_packed=file.suffix.endswith(".gz")) as stream:
+        for number, line in read_lines(stream):
+            record = None if line is None else _parse_record(line)
             if record is None:
-                if line.strip():
+                if line is None:
+                    refuse(number, f"oversized_line: longer than {LONGEST_LINE_BYTES >> 20} MiB")
+                elif line.strip():
                     refuse(number, "malformed_line: not a JSON object")
                 continue
             rows += 1
@@ -182,12 +186,19 @@ def _reach(record: dict[str, Any], source: str) -> object:
     return here
 
 
+_NO_USAGE = "nested too deeply"
+"""Stands where a usage object would, and is none."""
+
+
 def _text(value: object, name: str) -> str | None:
     """Return a scalar as text, an object of usage as its JSON; other objects and lists are nothing for a column."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict) and name == USAGE_COLUMN:
-        return orjson.dumps(value).decode()
+        try:
+            return orjson.dumps(value).decode()
+        except TypeError:  # nested deeper than orjson writes, so no usage of anybody
+            return _NO_USAGE
     return str(value) if isinstance(value, str | int | float) else None
 
 
