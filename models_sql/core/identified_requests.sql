@@ -1,7 +1,7 @@
 /*
 description: >
-    Requests with the identity their root span carries where they carry none themselves, and that of their API key's
-    owner where neither does.
+    Requests with the identity of their own span or its parents, else of their root span, else of their emitter, else of
+    their API key's owner.
 grain: [request_id]
 materialized: view
 partition_by: {column: charge_date, unit: day}
@@ -109,16 +109,86 @@ select
     requests.usage_source,
     requests.saved_input_tokens,
     requests.saved_output_tokens,
-    coalesce(requests.user_id, requests.root_user_id, api_keys.user_id) as user_id,
-    coalesce(requests.tenant, requests.root_tenant, api_keys.tenant) as tenant,
-    coalesce(requests.customer, requests.root_customer, api_keys.customer) as customer,
-    coalesce(requests.team, requests.root_team, api_keys.team) as team,
-    coalesce(requests.feature, requests.root_feature, api_keys.feature) as feature,
-    coalesce(requests.endpoint, requests.root_endpoint, api_keys.endpoint) as endpoint,
-    coalesce(requests.workflow, requests.root_workflow, api_keys.workflow) as workflow,
-    coalesce(requests.agent, requests.root_agent, api_keys.agent) as agent,
-    coalesce(requests.agent_step, requests.root_agent_step) as agent_step,
-    coalesce(requests.environment, requests.root_environment, api_keys.environment) as environment,
+    coalesce(
+        case
+            when requests.resource_keys like '%,user_id,%'
+                and requests.root_resource_keys not like '%,user_id,%'
+                then requests.root_user_id
+        end,
+        requests.user_id, requests.root_user_id, api_keys.user_id
+    ) as user_id,
+    coalesce(
+        case
+            when requests.resource_keys like '%,tenant,%'
+                and requests.root_resource_keys not like '%,tenant,%'
+                then requests.root_tenant
+        end,
+        requests.tenant, requests.root_tenant, api_keys.tenant
+    ) as tenant,
+    coalesce(
+        case
+            when requests.resource_keys like '%,customer,%'
+                and requests.root_resource_keys not like '%,customer,%'
+                then requests.root_customer
+        end,
+        requests.customer, requests.root_customer, api_keys.customer
+    ) as customer,
+    coalesce(
+        case
+            when requests.resource_keys like '%,team,%'
+                and requests.root_resource_keys not like '%,team,%'
+                then requests.root_team
+        end,
+        requests.team, requests.root_team, api_keys.team
+    ) as team,
+    coalesce(
+        case
+            when requests.resource_keys like '%,feature,%'
+                and requests.root_resource_keys not like '%,feature,%'
+                then requests.root_feature
+        end,
+        requests.feature, requests.root_feature, api_keys.feature
+    ) as feature,
+    coalesce(
+        case
+            when requests.resource_keys like '%,endpoint,%'
+                and requests.root_resource_keys not like '%,endpoint,%'
+                then requests.root_endpoint
+        end,
+        requests.endpoint, requests.root_endpoint, api_keys.endpoint
+    ) as endpoint,
+    coalesce(
+        case
+            when requests.resource_keys like '%,workflow,%'
+                and requests.root_resource_keys not like '%,workflow,%'
+                then requests.root_workflow
+        end,
+        requests.workflow, requests.root_workflow, api_keys.workflow
+    ) as workflow,
+    coalesce(
+        case
+            when requests.resource_keys like '%,agent,%'
+                and requests.root_resource_keys not like '%,agent,%'
+                then requests.root_agent
+        end,
+        requests.agent, requests.root_agent, api_keys.agent
+    ) as agent,
+    coalesce(
+        case
+            when requests.resource_keys like '%,agent_step,%'
+                and requests.root_resource_keys not like '%,agent_step,%'
+                then requests.root_agent_step
+        end,
+        requests.agent_step, requests.root_agent_step
+    ) as agent_step,
+    coalesce(
+        case
+            when requests.resource_keys like '%,environment,%'
+                and requests.root_resource_keys not like '%,environment,%'
+                then requests.root_environment
+        end,
+        requests.environment, requests.root_environment, api_keys.environment
+    ) as environment,
     requests.session_id,
     requests.api_key_id,
     requests.from_zone,

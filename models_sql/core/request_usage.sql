@@ -64,6 +64,7 @@ api_keys as (select * from reference.api_keys),
 root_identities as (
     select
         span_roots.root_identity_id,
+        max(span_roots.resource_keys) as resource_keys,
         max(span_roots.user_id) as user_id,
         max(span_roots.tenant) as tenant,
         max(span_roots.customer) as customer,
@@ -82,6 +83,7 @@ logged as (
     select
         requests.charge_date,
         requests.root_identity_id,
+        requests.resource_keys,
         api_keys.api_key_id,
         requests.provider,
         requests.sub_account_id,
@@ -126,6 +128,7 @@ logged as (
     group by
         requests.charge_date,
         requests.root_identity_id,
+        requests.resource_keys,
         api_keys.api_key_id,
         requests.provider,
         requests.sub_account_id,
@@ -158,16 +161,86 @@ identified as (
         coalesce(logged.service_tier, 'standard') as service_tier,
         logged.context_min_tokens,
         logged.time_of_day_start,
-        coalesce(logged.user_id, root_identities.user_id, api_keys.user_id) as user_id,
-        coalesce(logged.tenant, root_identities.tenant, api_keys.tenant) as tenant,
-        coalesce(logged.customer, root_identities.customer, api_keys.customer) as customer,
-        coalesce(logged.team, root_identities.team, api_keys.team) as team,
-        coalesce(logged.feature, root_identities.feature, api_keys.feature) as feature,
-        coalesce(logged.endpoint, root_identities.endpoint, api_keys.endpoint) as endpoint,
-        coalesce(logged.workflow, root_identities.workflow, api_keys.workflow) as workflow,
-        coalesce(logged.agent, root_identities.agent, api_keys.agent) as agent,
-        coalesce(logged.agent_step, root_identities.agent_step) as agent_step,
-        coalesce(logged.environment, root_identities.environment, api_keys.environment) as environment,
+        coalesce(
+            case
+                when logged.resource_keys like '%,user_id,%'
+                    and root_identities.resource_keys not like '%,user_id,%'
+                    then root_identities.user_id
+            end,
+            logged.user_id, root_identities.user_id, api_keys.user_id
+        ) as user_id,
+        coalesce(
+            case
+                when logged.resource_keys like '%,tenant,%'
+                    and root_identities.resource_keys not like '%,tenant,%'
+                    then root_identities.tenant
+            end,
+            logged.tenant, root_identities.tenant, api_keys.tenant
+        ) as tenant,
+        coalesce(
+            case
+                when logged.resource_keys like '%,customer,%'
+                    and root_identities.resource_keys not like '%,customer,%'
+                    then root_identities.customer
+            end,
+            logged.customer, root_identities.customer, api_keys.customer
+        ) as customer,
+        coalesce(
+            case
+                when logged.resource_keys like '%,team,%'
+                    and root_identities.resource_keys not like '%,team,%'
+                    then root_identities.team
+            end,
+            logged.team, root_identities.team, api_keys.team
+        ) as team,
+        coalesce(
+            case
+                when logged.resource_keys like '%,feature,%'
+                    and root_identities.resource_keys not like '%,feature,%'
+                    then root_identities.feature
+            end,
+            logged.feature, root_identities.feature, api_keys.feature
+        ) as feature,
+        coalesce(
+            case
+                when logged.resource_keys like '%,endpoint,%'
+                    and root_identities.resource_keys not like '%,endpoint,%'
+                    then root_identities.endpoint
+            end,
+            logged.endpoint, root_identities.endpoint, api_keys.endpoint
+        ) as endpoint,
+        coalesce(
+            case
+                when logged.resource_keys like '%,workflow,%'
+                    and root_identities.resource_keys not like '%,workflow,%'
+                    then root_identities.workflow
+            end,
+            logged.workflow, root_identities.workflow, api_keys.workflow
+        ) as workflow,
+        coalesce(
+            case
+                when logged.resource_keys like '%,agent,%'
+                    and root_identities.resource_keys not like '%,agent,%'
+                    then root_identities.agent
+            end,
+            logged.agent, root_identities.agent, api_keys.agent
+        ) as agent,
+        coalesce(
+            case
+                when logged.resource_keys like '%,agent_step,%'
+                    and root_identities.resource_keys not like '%,agent_step,%'
+                    then root_identities.agent_step
+            end,
+            logged.agent_step, root_identities.agent_step
+        ) as agent_step,
+        coalesce(
+            case
+                when logged.resource_keys like '%,environment,%'
+                    and root_identities.resource_keys not like '%,environment,%'
+                    then root_identities.environment
+            end,
+            logged.environment, root_identities.environment, api_keys.environment
+        ) as environment,
         logged.from_zone,
         logged.to_zone,
         logged.requests,

@@ -57,6 +57,7 @@ columns:
     agent_step: null
     environment: null
     session_id: null
+    resource_keys: null
     api_key_id: null
     from_zone: null
     to_zone: null
@@ -66,6 +67,7 @@ columns:
     prefill_seconds: null
     decode_seconds: null
     root_identity_id: null
+    root_resource_keys: null
     root_user_id: null
     root_tenant: null
     root_customer: null
@@ -169,6 +171,7 @@ select
     sized.agent_step,
     sized.environment,
     sized.session_id,
+    sized.resource_keys,
     sized.api_key_id,
     sized.from_zone,
     sized.to_zone,
@@ -178,6 +181,7 @@ select
     sized.prefill_seconds,
     sized.decode_seconds,
     roots.root_identity_id,
+    roots.resource_keys as root_resource_keys,
     roots.user_id as root_user_id,
     roots.tenant as root_tenant,
     roots.customer as root_customer,

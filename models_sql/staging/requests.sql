@@ -67,6 +67,7 @@ columns:
     agent_step: null
     environment: null
     session_id: null
+    resource_keys: null
     api_key_id: null
     principal_id: null
     from_zone: null
@@ -151,6 +152,7 @@ select
     alone.agent_step,
     alone.environment,
     alone.session_id,
+    alone.resource_keys,
     alone.api_key_id,
     alone.principal_id,
     alone.from_zone,
@@ -221,6 +223,7 @@ select
     shared.agent_step,
     shared.environment,
     shared.session_id,
+    shared.resource_keys,
     shared.api_key_id,
     shared.principal_id,
     shared.from_zone,

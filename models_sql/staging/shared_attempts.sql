@@ -74,6 +74,7 @@ columns:
     agent_step: null
     environment: null
     session_id: null
+    resource_keys: null
     api_key_id: null
     principal_id: null
     from_zone: null
@@ -679,6 +680,7 @@ keyed as (
 
 merged as (
     select
+        keyed.attempt_date,
         keyed.attempt_id as request_id,
         max(case when keyed.usage_position = 1 then keyed.x_source end) as x_source,
         max(case when keyed.usage_position = 1 then keyed.x_snapshot_id end) as x_snapshot_id,
@@ -779,72 +781,50 @@ merged as (
                 min(keyed.time_key || cast(keyed.decode_seconds as varchar)), 9
             ) as decimal(18, 6)
         ) as decode_seconds,
-        substring(
-            min(
-                case when keyed.resource_keys like '%,user_id,%' then '1' else '0' end
-                || keyed.identity_key || keyed.user_id
-            ), 10
-        ) as user_id,
-        substring(
-            min(
-                case when keyed.resource_keys like '%,tenant,%' then '1' else '0' end
-                || keyed.identity_key || keyed.tenant
-            ), 10
-        ) as tenant,
-        substring(
-            min(
-                case when keyed.resource_keys like '%,customer,%' then '1' else '0' end
-                || keyed.identity_key || keyed.customer
-            ), 10
-        ) as customer,
-        substring(
-            min(
-                case when keyed.resource_keys like '%,team,%' then '1' else '0' end
-                || keyed.identity_key || keyed.team
-            ), 10
-        ) as team,
-        substring(
-            min(
-                case when keyed.resource_keys like '%,feature,%' then '1' else '0' end
-                || keyed.identity_key || keyed.feature
-            ), 10
-        ) as feature,
-        substring(
-            min(
-                case when keyed.resource_keys like '%,endpoint,%' then '1' else '0' end
-                || keyed.identity_key || keyed.endpoint
-            ), 10
-        ) as endpoint,
-        substring(
-            min(
-                case when keyed.resource_keys like '%,workflow,%' then '1' else '0' end
-                || keyed.identity_key || keyed.workflow
-            ), 10
-        ) as workflow,
-        substring(
-            min(
-                case when keyed.resource_keys like '%,agent,%' then '1' else '0' end
-                || keyed.identity_key || keyed.agent
-            ), 10
-        ) as agent,
-        substring(
-            min(
-                case when keyed.resource_keys like '%,agent_step,%' then '1' else '0' end
-                || keyed.identity_key || keyed.agent_step
-            ), 10
-        ) as agent_step,
-        substring(
-            min(
-                case when keyed.resource_keys like '%,environment,%' then '1' else '0' end
-                || keyed.identity_key || keyed.environment
-            ), 10
-        ) as environment,
-        substring(
-            min(
-                case when keyed.resource_keys like '%,session_id,%' then '1' else '0' end
-                || keyed.identity_key || keyed.session_id
-            ), 10
-        ) as session_id,
+        min(
+            case when keyed.resource_keys like '%,user_id,%' then '1' else '0' end
+            || keyed.identity_key || keyed.user_id
+        ) as told_user_id,
+        min(
+            case when keyed.resource_keys like '%,tenant,%' then '1' else '0' end
+            || keyed.identity_key || keyed.tenant
+        ) as told_tenant,
+        min(
+            case when keyed.resource_keys like '%,customer,%' then '1' else '0' end
+            || keyed.identity_key || keyed.customer
+        ) as told_customer,
+        min(
+            case when keyed.resource_keys like '%,team,%' then '1' else '0' end
+            || keyed.identity_key || keyed.team
+        ) as told_team,
+        min(
+            case when keyed.resource_keys like '%,feature,%' then '1' else '0' end
+            || keyed.identity_key || keyed.feature
+        ) as told_feature,
+        min(
+            case when keyed.resource_keys like '%,endpoint,%' then '1' else '0' end
+            || keyed.identity_key || keyed.endpoint
+        ) as told_endpoint,
+        min(
+            case when keyed.resource_keys like '%,workflow,%' then '1' else '0' end
+            || keyed.identity_key || keyed.workflow
+        ) as told_workflow,
+        min(
+            case when keyed.resource_keys like '%,agent,%' then '1' else '0' end
+            || keyed.identity_key || keyed.agent
+        ) as told_agent,
+        min(
+            case when keyed.resource_keys like '%,agent_step,%' then '1' else '0' end
+            || keyed.identity_key || keyed.agent_step
+        ) as told_agent_step,
+        min(
+            case when keyed.resource_keys like '%,environment,%' then '1' else '0' end
+            || keyed.identity_key || keyed.environment
+        ) as told_environment,
+        min(
+            case when keyed.resource_keys like '%,session_id,%' then '1' else '0' end
+            || keyed.identity_key || keyed.session_id
+        ) as told_session_id,
         substring(min(keyed.identity_key || keyed.api_key_id), 9) as api_key_id,
         substring(min(keyed.identity_key || keyed.principal_id), 9) as principal_id,
         substring(min(keyed.identity_key || keyed.from_zone), 9) as from_zone,
@@ -866,6 +846,42 @@ merged as (
     from keyed
     group by keyed.attempt_date, keyed.attempt_id
     having min(case when keyed.is_wrapper then 1 else 0 end) = 0
+),
+
+/*
+Further parts of a response (`<id>/iteration/<n>`) have the id of the first as their trace: of what others told of that
+they take the trace, and the owner where they have none.
+*/
+further as (
+    select
+        merged.attempt_date,
+        merged.request_id,
+        merged.trace_id as first_request_id
+    from merged
+    where merged.trace_id = 'response:' || merged.logical_call_id
+        and merged.request_id <> merged.trace_id
+),
+
+led as (
+    select
+        further.attempt_date,
+        further.request_id,
+        firsts.trace_id,
+        firsts.told_user_id,
+        firsts.told_tenant,
+        firsts.told_customer,
+        firsts.told_team,
+        firsts.told_feature,
+        firsts.told_endpoint,
+        firsts.told_workflow,
+        firsts.told_agent,
+        firsts.told_agent_step,
+        firsts.told_environment,
+        firsts.told_session_id
+    from further
+    inner join merged as firsts
+        on further.attempt_date = firsts.attempt_date
+        and further.first_request_id = firsts.request_id
 )
 
 select
@@ -878,7 +894,7 @@ select
     merged.provider_request_id,
     merged.call_id,
     merged.logical_call_id,
-    merged.trace_id,
+    coalesce(led.trace_id, merged.trace_id) as trace_id,
     merged.span_id,
     merged.parent_span_id,
     merged.attempt_number,
@@ -918,17 +934,37 @@ select
     merged.time_to_first_token_seconds,
     merged.prefill_seconds,
     merged.decode_seconds,
-    merged.user_id,
-    merged.tenant,
-    merged.customer,
-    merged.team,
-    merged.feature,
-    merged.endpoint,
-    merged.workflow,
-    merged.agent,
-    merged.agent_step,
-    merged.environment,
-    merged.session_id,
+    substring(coalesce(merged.told_user_id, led.told_user_id), 10) as user_id,
+    substring(coalesce(merged.told_tenant, led.told_tenant), 10) as tenant,
+    substring(coalesce(merged.told_customer, led.told_customer), 10) as customer,
+    substring(coalesce(merged.told_team, led.told_team), 10) as team,
+    substring(coalesce(merged.told_feature, led.told_feature), 10) as feature,
+    substring(coalesce(merged.told_endpoint, led.told_endpoint), 10) as endpoint,
+    substring(coalesce(merged.told_workflow, led.told_workflow), 10) as workflow,
+    substring(coalesce(merged.told_agent, led.told_agent), 10) as agent,
+    substring(coalesce(merged.told_agent_step, led.told_agent_step), 10) as agent_step,
+    substring(coalesce(merged.told_environment, led.told_environment), 10) as environment,
+    substring(coalesce(merged.told_session_id, led.told_session_id), 10) as session_id,
+    nullif(
+        ','
+        || case when coalesce(merged.told_user_id, led.told_user_id) like '1%' then 'user_id,' else '' end
+        || case when coalesce(merged.told_tenant, led.told_tenant) like '1%' then 'tenant,' else '' end
+        || case when coalesce(merged.told_customer, led.told_customer) like '1%' then 'customer,' else '' end
+        || case when coalesce(merged.told_team, led.told_team) like '1%' then 'team,' else '' end
+        || case when coalesce(merged.told_feature, led.told_feature) like '1%' then 'feature,' else '' end
+        || case when coalesce(merged.told_endpoint, led.told_endpoint) like '1%' then 'endpoint,' else '' end
+        || case when coalesce(merged.told_workflow, led.told_workflow) like '1%' then 'workflow,' else '' end
+        || case when coalesce(merged.told_agent, led.told_agent) like '1%' then 'agent,' else '' end
+        || case
+            when coalesce(merged.told_agent_step, led.told_agent_step) like '1%' then 'agent_step,' else ''
+        end
+        || case
+            when coalesce(merged.told_environment, led.told_environment) like '1%' then 'environment,' else ''
+        end
+        || case
+            when coalesce(merged.told_session_id, led.told_session_id) like '1%' then 'session_id,' else ''
+        end, ','
+    ) as resource_keys,
     merged.api_key_id,
     merged.principal_id,
     merged.from_zone,
@@ -940,3 +976,6 @@ select
     merged.is_ambiguous,
     merged.reused_id
 from merged
+left join led
+    on merged.attempt_date = led.attempt_date
+    and merged.request_id = led.request_id

@@ -1,8 +1,8 @@
 /*
 description: >
     Which ids of a day's reports need a closer look: those that more than one report states, those of reports without a
-    provider's id whose span or call id another report states too, and those of spans that the tree of another file says
-    more about. The hour on either side of a midnight is looked at together. All other reports are attempts as they are,
+    provider's id whose span or call id another report states too, those of spans that the tree of another file says
+    more about, and further parts of such a response. The hour on either side of a midnight is looked at together. All other reports are attempts as they are,
     so a company with one source pays for little more than finding nothing here.
 grain: [report_date, request_id]
 materialized: table
@@ -229,10 +229,36 @@ touched as (
         and requests.trace_id = links.trace_id
         and requests.span_id = links.span_id
     where requests.emitter_kind = 'span'
+),
+
+/* Further parts of a response (`<id>/iteration/<n>`) follow its first one, whose id is their trace. */
+further as (
+    select
+        cast(requests.started_at as date) as report_date,
+        requests.request_id
+    from lake.requests as requests
+    inner join touched
+        on cast(requests.started_at as date) = touched.report_date
+        and requests.trace_id = touched.request_id
+    where requests.logical_call_id is not null
+        and requests.trace_id = 'response:' || requests.logical_call_id
+        and requests.request_id <> requests.trace_id
+),
+
+found as (
+    select
+        touched.report_date,
+        touched.request_id
+    from touched
+    union
+    select
+        further.report_date,
+        further.request_id
+    from further
 )
 
 select
-    touched.report_date,
-    touched.request_id
-from touched
-where touched.report_date >= cast($start as date) and touched.report_date < cast($end as date)
+    found.report_date,
+    found.request_id
+from found
+where found.report_date >= cast($start as date) and found.report_date < cast($end as date)

@@ -73,12 +73,13 @@ def reports(draw: st.DrawFn) -> Report:
     told = {
         "user_id": draw(st.sampled_from((None, "ann", "ben"))),
         "feature": draw(st.sampled_from((None, "search", "|chat"))),
-        "resource_keys": draw(st.sampled_from((None, ",feature,", ",user_id,feature,"))),
         "status": draw(st.sampled_from(("ok", "error"))),
         "region_id": draw(st.sampled_from((None, "eu-west-1"))),
         "reported_cost": draw(st.sampled_from((None, "0.25"))),
         "attempt_number": draw(st.sampled_from((None, 1, 2))),
     }
+    given = [key for key in ("user_id", "feature") if told[key] and draw(st.booleans())]
+    told["resource_keys"] = f",{','.join(given)}," if given else None
     at = MIDNIGHT + timedelta(seconds=draw(MOMENTS))
     usage = {} if tokens is None else {"output_tokens": tokens, "uncached_input_tokens": tokens * 2}
     return report(f"source-{kind}", kind, at, **ids, **span, **told, **usage)
