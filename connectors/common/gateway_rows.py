@@ -6,7 +6,6 @@ of a gateway, or formats.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,9 +16,8 @@ from pydantic import BaseModel, ConfigDict
 
 from connectors.common.api_keys import build_api_key_id
 from connectors.common.contract import LandingContext, Severity
-from connectors.common.datasets import ATTRIBUTION_KEYS, REQUESTS
+from connectors.common.datasets import ATTRIBUTION_KEYS
 from connectors.common.gateway_values import find_text
-from connectors.common.parsing import build_whole_text
 from connectors.common.record_batches import RECORD_COLUMNS
 from connectors.common.request_rows import (
     CLOCK_TOLERANCE,
@@ -29,17 +27,14 @@ from connectors.common.request_rows import (
     RowSink,
     build_requests,
 )
-from connectors.common.token_usage import MAX_TOKENS_PER_REQUEST, REPORTED_COUNTS, USAGE_COLUMNS
+from connectors.common.request_values import Row, TextLimits, build_frame_schema, polars_type, take_usage
 
 BATCH_ROWS = 50_000
 PLACED_COLUMNS = (*ATTRIBUTION_KEYS, "session_id", "sub_account_id", "region_id", "api_key_id", "replica_id")
 """Columns whose place in a record is the config's to say."""
 
-_FLAGS = ("input_includes_cached", "output_includes_reasoning")
 _FROM_USAGE = ("web_search_count", "service_tier", "region_id", "usage_problem", "raw_usage")
 _VERSION_COLUMNS = ("record_id", "record_version", "is_deleted")
-
-Row = dict[str, Any]
 
 
 class Places(BaseModel):
@@ -94,7 +89,7 @@ class GatewayRows:
         self._scope = scope
         self._extra = _VERSION_COLUMNS if has_versions else ()
         self._rows: list[Row] = []
-        self._oversized: Counter[str] = Counter()
+        self._limits = TextLimits()
         self._unknown = 0
         self.tally = RequestTally()
         self.rows = 0
@@ -110,8 +105,8 @@ class GatewayRows:
     ) -> None:
         """Add one attempt: its columns as stated, and the usage that `read_usage` found."""
         self.rows += 1
-        complete = {"line": line, **self._take_usage(usage)}
-        complete |= {name: self._take(name, value) for name, value in row.items() if value is not None}
+        self._unknown += bool(usage.get("unknown_counts"))  # their names are not told: they may be anything
+        complete = {"line": line, **take_usage(usage, _FROM_USAGE), **self._limits.take_row(row)}
         identity = self._context.identity
         for name in ("user_id", "principal_id"):
             if name in complete:
@@ -126,33 +121,12 @@ class GatewayRows:
         """Write what is left and tell what was odd."""
         self._flush()
         self.tally.report(self._sink)
-        for name, count in sorted(self._oversized.items()):
-            message = f"{count} values for {name} are too long to be a name and are dropped; check the config"
-            self._sink.add("oversized_value", message, Severity.WARN, count=count)
+        self._limits.report(self._sink, "; check the config")
         if self._unknown:
             message = (
                 f"{self._unknown} calls state kinds of usage that are not known; they may be tokens that cost"
             )
             self._sink.add("unknown_count", message, Severity.WARN, count=self._unknown)
-
-    def _take_usage(self, usage: Mapping[str, Any]) -> Row:
-        taken = {name: usage[name] for name in (*_FLAGS, *_FROM_USAGE) if usage.get(name) is not None}
-        for name in REPORTED_COUNTS:
-            count = usage.get(name)
-            if count is not None and abs(count) > MAX_TOKENS_PER_REQUEST:
-                taken["usage_problem"] = "negative_tokens" if count < 0 else "absurd_tokens"
-            elif count is not None:
-                taken[name] = count
-        self._unknown += bool(usage.get("unknown_counts"))  # their names are not told: they may be anything
-        return taken
-
-    def _take(self, name: str, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        if len(value) > MAX_TEXT_CHARACTERS:
-            self._oversized[name] += 1
-            return None
-        return value if value.isascii() else build_whole_text(value)
 
     def _flush(self) -> None:
         if not self._rows:
@@ -194,36 +168,14 @@ def build_frame(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pl.Data
         "started_at": pl.Datetime("us"),
         "record_at": pl.Datetime("us"),
     }
-    columns |= {field.name: _polars_type(field.type) for field in schema}
-    columns |= {name: _polars_type(RECORD_COLUMNS[name]) for name in _VERSION_COLUMNS}
+    columns |= {field.name: polars_type(field.type) for field in schema}
+    columns |= {name: polars_type(RECORD_COLUMNS[name]) for name in _VERSION_COLUMNS}
     frame = pl.DataFrame(rows, schema=columns)
     return frame.with_columns(
         pl.when(pl.col(pl.String).str.len_chars() <= MAX_TEXT_CHARACTERS).then(pl.col(pl.String))
     )
 
 
-def _build_frame_schema() -> dict[str, Any]:
-    computed = {"duration_seconds", "request_id", "x_source", "x_snapshot_id", *USAGE_COLUMNS} - {
-        "usage_source"
-    }
-    schema: dict[str, Any] = {"line": pl.Int64}
-    for field in REQUESTS.schema:
-        if field.name not in computed:
-            schema[field.name] = _polars_type(field.type)
-    schema |= dict.fromkeys(REPORTED_COUNTS, pl.Int64)
-    schema |= dict.fromkeys(_FLAGS, pl.Boolean)
-    schema |= {name: _polars_type(RECORD_COLUMNS[name]) for name in _VERSION_COLUMNS}
-    return schema | {"usage_problem": pl.String, "raw_usage": pl.String}
-
-
-def _polars_type(kind: pa.DataType) -> Any:
-    if pa.types.is_decimal(kind):
-        return pl.Decimal(kind.precision, kind.scale)
-    if pa.types.is_timestamp(kind):
-        return pl.Datetime("us")
-    if pa.types.is_integer(kind):
-        return pl.Int64
-    return pl.Boolean if pa.types.is_boolean(kind) else pl.String
-
-
-_FRAME = _build_frame_schema()
+_FRAME = build_frame_schema(("usage_source", "raw_usage")) | {
+    name: polars_type(RECORD_COLUMNS[name]) for name in _VERSION_COLUMNS
+}

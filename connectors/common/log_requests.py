@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.common.api_keys import build_api_key_id
@@ -24,20 +23,17 @@ from connectors.common.datasets import REQUESTS
 from connectors.common.identity import Identity
 from connectors.common.landing import FileDelivery
 from connectors.common.log_delivery import LogDelivery
-from connectors.common.parsing import build_whole_text, parse_instant
-from connectors.common.request_rows import MAX_TEXT_CHARACTERS, RequestTally, build_requests
-from connectors.common.token_usage import MAX_TOKENS_PER_REQUEST, REPORTED_COUNTS, USAGE_COLUMNS
+from connectors.common.parsing import parse_instant
+from connectors.common.request_rows import RequestTally, build_requests
+from connectors.common.request_values import Row, TextLimits, build_frame_schema, take_usage
 
 BATCH_ROWS = 50_000
-
-Row = dict[str, Any]
 
 _COUNT_NAME = re.compile(r"(?i)(?=.{1,64}\Z)[a-z0-9_.]*(?:tokens?|counts?|requests|units|seconds|characters)")
 """What a vendor calls a count; any other name may be content, and is not told."""
 
 _NAMES_TOLD = 20
 _UNNAMED = "…"
-_FLAGS = ("input_includes_cached", "output_includes_reasoning")
 _FROM_USAGE = ("web_search_count", "service_tier", "usage_problem", "reported_cost", "raw_usage")
 
 
@@ -163,7 +159,7 @@ class LogRequests:
         self._constants = {"provider": provider} if provider else {}
         self._rows: list[Row] = []
         self._attempts: set[str] = set()
-        self._oversized: Counter[str] = Counter()
+        self._limits = TextLimits()
         self._unknown: Counter[str] = Counter()
         self.tally = RequestTally()
 
@@ -182,7 +178,7 @@ class LogRequests:
                 return
             self._attempts.add(attempt)
         complete = {"line": number, **self._constants, **taken}
-        complete |= {name: self._take_value(name, value) for name, value in row.items() if value is not None}
+        complete |= self._limits.take_row(row)
         if "user_id" in complete:
             complete["user_id"] = pseudonymise(self._context.identity, complete["user_id"])
         if "api_key_id" in complete:
@@ -195,9 +191,7 @@ class LogRequests:
         """Write what is left and tell what was odd."""
         self._write()
         self.tally.report(self._delivery)
-        for name, count in sorted(self._oversized.items()):
-            message = f"{count} values for {name} are too long to be a name and are dropped"
-            self._delivery.add("oversized_value", message, Severity.WARN, count=count)
+        self._limits.report(self._delivery)
         for name, count in sorted(self._unknown.items()):
             message = f"{count} calls state a count {name!r} that is not known; it may be tokens that cost"
             self._delivery.add("unknown_count", message, Severity.WARN, count=count)
@@ -206,27 +200,12 @@ class LogRequests:
         return self._delivery.number(line) if isinstance(self._delivery, LogDelivery) else line
 
     def _take_usage(self, usage: Mapping[str, Any]) -> Row:
-        taken = {name: usage[name] for name in (*_FLAGS, *_FROM_USAGE) if usage.get(name) is not None}
-        for name in REPORTED_COUNTS:
-            count = usage.get(name)
-            if count is None:
-                continue
-            if not 0 <= count <= MAX_TOKENS_PER_REQUEST:
-                taken["usage_problem"] = "negative_tokens" if count < 0 else "absurd_tokens"
-            else:
-                taken[name] = count
         for name in usage.get("unknown_counts", ()):
             told = name if _COUNT_NAME.fullmatch(name) else _UNNAMED
-            self._unknown[told if told in self._unknown or len(self._unknown) < _NAMES_TOLD else _UNNAMED] += 1
-        return taken
-
-    def _take_value(self, name: str, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        if len(value) > MAX_TEXT_CHARACTERS:
-            self._oversized[name] += 1
-            return None
-        return value if value.isascii() else build_whole_text(value)
+            self._unknown[
+                told if told in self._unknown or len(self._unknown) < _NAMES_TOLD else _UNNAMED
+            ] += 1
+        return take_usage(usage, _FROM_USAGE)
 
     def _write(self) -> None:
         if not self._rows:
@@ -244,31 +223,7 @@ class LogRequests:
         self._delivery.write(REQUESTS.name, table)
 
 
-def _build_frame_schema() -> dict[str, Any]:
-    computed = {"duration_seconds", "request_id", "x_source", "x_snapshot_id", *USAGE_COLUMNS}
-    schema: dict[str, Any] = {"line": pl.Int64}
-    for field in REQUESTS.schema:
-        if field.name in computed:
-            continue
-        schema[field.name] = _polars_type(field.type)
-    schema |= dict.fromkeys(REPORTED_COUNTS, pl.Int64)
-    schema |= dict.fromkeys(_FLAGS, pl.Boolean)
-    return schema | {"usage_problem": pl.String, "raw_usage": pl.String}
-
-
-def _polars_type(kind: pa.DataType) -> Any:
-    if pa.types.is_decimal(kind):
-        return pl.Decimal(kind.precision, kind.scale)
-    if pa.types.is_timestamp(kind):
-        return pl.Datetime("us")
-    if pa.types.is_integer(kind):
-        return pl.Int64
-    if pa.types.is_boolean(kind):
-        return pl.Boolean
-    return pl.String
-
-
-_FRAME = _build_frame_schema()
+_FRAME = build_frame_schema(("raw_usage",))
 
 
 def iterate_attempts(
