@@ -15,7 +15,7 @@ from typing import Any
 
 from connectors.anthropic import schema
 from connectors.common.bucketed_reports import Bucket
-from connectors.common.report_rows import UnknownFields, read_count, read_object, read_text
+from connectors.common.report_rows import UnknownFields, build_detail, read_count, read_object, read_text
 
 _WHERE = "usage_report"
 _KNOWN = frozenset({*schema.TOKEN_CLASSES, *schema.DIMENSIONS, "cache_creation", "server_tool_use"})
@@ -80,6 +80,7 @@ def _read_dimensions(result: Mapping[str, Any], grouped: Sequence[str]) -> dict[
         "region_id": read_text(result, "inference_geo"),
         "service_tier": tier if speed in (None, "standard") else speed,
         "context_band": read_text(result, "context_window"),
+        "usage_detail": build_detail(result, ("service_account_id",)),
     }
 
 

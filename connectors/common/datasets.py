@@ -301,6 +301,7 @@ PROVIDER_USAGE = Dataset(
         token_class=TEXT,  # of tokens only
         service_tier=TEXT,
         context_band=TEXT,  # as the provider names it
+        usage_detail=TEXT,  # `size=1024x1024,source=image.edit`: what else the provider tells apart
         quantity=QUANTITY,
         unit=TEXT,
         is_final=FLAG,  # the provider calls the bucket final

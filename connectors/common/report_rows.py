@@ -5,7 +5,7 @@ What belongs here: reading one field of a result. What must not: a vendor's fiel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -73,6 +73,12 @@ def read_text(result: Mapping[str, Any], name: str) -> str | None:
     if not isinstance(value, str) or not value.strip():
         return None
     return build_whole_text(value.strip())[:_LONGEST_TEXT]
+
+
+def build_detail(result: Mapping[str, Any], names: Sequence[str]) -> str | None:
+    """Return what a result is told apart by besides the columns, as `name=value,name=value`; None for nothing."""
+    found = [(name, read_text(result, name)) for name in names]
+    return ",".join(f"{name}={value}" for name, value in found if value is not None) or None
 
 
 @dataclass

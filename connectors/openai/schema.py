@@ -42,8 +42,6 @@ class UsageReport:
     metrics: Mapping[str, Metric]
     ignored: frozenset[str] = frozenset()
     """Counted fields that another report or another field counts already."""
-    dimensions: frozenset[str] = frozenset()
-    """Fields that this report can also be told apart by, and is not."""
 
 
 REQUESTS = Metric("requests", "requests")
@@ -54,9 +52,8 @@ ENDPOINTS: dict[str, UsageReport] = {
     "embeddings": UsageReport(_ALL, {"num_model_requests": REQUESTS, "input_tokens": INPUT}),
     "moderations": UsageReport(_ALL, {"num_model_requests": REQUESTS, "input_tokens": INPUT}),
     "images": UsageReport(
-        _ALL,
+        (*_ALL, "size", "source"),
         {"num_model_requests": REQUESTS, "images": Metric("images", "images")},
-        dimensions=frozenset({"size", "source"}),
     ),
     "audio_speeches": UsageReport(
         _ALL, {"num_model_requests": REQUESTS, "characters": Metric("characters", "characters")}
@@ -69,15 +66,13 @@ ENDPOINTS: dict[str, UsageReport] = {
         ("project_id",), {"num_sessions": Metric("sessions", "sessions")}
     ),
     "file_search_calls": UsageReport(
-        ("project_id", "user_id", "api_key_id"),
+        ("project_id", "user_id", "api_key_id", "vector_store_id"),
         {"num_requests": Metric("file_searches", "searches")},
-        dimensions=frozenset({"vector_store_id"}),
     ),
     "web_search_calls": UsageReport(
-        _ALL,
+        (*_ALL, "context_level"),
         {"num_requests": Metric("web_searches", "searches")},
         ignored=frozenset({"num_model_requests"}),
-        dimensions=frozenset({"context_level"}),
     ),
 }
 """The usage reports, by the last part of their path. Model requests that searched the web are among the requests of
@@ -114,6 +109,9 @@ MODALITIES: dict[str, tuple[str, str]] = {
 
 DIMENSIONS = ("project_id", "user_id", "api_key_id", "model", "batch", "service_tier")
 """What usage is told apart by; null unless asked for."""
+
+DETAILS = ("size", "source", "vector_store_id", "context_level")
+"""What single reports are told apart by besides: of images, of searches in files, of searches of the web."""
 
 SERVICE_TIERS = {"default": "standard", "fast": "priority"}
 """OpenAI's names of tiers that are called otherwise here."""

@@ -5,7 +5,7 @@ What belongs here: what the config may say about it. What must not: calling Open
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,7 +13,18 @@ from connectors.common.api_settings import HttpSettings, WindowSettings, check_v
 from connectors.openai.schema import ENDPOINTS
 
 BucketWidth = Literal["1m", "1h", "1d"]
-UsageDimension = Literal["project_id", "user_id", "api_key_id", "model", "batch", "service_tier"]
+UsageDimension = Literal[
+    "project_id",
+    "user_id",
+    "api_key_id",
+    "model",
+    "batch",
+    "service_tier",
+    "size",
+    "source",
+    "vector_store_id",
+    "context_level",
+]
 CostDimension = Literal["project_id", "line_item", "api_key_id"]
 
 
@@ -44,7 +55,7 @@ class Settings(HttpSettings, WindowSettings):
         description="Width of a usage bucket; the tables count by day, so hours only help looking.",
     )
     group_by: tuple[UsageDimension, ...] = Field(
-        default=("project_id", "user_id", "api_key_id", "model", "batch", "service_tier"),
+        default=get_args(UsageDimension),
         description="What usage is told apart by, as far as a report can.",
     )
     cost_group_by: tuple[CostDimension, ...] = Field(

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.common.bucketed_reports import Bucket
-from connectors.common.report_rows import UnknownFields, read_count, read_text
+from connectors.common.report_rows import UnknownFields, build_detail, read_count, read_text
 from connectors.common.source_files import FileFault
 from connectors.openai import schema
 
@@ -55,7 +55,7 @@ def build_usage_rows(
 def _known_fields(endpoint: str, report: schema.UsageReport) -> frozenset[str]:
     tokens = schema.TOKEN_FIELDS if endpoint == "completions" else ()
     return frozenset(
-        {"object", *schema.DIMENSIONS, *report.metrics, *report.ignored, *report.dimensions, *tokens}
+        {"object", *schema.DIMENSIONS, *report.group_by, *report.metrics, *report.ignored, *tokens}
     )
 
 
@@ -68,6 +68,7 @@ def _read_dimensions(result: Mapping[str, Any]) -> dict[str, Any]:
         "user_id": read_text(result, "user_id"),
         "model": read_text(result, "model"),
         "service_tier": "batch" if is_batch else schema.SERVICE_TIERS.get(tier or "", tier),
+        "usage_detail": build_detail(result, schema.DETAILS),
     }
 
 

@@ -19,6 +19,7 @@ columns:
     token_class: null
     service_tier: null
     context_band: null
+    usage_detail: null
     quantity: null
     unit: null
     is_final: null
@@ -43,6 +44,7 @@ select
     source.token_class,
     source.service_tier,
     source.context_band,
+    source.usage_detail,
     source.quantity,
     source.unit,
     source.is_final

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ from connectors.anthropic import schema
 from connectors.anthropic.client import check, land
 from connectors.anthropic.settings import Settings
 from connectors.common.contract import LandingContext, Severity, SourceReport
-from tests.servers.anthropic import AnthropicServer, cost, message_usage
+from tests.servers.anthropic import USAGE_GROUPS, AnthropicServer, cost, message_usage
 from tests.servers.openai import at
 from tests.servers.rest import Reply, Request, RestServer, Route
 
@@ -105,6 +105,36 @@ def test_usage_is_disjoint_with_both_lifetimes_of_cache_writes(
     assert {(row["bucket_start"], row["bucket_end"]) for row in rows} == {
         (datetime(2026, 11, 18), datetime(2026, 11, 19))
     }
+
+
+@pytest.mark.parametrize("name", USAGE_GROUPS)
+def test_every_dimension_is_asked_for_and_lands(
+    name: str, server: AnthropicServer, source: Build, lake_context: LandingContext
+) -> None:
+    """Two uses that differ in one dimension alone stay two where it was asked for, and are one where it was not."""
+    server.data["usage"] = [(at(DAY), message_usage(**{name: value})) for value in ("one", "two")]
+    for group_by, rows in (((name,), 2), (("model",) if name != "model" else ("service_tier",), 1)):
+        day = "2026-11-19" if rows == 2 else "2026-11-20"
+        settings = source(costs=False, group_by=group_by)
+        report = land(settings, later(lake_context, day))
+        assert not report.findings
+        outputs = [r for r in rows_of(report, "provider_usage") if r["token_class"] == "output_tokens"]
+        assert len(outputs) == rows
+        told = ("sub_account_id", "api_key_id", "user_id", "model", "region_id", "service_tier")
+        keys = {tuple(row[column] for column in (*told, "context_band", "usage_detail")) for row in outputs}
+        assert len(keys) == rows
+
+
+@pytest.mark.parametrize(("width", "buckets"), [("1d", 1), ("1h", 2), ("1m", 3)])
+def test_buckets_of_every_width_add_up_to_the_same_day(
+    width: str, buckets: int, server: AnthropicServer, source: Build, lake_context: LandingContext
+) -> None:
+    midnight = datetime(2026, 11, 18)
+    moments = [midnight + timedelta(minutes=minutes) for minutes in (0, 59, 23 * 60 + 59)]
+    server.data["usage"] = [(moment, message_usage()) for moment in moments]
+    report = land(source(costs=False, bucket_width=width, first_day=DAY), lake_context)
+    assert tokens(report)["output_tokens"] == 600
+    assert len({row["bucket_start"] for row in rows_of(report, "provider_usage")}) == buckets
 
 
 def test_nulls_say_what_they_mean_where_they_were_asked_for(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ from connectors.common.contract import LandingContext, Severity, SourceReport
 from connectors.openai import schema
 from connectors.openai.client import check, land
 from connectors.openai.settings import Settings
-from tests.servers.openai import OpenAIServer, at, completion, cost
+from tests.servers.openai import GROUPS, OpenAIServer, at, completion, cost
 from tests.servers.rest import Disconnect, Reply, Request, RestServer, Route
 
 KEY = "sk-admin-canary-0123456789abcdefghijklmnop"
@@ -154,6 +154,59 @@ def test_every_report_lands_what_it_counts(
     }
     assert tokens(report)[DAY, "m", "uncached_input_tokens"] == 18
     assert tokens(report, "requests") == {(DAY, "m", None): 11, (DAY, "gpt-4o-2024-08-06", None): 5}
+
+
+@pytest.mark.parametrize("report_name", GROUPS)
+def test_every_dimension_of_a_report_is_asked_for_and_lands(
+    report_name: str,
+    server: OpenAIServer,
+    source: Callable[..., Settings],
+    lake_context: LandingContext,
+) -> None:
+    """Two uses that differ in one dimension alone stay two, for each of the report's dimensions."""
+    counted = {
+        "completions": completion(),
+        "embeddings": {"input_tokens": 7, "num_model_requests": 1},
+        "moderations": {"input_tokens": 7, "num_model_requests": 1},
+        "images": {"images": 1, "num_model_requests": 1},
+        "audio_speeches": {"characters": 1, "num_model_requests": 1},
+        "audio_transcriptions": {"seconds": 1, "num_model_requests": 1},
+        "vector_stores": {"usage_bytes": 1},
+        "code_interpreter_sessions": {"num_sessions": 1},
+        "file_search_calls": {"num_requests": 1},
+        "web_search_calls": {"num_requests": 1, "num_model_requests": 1},
+    }[report_name]
+    dimensions = GROUPS[report_name]
+    first: dict[str, Any] = {name: f"{name}-1" for name in dimensions if name != "batch"}
+    others = [{**first, name: True if name == "batch" else f"{name}-2"} for name in dimensions]
+    uses = [first, *others]
+    server.data[report_name] = [(at(DAY), {**counted, **use}) for use in uses]
+    report = land(source(usage=[report_name], costs=False), lake_context)
+    assert not report.findings
+    columns = ("sub_account_id", "user_id", "api_key_id", "model", "service_tier", "usage_detail")
+    found = {tuple(row[name] for name in columns) for row in rows_of(report, "provider_usage")}
+    assert len(found) == len(dimensions) + 1
+    details = [name for name in dimensions if name in ("size", "source", "vector_store_id", "context_level")]
+    assert {row[-1] for row in found} == {
+        ",".join(f"{name}={use[name]}" for name in details) or None for use in uses
+    }
+
+
+@pytest.mark.parametrize(("width", "buckets"), [("1d", 1), ("1h", 2), ("1m", 3)])
+def test_buckets_of_every_width_add_up_to_the_same_day(
+    width: str,
+    buckets: int,
+    server: OpenAIServer,
+    source: Callable[..., Settings],
+    lake_context: LandingContext,
+) -> None:
+    midnight = datetime(2026, 11, 18)
+    moments = [midnight + timedelta(minutes=minutes) for minutes in (0, 59, 23 * 60 + 59)]
+    server.data["completions"] = [(moment, completion()) for moment in moments]
+    settings = source(usage=["completions"], costs=False, bucket_width=width, first_day=DAY)
+    report = land(settings, lake_context)
+    assert tokens(report, "requests") == {(DAY, "gpt-4o-2024-08-06", None): 15}
+    assert len({row["bucket_start"] for row in rows_of(report, "provider_usage")}) == buckets
 
 
 def test_costs_are_a_bill_to_the_last_digit(
