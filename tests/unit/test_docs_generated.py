@@ -135,16 +135,19 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
 
 def test_the_page_of_operations_names_what_there_is() -> None:
     page = _read("docs/operations.md")
-    places = (("connectors", "*.py"), ("pipelines/night", "*.py"), ("models_sql/core", "*.sql"))
+    folders = ("models_sql/core", "models_sql/marts")
+    places = (("connectors", "*.py"), ("pipelines/night", "*.py"), *((name, "*.sql") for name in folders))
     files = sorted(path for folder, pattern in places for path in (ROOT / folder).rglob(pattern))
     code = "\n".join(path.read_text(encoding="utf-8") for path in files).replace("'", '"')
     codes = re.findall(r"^\| (\d) \|", page, re.MULTILINE)
     assert [int(code) for code in codes] == list(ExitCode)
     assert f"The {KEPT_RELEASES} newest releases are kept" in page
     faults = page.partition("## Faults")[2].partition("\n## ")[0]
-    kinds = [kind for line in re.findall(r"^\| (`.*?) \|", faults, re.MULTILINE) for kind in line.split(", ")]
-    assert len(kinds) >= 5
-    assert [kind for kind in kinds if f'"{kind.strip("`")}"' not in code] == []
+    usage = page.partition("## Findings of usage")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\| (`.*?) \|", faults + usage, re.MULTILINE)
+    kinds = [kind.strip("`") for line in lines for kind in line.split(", ")]
+    assert len(kinds) >= 50
+    assert [kind for kind in kinds if f'"{kind}"' not in code] == []
 
 
 def test_the_page_of_architecture_states_the_contracts() -> None:
