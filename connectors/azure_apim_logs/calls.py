@@ -14,7 +14,8 @@ from typing import Any
 
 from connectors.azure_apim_logs import schema
 from connectors.azure_apim_logs.settings import CallerNames, Settings
-from connectors.common.log_requests import Row, find_text, read_labels, read_seconds
+from connectors.common.gateway_values import read_seconds
+from connectors.common.log_requests import Row, find_text, read_labels
 from connectors.common.usage_payloads import ReportedUsage, read_usage
 
 _ABORTED = frozenset({"clientconnectionfailure", "clientdisconnected"})
@@ -169,7 +170,7 @@ def build_usage(row: Mapping[str, Any], request_id: str) -> tuple[ReportedUsage,
 
 def _build_common(correlation: str, call: Call, settings: Settings) -> Row:
     gateway = call.gateway or {}
-    seconds = read_seconds(gateway.get("totaltime", gateway.get("durationms")))
+    seconds = read_seconds(gateway.get("totaltime", gateway.get("durationms")), digits=3)
     started_at = call.started_at
     status, error = _read_status(gateway)
     return {

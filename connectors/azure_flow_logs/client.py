@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import polars as pl
 
 from connectors.azure_flow_logs import schema
 from connectors.azure_flow_logs.settings import Settings
@@ -23,13 +22,12 @@ from connectors.common.contract import CheckStep, LandingContext, SourceReport
 from connectors.common.datasets import TRANSFERS
 from connectors.common.file_listing import check_stored_files
 from connectors.common.flow_addresses import AddressBook
-from connectors.common.flow_sums import KEYS, FlowSums
+from connectors.common.flow_sums import FlowSums
 from connectors.common.landing import FileDelivery
 from connectors.common.source_files import FileFault, SourceFile
 from connectors.common.stored_landing import land_stored_files
 
 SUFFIXES = (".json", ".json.gz")
-_BATCH_ROWS = 50_000
 _CHUNK = 1 << 20
 _LARGEST_RECORD = 64 << 20
 _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}"]', re.DOTALL)
@@ -43,14 +41,7 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
 
     def read(file: SourceFile, delivery: FileDelivery) -> None:
         sums = FlowSums(delivery, "azure")
-        batch: list[dict[str, Any]] = []
-        for flow in _read_flows(file, delivery, book, latest):
-            batch.append(flow)
-            if len(batch) == _BATCH_ROWS:
-                sums.add(_build_frame(batch))
-                batch = []
-        if batch:
-            sums.add(_build_frame(batch))
+        sums.add_flows(_read_flows(file, delivery, book, latest))
         sums.finish()
 
     typing = {"schema": schema.SCHEMA_VERSION, "own_networks": sorted(settings.own_networks)}
@@ -125,8 +116,3 @@ def _split_records(chunks: Iterator[bytes]) -> Iterator[bytes]:
             raise FileFault("unreadable_file", message)
     if depth:
         raise FileFault("unreadable_file", "is cut off; it is read again when it changes")
-
-
-def _build_frame(flows: list[dict[str, Any]]) -> pl.DataFrame:
-    known = {"bytes": pl.Int64, **KEYS}
-    return pl.DataFrame(flows, schema={name: known[name] for name in flows[0]})

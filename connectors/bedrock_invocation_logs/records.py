@@ -13,6 +13,7 @@ from typing import Any
 
 from connectors.bedrock_invocation_logs import schema
 from connectors.bedrock_invocation_logs.settings import Settings
+from connectors.common.gateway_values import read_seconds
 from connectors.common.identity import Identity
 from connectors.common.log_requests import (
     Row,
@@ -21,7 +22,6 @@ from connectors.common.log_requests import (
     pseudonymise,
     read_instant,
     read_labels,
-    read_seconds,
 )
 from connectors.common.raw_usage import join_raw_usage
 from connectors.common.usage_payloads import ReportedUsage, merge_stream, read_usage, read_usages
@@ -86,14 +86,14 @@ def _read_call(
     arn = _read_arn(record)
     error = find_text(record, ("errorCode",))
     started_at = read_instant(find_text(record, ("timestamp",)))
-    latency = read_seconds(body.latency_milliseconds)
+    latency = read_seconds(body.latency_milliseconds, digits=3)
     user = _read_session_user(arn, settings)
     return {
         "emitter_kind": "provider_log",
         "call_id": request_id,
         "started_at": started_at,
         "ended_at": started_at + timedelta(seconds=float(latency)) if started_at and latency else None,
-        "time_to_first_token_seconds": read_seconds(body.first_byte_milliseconds),
+        "time_to_first_token_seconds": read_seconds(body.first_byte_milliseconds, digits=3),
         "sub_account_id": find_text(record, ("accountId",)),
         "region_id": find_text(record, ("region",)),
         "to_zone": find_text(record, ("inferenceRegion",)),

@@ -85,6 +85,5 @@ SUBSET_LABELS = ("priority",)
 
 GPU_UTILISATION = "DCGM_FI_DEV_GPU_UTIL"
 """Share of time with a kernel running, in percent, a GPU."""
-GPU_LABELS = ("UUID", "gpu", "device")
 
 WANTED = frozenset({*VLLM.names, *SGLANG.names, REALTIME_TOKENS, GPU_UTILISATION})

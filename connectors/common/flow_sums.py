@@ -9,6 +9,9 @@ the hour before is small, and the same whatever file a record comes in.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from itertools import islice
+
 import polars as pl
 import pyarrow as pa
 
@@ -37,6 +40,7 @@ KEYS: dict[str, type[pl.DataType]] = {
 }
 """What is told apart in a sum; absent columns are null."""
 
+_BATCH_FLOWS = 50_000
 _PENDING_ROWS = 200_000
 _GROUPS_KEPT = 400_000
 
@@ -59,6 +63,13 @@ class FlowSums:
         self._pending_rows += self._pending[-1].height
         if self._pending_rows > _PENDING_ROWS:
             self._fold()
+
+    def add_flows(self, flows: Iterable[Mapping[str, object]]) -> None:
+        """Add flows that are read one by one: each has the same of KEYS and the numbers."""
+        rest = iter(flows)
+        while batch := list(islice(rest, _BATCH_FLOWS)):
+            known = {"bytes": pl.Int64, "round_trip_seconds": pl.Float64, **KEYS}
+            self.add(pl.DataFrame(batch, schema={name: known[name] for name in batch[0]}))
 
     def finish(self) -> None:
         """Write what was added up."""

@@ -20,6 +20,7 @@ _EPOCH_UNITS = {10: 6, 13: 3, 16: 0, 19: -3}
 _NUMBER = re.compile(r"\d{10}(?:\d{3}){0,3}(?:\.\d+)?")
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,99}")
 _LARGEST_COUNT = 10**18
+_LONGEST_SECONDS = 10**7
 _NULL_TEXTS = frozenset({"", "null", "NULL", "None", "none", "undefined", "\\N"})
 _TAG = re.compile(r"([^:=]+)[:=](.*)", re.DOTALL)
 
@@ -123,9 +124,9 @@ def read_count(value: object) -> int | None:
 
 
 def read_seconds(value: object, *, digits: int = 0) -> Decimal | None:
-    """Return a duration in seconds at 6 digits; `digits=3` reads milliseconds. None when it is none or negative."""
+    """Return a duration in seconds at 6 digits; `digits=3` reads milliseconds. None when none, negative or months long."""
     amount = read_money(value)
-    if amount is None or not 0 <= amount < 10**12:
+    if amount is None or not 0 <= amount.scaleb(-digits) < _LONGEST_SECONDS:
         return None
     return amount.scaleb(-digits).quantize(Decimal("0.000001"))
 

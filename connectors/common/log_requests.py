@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -132,19 +131,6 @@ def read_instant(text: str | None) -> datetime | None:
         return parse_instant(text)
     except (ValueError, OverflowError):
         return None
-
-
-def read_seconds(value: object, per_second: int = 1000) -> Decimal | None:
-    """Return a duration that is stated in parts of a second (milliseconds by default), None for what is none."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-        return None
-    try:
-        number = Decimal(str(value)) / per_second
-    except ArithmeticError:
-        return None
-    if not number.is_finite() or not 0 <= number < 10**7:
-        return None
-    return round(number, 6)
 
 
 class LogRequests:

@@ -35,7 +35,7 @@ from connectors.common.delivery_records import (
 )
 from connectors.common.digests import build_digest, build_settings_digest
 from connectors.common.parsing import build_whole_text
-from connectors.common.settings import FileSourceSettings, SourceSettings
+from connectors.common.settings import SourceSettings
 from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SeenIndex, SourceFile, list_paths
 from connectors.common.typed_files import PartitionWriter
 
@@ -120,13 +120,6 @@ class SourceLanding:
     def is_reading_only(self) -> bool:
         """True when the run asks what was known: nothing is fetched, nothing written."""
         return self.context.as_of is not None
-
-    def list_files(self, dataset: str, suffixes: tuple[str, ...] = KNOWN_SUFFIXES) -> list[SourceFile]:
-        """Return the files under the source's path by relative path; a missing or empty path is a fault."""
-        settings = self.settings
-        if not isinstance(settings, FileSourceSettings):
-            raise TypeError(f"{self.source} is no source of files")
-        return self.list_folder(settings.path, settings.pattern, dataset, suffixes)
 
     def list_folder(
         self, root: Path, pattern: str, dataset: str, suffixes: tuple[str, ...] = KNOWN_SUFFIXES

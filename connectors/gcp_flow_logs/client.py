@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import polars as pl
-
 from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import TRANSFERS
 from connectors.common.file_listing import check_stored_files
 from connectors.common.flow_addresses import AddressBook
-from connectors.common.flow_sums import HOUR_MICROSECONDS, KEYS, FlowSums
+from connectors.common.flow_sums import HOUR_MICROSECONDS, FlowSums
 from connectors.common.json_records import read_json_records
 from connectors.common.landing import FileDelivery
 from connectors.common.source_files import SourceFile
@@ -24,7 +22,6 @@ from connectors.gcp_flow_logs import schema
 from connectors.gcp_flow_logs.settings import Settings
 
 SUFFIXES = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
-_BATCH_ROWS = 50_000
 _FIRST = datetime(2018, 1, 1)
 """Google wrote no flow logs before."""
 
@@ -36,14 +33,7 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
 
     def read(file: SourceFile, delivery: FileDelivery) -> None:
         sums = FlowSums(delivery, "gcp")
-        batch: list[dict[str, Any]] = []
-        for flow in _read_flows(file, delivery, book, latest):
-            batch.append(flow)
-            if len(batch) == _BATCH_ROWS:
-                sums.add(_build_frame(batch))
-                batch = []
-        if batch:
-            sums.add(_build_frame(batch))
+        sums.add_flows(_read_flows(file, delivery, book, latest))
         sums.finish()
 
     typing = {"schema": schema.SCHEMA_VERSION, "own_networks": sorted(settings.own_networks)}
@@ -80,8 +70,3 @@ def _read_flows(
             f"{others} entries are of other logs and are passed over; narrow the sink's filter or `pattern`"
         )
         delivery.add("other_log", message, Severity.INFO, count=others)
-
-
-def _build_frame(flows: list[dict[str, Any]]) -> pl.DataFrame:
-    known = {"bytes": pl.Int64, "round_trip_seconds": pl.Float64, **KEYS}
-    return pl.DataFrame(flows, schema={name: known[name] for name in flows[0]})

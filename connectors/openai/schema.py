@@ -21,7 +21,6 @@ MOST_BUCKETS = {"1d": 31, "1h": 168, "1m": 1440}
 """The most buckets a page of usage may have, by bucket width."""
 
 BUCKETS_A_DAY = {"1d": 1, "1h": 24, "1m": 1440}
-MOST_COST_BUCKETS = 180
 
 _ALL = ("project_id", "user_id", "api_key_id", "model")
 

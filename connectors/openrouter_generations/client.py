@@ -14,9 +14,10 @@ from typing import Any
 from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import REQUESTS
 from connectors.common.file_listing import check_stored_files
+from connectors.common.gateway_values import read_seconds
 from connectors.common.json_records import read_json_records
 from connectors.common.landing import FileDelivery
-from connectors.common.log_requests import LogRequests, Row, find_text, read_instant, read_seconds
+from connectors.common.log_requests import LogRequests, Row, find_text, read_instant
 from connectors.common.parsing import round_decimal
 from connectors.common.source_files import SourceFile
 from connectors.common.stored_landing import land_stored_files
@@ -79,7 +80,9 @@ def build_usage(record: Mapping[str, Any]) -> dict[str, Any]:
 def build_row(record: Mapping[str, Any]) -> Row:
     """Return the columns of one generation besides its counts."""
     started_at = read_instant(find_text(record, ("created_at",)))
-    seconds = read_seconds(record.get("generation_time")) or read_seconds(record.get("latency"))
+    seconds = read_seconds(record.get("generation_time"), digits=3) or read_seconds(
+        record.get("latency"), digits=3
+    )
     cost = _read_cost(record)
     return {
         "emitter_kind": "provider_log",

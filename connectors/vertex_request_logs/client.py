@@ -12,10 +12,11 @@ from functools import partial
 
 from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.file_listing import check_stored_files
+from connectors.common.gateway_values import read_seconds
 from connectors.common.json_records import read_json_records
 from connectors.common.log_delivery import LogDelivery, LogFile, read_each
 from connectors.common.log_objects import land_logs
-from connectors.common.log_requests import LogRequests, find_text, read_seconds
+from connectors.common.log_requests import LogRequests, find_text
 from connectors.vertex_request_logs import schema
 from connectors.vertex_request_logs.records import Entry, build_row, build_usage, read_entry
 from connectors.vertex_request_logs.settings import Settings
@@ -111,6 +112,6 @@ class _HourReader:
 
     def _note_sampling(self, found: Entry) -> None:
         text = find_text(found.values, ("sampling_rate",))
-        rate = read_seconds(text, 1)
+        rate = read_seconds(text)
         if rate is not None and rate < 1 and (self._sampled is None or rate < self._sampled):
             self._sampled = rate

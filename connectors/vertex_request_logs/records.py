@@ -14,12 +14,13 @@ from typing import Any
 
 import orjson
 
-from connectors.common.log_requests import Row, find_text, find_value, read_instant, read_labels, read_seconds
+from connectors.common.gateway_values import read_seconds
+from connectors.common.log_requests import Row, find_text, find_value, read_instant, read_labels
 from connectors.common.usage_payloads import ReportedUsage, read_usage
 from connectors.vertex_request_logs import schema
 from connectors.vertex_request_logs.settings import Settings
 
-_PER_SECOND = (("ms", 1000), ("millis", 1000), ("us", 10**6), ("micros", 10**6), ("seconds", 1))
+_DIGITS = (("ms", 3), ("millis", 3), ("us", 6), ("micros", 6), ("seconds", 0))
 _TOKENS = ("prompt_tokens", "answer_tokens", "total_tokens")
 
 
@@ -164,10 +165,10 @@ def _read_latency(found: Entry) -> Decimal | None:
     """Return seconds: a duration as text (`1.5s`), or a number whose name tells its unit; else nothing is known."""
     value = found.values.get("latency")
     if isinstance(value, str) and value.endswith("s"):
-        return read_seconds(value.removesuffix("s"), 1)
+        return read_seconds(value.removesuffix("s"))
     name = schema.normalise(found.names.get("latency", ""))
-    unit = next((per for ending, per in _PER_SECOND if name.endswith(ending)), None)
-    return None if unit is None else read_seconds(value, unit)
+    digits = next((digits for ending, digits in _DIGITS if name.endswith(ending)), None)
+    return None if digits is None else read_seconds(value, digits=digits)
 
 
 def _read_tier(found: Entry) -> str | None:
@@ -175,7 +176,7 @@ def _read_tier(found: Entry) -> str | None:
     kind = found.text("traffic_type")
     if kind is not None:
         return schema.TRAFFIC_TIERS.get(kind.upper(), kind)
-    burnt = read_seconds(found.values.get("burndown"), 1)
+    burnt = read_seconds(found.values.get("burndown"))
     return "provisioned" if burnt else None
 
 
