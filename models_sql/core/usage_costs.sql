@@ -42,28 +42,51 @@ names as (select * from core.model_names),
 
 prices as (select * from core.dated_prices),
 
+/* What prices depend on: a few rows a day, so that names and prices are looked up for these and not for all usage. */
+logged_segments as (
+    select
+        usage.charge_date,
+        usage.provider,
+        usage.model,
+        usage.service_tier,
+        usage.context_min_tokens,
+        usage.time_of_day_start,
+        usage.region_id
+    from usage
+    group by
+        usage.charge_date,
+        usage.provider,
+        usage.model,
+        usage.service_tier,
+        usage.context_min_tokens,
+        usage.time_of_day_start,
+        usage.region_id
+),
+
 named as (
     select
-        usage.*,
+        logged_segments.*,
         names.provider as priced_provider,
         names.model as priced_model,
         case
-            when usage.model is null then 'no_model'
+            when logged_segments.model is null then 'no_model'
             when names.matched_by = 'unmatched' then 'unknown_model'
         end as name_problem,
-        case
-            when usage.output_tokens > 0 then 'output_tokens'
-            when usage.uncached_input_tokens > 0 then 'uncached_input_tokens'
-            when usage.cache_read_tokens > 0 then 'cache_read_tokens'
-            when usage.cache_write_5m_tokens > 0 then 'cache_write_5m_tokens'
-            when usage.cache_write_1h_tokens > 0 then 'cache_write_1h_tokens'
-            else 'output_tokens'
-        end as requests_class
-    from usage
+        row_number() over (
+            order by
+                logged_segments.charge_date,
+                logged_segments.provider,
+                logged_segments.model,
+                logged_segments.service_tier,
+                logged_segments.context_min_tokens,
+                logged_segments.time_of_day_start,
+                logged_segments.region_id
+        ) as segment_number
+    from logged_segments
     left join names
-        on usage.charge_date = names.charge_date
-        and coalesce(usage.provider, chr(30)) = coalesce(names.logged_provider, chr(30))
-        and coalesce(usage.model, chr(30)) = coalesce(names.logged_model, chr(30))
+        on logged_segments.charge_date = names.charge_date
+        and coalesce(logged_segments.provider, chr(30)) = coalesce(names.logged_provider, chr(30))
+        and coalesce(logged_segments.model, chr(30)) = coalesce(names.logged_model, chr(30))
 ),
 
 /* The kinds of token that a model may price apart within a class; a class without has none. */
@@ -94,55 +117,7 @@ token_classes as (
         'output_image_tokens' as image_class
 ),
 
-crossed as (
-    select
-        named.usage_id,
-        named.charge_date,
-        named.owner_id,
-        named.priced_provider as provider,
-        named.priced_model as model,
-        token_classes.token_class,
-        token_classes.audio_class,
-        token_classes.image_class,
-        named.service_tier,
-        named.context_min_tokens,
-        named.time_of_day_start,
-        named.region_id,
-        named.from_zone,
-        named.to_zone,
-        named.name_problem as unpriced_reason,
-        case token_classes.token_class
-            when 'uncached_input_tokens' then named.uncached_input_tokens
-            when 'cache_read_tokens' then named.cache_read_tokens
-            when 'cache_write_5m_tokens' then named.cache_write_5m_tokens
-            when 'cache_write_1h_tokens' then named.cache_write_1h_tokens
-            else named.output_tokens
-        end as quantity_tokens,
-        case token_classes.token_class
-            when 'uncached_input_tokens' then coalesce(named.uncached_audio_tokens, 0)
-            when 'cache_read_tokens' then coalesce(named.cache_read_audio_tokens, 0)
-            when 'output_tokens' then coalesce(named.output_audio_tokens, 0)
-            else 0
-        end as audio_tokens,
-        case token_classes.token_class
-            when 'uncached_input_tokens' then coalesce(named.uncached_image_tokens, 0)
-            when 'cache_read_tokens' then coalesce(named.cache_read_image_tokens, 0)
-            when 'output_tokens' then coalesce(named.output_image_tokens, 0)
-            else 0
-        end as image_tokens,
-        case when token_classes.token_class = named.requests_class then named.requests else 0 end as requests,
-        token_classes.token_class = named.requests_class as is_requests_class
-    from named
-    cross join token_classes
-),
-
-by_class as (
-    select *
-    from crossed
-    where crossed.quantity_tokens > 0 or crossed.is_requests_class
-),
-
-segments as (
+priced_segments as (
     select
         named.charge_date,
         named.priced_provider as provider,
@@ -191,7 +166,7 @@ price_candidates as (
                 prices.context_min_tokens desc,
                 prices.price_id asc
         ) as candidate_rank
-    from segments
+    from priced_segments as segments
     inner join prices
         on segments.provider = prices.provider
         and segments.model = prices.model
@@ -221,6 +196,126 @@ chosen as (
         ) as price_units
     from price_candidates
     where price_candidates.candidate_rank = 1
+),
+
+segment_classes as (
+    select
+        named.*,
+        token_classes.token_class,
+        token_classes.audio_class,
+        token_classes.image_class,
+        'usage' || chr(31) || coalesce(named.priced_provider, chr(30)) || chr(31)
+        || coalesce(named.priced_model, chr(30)) || chr(31)
+        || token_classes.token_class || chr(31) || named.service_tier as pool_key
+    from named
+    cross join token_classes
+),
+
+segment_prices as (
+    select
+        segment_classes.*,
+        chosen.price_id,
+        chosen.price_units,
+        chosen.currency,
+        audio_prices.price_id as audio_price_id,
+        image_prices.price_id as image_price_id,
+        coalesce(audio_prices.price_units, chosen.price_units) as audio_price_units,
+        coalesce(image_prices.price_units, chosen.price_units) as image_price_units
+    from segment_classes
+    left join chosen
+        on segment_classes.charge_date = chosen.charge_date
+        and segment_classes.priced_provider = chosen.provider
+        and segment_classes.priced_model = chosen.model
+        and segment_classes.token_class = chosen.token_class
+        and segment_classes.service_tier = chosen.service_tier
+        and segment_classes.context_min_tokens = chosen.context_min_tokens
+        and coalesce(segment_classes.time_of_day_start, chr(30))
+        = coalesce(chosen.time_of_day_start, chr(30))
+        and coalesce(segment_classes.region_id, chr(30)) = coalesce(chosen.region_id, chr(30))
+    left join chosen as audio_prices
+        on segment_classes.charge_date = audio_prices.charge_date
+        and segment_classes.priced_provider = audio_prices.provider
+        and segment_classes.priced_model = audio_prices.model
+        and segment_classes.audio_class = audio_prices.token_class
+        and segment_classes.service_tier = audio_prices.service_tier
+        and segment_classes.context_min_tokens = audio_prices.context_min_tokens
+        and coalesce(segment_classes.time_of_day_start, chr(30))
+        = coalesce(audio_prices.time_of_day_start, chr(30))
+        and coalesce(segment_classes.region_id, chr(30)) = coalesce(audio_prices.region_id, chr(30))
+    left join chosen as image_prices
+        on segment_classes.charge_date = image_prices.charge_date
+        and segment_classes.priced_provider = image_prices.provider
+        and segment_classes.priced_model = image_prices.model
+        and segment_classes.image_class = image_prices.token_class
+        and segment_classes.service_tier = image_prices.service_tier
+        and segment_classes.context_min_tokens = image_prices.context_min_tokens
+        and coalesce(segment_classes.time_of_day_start, chr(30))
+        = coalesce(image_prices.time_of_day_start, chr(30))
+        and coalesce(segment_classes.region_id, chr(30)) = coalesce(image_prices.region_id, chr(30))
+),
+
+numbered as (
+    select
+        usage.*,
+        named.segment_number,
+        case
+            when usage.output_tokens > 0 then 'output_tokens'
+            when usage.uncached_input_tokens > 0 then 'uncached_input_tokens'
+            when usage.cache_read_tokens > 0 then 'cache_read_tokens'
+            when usage.cache_write_5m_tokens > 0 then 'cache_write_5m_tokens'
+            when usage.cache_write_1h_tokens > 0 then 'cache_write_1h_tokens'
+            else 'output_tokens'
+        end as requests_class
+    from usage
+    inner join named
+        on usage.charge_date = named.charge_date
+        and coalesce(usage.provider, chr(30)) = coalesce(named.provider, chr(30))
+        and coalesce(usage.model, chr(30)) = coalesce(named.model, chr(30))
+        and coalesce(usage.service_tier, chr(30)) = coalesce(named.service_tier, chr(30))
+        and coalesce(usage.context_min_tokens, -1) = coalesce(named.context_min_tokens, -1)
+        and coalesce(usage.time_of_day_start, chr(30)) = coalesce(named.time_of_day_start, chr(30))
+        and coalesce(usage.region_id, chr(30)) = coalesce(named.region_id, chr(30))
+),
+
+crossed as (
+    select
+        numbered.usage_id,
+        numbered.charge_date,
+        numbered.owner_id,
+        numbered.from_zone,
+        numbered.to_zone,
+        numbered.segment_number,
+        token_classes.token_class,
+        case token_classes.token_class
+            when 'uncached_input_tokens' then numbered.uncached_input_tokens
+            when 'cache_read_tokens' then numbered.cache_read_tokens
+            when 'cache_write_5m_tokens' then numbered.cache_write_5m_tokens
+            when 'cache_write_1h_tokens' then numbered.cache_write_1h_tokens
+            else numbered.output_tokens
+        end as quantity_tokens,
+        case token_classes.token_class
+            when 'uncached_input_tokens' then coalesce(numbered.uncached_audio_tokens, 0)
+            when 'cache_read_tokens' then coalesce(numbered.cache_read_audio_tokens, 0)
+            when 'output_tokens' then coalesce(numbered.output_audio_tokens, 0)
+            else 0
+        end as audio_tokens,
+        case token_classes.token_class
+            when 'uncached_input_tokens' then coalesce(numbered.uncached_image_tokens, 0)
+            when 'cache_read_tokens' then coalesce(numbered.cache_read_image_tokens, 0)
+            when 'output_tokens' then coalesce(numbered.output_image_tokens, 0)
+            else 0
+        end as image_tokens,
+        case when token_classes.token_class = numbered.requests_class then numbered.requests else 0 end
+            as requests,
+        token_classes.token_class = numbered.requests_class as is_requests_class
+    from numbered
+    cross join token_classes
+),
+
+by_class as (
+    select *
+    from crossed
+    where crossed.quantity_tokens > 0 or crossed.is_requests_class
 )
 
 select
@@ -228,22 +323,20 @@ select
     by_class.usage_id,
     by_class.token_class,
     by_class.owner_id,
-    by_class.provider,
-    by_class.model,
-    by_class.service_tier,
-    by_class.context_min_tokens,
-    by_class.time_of_day_start,
-    by_class.region_id,
+    segment_prices.priced_provider as provider,
+    segment_prices.priced_model as model,
+    segment_prices.service_tier,
+    segment_prices.context_min_tokens,
+    segment_prices.time_of_day_start,
+    segment_prices.region_id,
     by_class.from_zone,
     by_class.to_zone,
-    'usage' || chr(31) || coalesce(by_class.provider, chr(30)) || chr(31)
-    || coalesce(by_class.model, chr(30)) || chr(31)
-    || by_class.token_class || chr(31) || by_class.service_tier as pool_key,
+    segment_prices.pool_key,
     cast(by_class.quantity_tokens as bigint) as quantity_tokens,
     cast(by_class.requests as bigint) as requests,
-    chosen.price_id,
-    audio_prices.price_id as audio_price_id,
-    image_prices.price_id as image_price_id,
+    segment_prices.price_id,
+    case when by_class.audio_tokens > 0 then segment_prices.audio_price_id end as audio_price_id,
+    case when by_class.image_tokens > 0 then segment_prices.image_price_id end as image_price_id,
     cast(
         cast(
             idiv(
@@ -251,48 +344,22 @@ select
                     cast(
                         by_class.quantity_tokens - by_class.audio_tokens - by_class.image_tokens
                         as decimal(18, 0)
-                    ) * cast(chosen.price_units as decimal(19, 0))
+                    ) * cast(segment_prices.price_units as decimal(19, 0))
                     + cast(by_class.audio_tokens as decimal(18, 0))
-                    * cast(coalesce(audio_prices.price_units, chosen.price_units) as decimal(19, 0))
+                    * cast(segment_prices.audio_price_units as decimal(19, 0))
                     + cast(by_class.image_tokens as decimal(18, 0))
-                    * cast(coalesce(image_prices.price_units, chosen.price_units) as decimal(19, 0))
+                    * cast(segment_prices.image_price_units as decimal(19, 0))
                 ) + 1000000,
                 2000000
             ) as decimal(24, 0)
         ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
     ) as list_cost,
-    chosen.currency as list_cost_currency,
+    segment_prices.currency as list_cost_currency,
     case
-        when by_class.unpriced_reason is not null then by_class.unpriced_reason
-        when chosen.price_id is null then 'no_price'
+        when segment_prices.name_problem is not null then segment_prices.name_problem
+        when segment_prices.price_id is null then 'no_price'
     end as unpriced_reason
 from by_class
-left join chosen
-    on by_class.charge_date = chosen.charge_date
-    and by_class.provider = chosen.provider
-    and by_class.model = chosen.model
-    and by_class.token_class = chosen.token_class
-    and by_class.service_tier = chosen.service_tier
-    and by_class.context_min_tokens = chosen.context_min_tokens
-    and coalesce(by_class.time_of_day_start, chr(30)) = coalesce(chosen.time_of_day_start, chr(30))
-    and coalesce(by_class.region_id, chr(30)) = coalesce(chosen.region_id, chr(30))
-left join chosen as audio_prices
-    on by_class.charge_date = audio_prices.charge_date
-    and by_class.provider = audio_prices.provider
-    and by_class.model = audio_prices.model
-    and by_class.audio_class = audio_prices.token_class
-    and by_class.service_tier = audio_prices.service_tier
-    and by_class.context_min_tokens = audio_prices.context_min_tokens
-    and coalesce(by_class.time_of_day_start, chr(30)) = coalesce(audio_prices.time_of_day_start, chr(30))
-    and coalesce(by_class.region_id, chr(30)) = coalesce(audio_prices.region_id, chr(30))
-    and by_class.audio_tokens > 0
-left join chosen as image_prices
-    on by_class.charge_date = image_prices.charge_date
-    and by_class.provider = image_prices.provider
-    and by_class.model = image_prices.model
-    and by_class.image_class = image_prices.token_class
-    and by_class.service_tier = image_prices.service_tier
-    and by_class.context_min_tokens = image_prices.context_min_tokens
-    and coalesce(by_class.time_of_day_start, chr(30)) = coalesce(image_prices.time_of_day_start, chr(30))
-    and coalesce(by_class.region_id, chr(30)) = coalesce(image_prices.region_id, chr(30))
-    and by_class.image_tokens > 0
+inner join segment_prices
+    on by_class.segment_number = segment_prices.segment_number
+    and by_class.token_class = segment_prices.token_class
