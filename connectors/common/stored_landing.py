@@ -27,6 +27,9 @@ from connectors.common.stores.settings import StoredFileSettings
 _FETCHED_AT_ONCE = 4
 """So many objects lie here together, at most."""
 
+Expect = Callable[[Sequence[SourceFile]], None]
+"""Is told of files that are here and will be read next, in this order: what reads them may begin before."""
+
 
 def land_stored_files(
     settings: StoredFileSettings,
@@ -36,6 +39,7 @@ def land_stored_files(
     *,
     typing: Mapping[str, object],
     suffixes: tuple[str, ...],
+    expect: Expect | None = None,
 ) -> SourceReport:
     """Land independent request logs (see `landing.land_files`) from a folder, S3, Blob storage or Cloud Storage.
 
@@ -45,7 +49,7 @@ def land_stored_files(
     if landing.is_reading_only:
         return landing.report()
     present: set[str] = set()
-    with open_files(landing, settings, datasets[0].name, suffixes) as files:
+    with open_files(landing, settings, datasets[0].name, suffixes, expect) as files:
         for file in files:
             present.add(file.relative)
             outcome = landing.seen.read_outcome(file, landing.typing_digest)
@@ -61,7 +65,11 @@ def land_stored_files(
 
 @contextmanager
 def open_files(
-    landing: SourceLanding, settings: StoredFileSettings, dataset: str, suffixes: tuple[str, ...]
+    landing: SourceLanding,
+    settings: StoredFileSettings,
+    dataset: str,
+    suffixes: tuple[str, ...],
+    expect: Expect | None = None,
 ) -> Iterator[Iterator[SourceFile]]:
     """Give the files of a source by relative path, each of them readable until the next is asked for.
 
@@ -69,19 +77,22 @@ def open_files(
     fetched is removed at the end, whatever happens. Raises ConnectorError when the store cannot be listed or read.
     """
     if not settings.is_remote:
-        yield iter(landing.list_folder(Path(settings.path), settings.pattern, dataset, suffixes))
+        files = landing.list_folder(Path(settings.path), settings.pattern, dataset, suffixes)
+        if expect is not None:
+            expect([f for f in files if landing.seen.read_outcome(f, landing.typing_digest) is None])
+        yield iter(files)
         return
     _remove_fetched(landing)
     store, objects = list_stored_objects(landing, settings, dataset, suffixes)
     try:
-        yield _fetch_in_turn(landing, store, objects)
+        yield _fetch_in_turn(landing, store, objects, expect)
     finally:
         _remove_fetched(landing)
         landing.seen.save()
 
 
 def _fetch_in_turn(
-    landing: SourceLanding, store: ObjectStore, objects: Sequence[StoredObject]
+    landing: SourceLanding, store: ObjectStore, objects: Sequence[StoredObject], expect: Expect | None
 ) -> Iterator[SourceFile]:
     fetcher = ArtifactFetcher(landing, store)
     waiting: list[StoredObject] = []
@@ -93,18 +104,24 @@ def _fetch_in_turn(
             continue
         waiting.append(stored)
         if len(waiting) == _FETCHED_AT_ONCE:
-            yield from _fetch(landing, fetcher, waiting)
+            yield from _fetch(landing, fetcher, waiting, expect)
             waiting = []
-    yield from _fetch(landing, fetcher, waiting)
+    yield from _fetch(landing, fetcher, waiting, expect)
 
 
 def _fetch(
-    landing: SourceLanding, fetcher: ArtifactFetcher, objects: Sequence[StoredObject]
+    landing: SourceLanding,
+    fetcher: ArtifactFetcher,
+    objects: Sequence[StoredObject],
+    expect: Expect | None,
 ) -> Iterator[SourceFile]:
     """Fetch a few objects, give them one by one, then remove them: two may have the same content."""
     if not objects:
         return
-    yield from fetcher.fetch(objects)
+    files = list(fetcher.fetch(objects))
+    if expect is not None:
+        expect(files)
+    yield from files
     _remove_fetched(landing)
 
 

@@ -28,7 +28,7 @@ from connectors.common.stored_landing import land_stored_files
 from connectors.common.token_usage import normalise_usage
 from connectors.otel_genai.clickhouse import read_parquet
 from connectors.otel_genai.inheritance import GIVEN_KEYS, INDEX_COLUMNS, ResolvedSpans, resolve_spans
-from connectors.otel_genai.parsing import parse_file
+from connectors.otel_genai.parsing import SpanParser
 from connectors.otel_genai.raw_spans import AttributeNames, ReadNotes
 from connectors.otel_genai.schema import INHERITED_KEYS, SECONDS_ATTRIBUTES
 from connectors.otel_genai.settings import Settings
@@ -49,8 +49,13 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
         "attributes": settings.attributes.model_dump(mode="json"),
         "semantics": settings.semantics.model_dump(mode="json"),
     }
-    read = partial(read_file, settings=settings, context=context)
-    return land_stored_files(settings, context, (REQUESTS, SPANS), read, typing=typing, suffixes=SUFFIXES)
+    names = AttributeNames.build(settings)
+    with SpanParser(names, settings.workers) as parser:
+        read = partial(read_file, settings=settings, context=context, names=names, parser=parser)
+        datasets = (REQUESTS, SPANS)
+        return land_stored_files(
+            settings, context, datasets, read, typing=typing, suffixes=SUFFIXES, expect=parser.expect
+        )
 
 
 def check(settings: Settings) -> Iterator[CheckStep]:
@@ -59,12 +64,18 @@ def check(settings: Settings) -> Iterator[CheckStep]:
 
 
 def read_file(
-    file: SourceFile, delivery: FileDelivery, *, settings: Settings, context: LandingContext
+    file: SourceFile,
+    delivery: FileDelivery,
+    *,
+    settings: Settings,
+    context: LandingContext,
+    names: AttributeNames,
+    parser: SpanParser,
 ) -> None:
     """Write the requests and spans of one file; FileFault when it cannot be read or holds no spans at all."""
     context.lake.mkdir(parents=True, exist_ok=True)
     with TemporaryFile(dir=context.lake) as aside:
-        landing = _FileLanding(delivery, settings, context)
+        landing = _FileLanding(delivery, settings, context, names, parser)
         index = landing.set_aside(aside)
         landing.tell_what_was_read()
         if index is None:
@@ -83,6 +94,8 @@ class _FileLanding:
     delivery: FileDelivery
     settings: Settings
     context: LandingContext
+    names: AttributeNames
+    parser: SpanParser
     tally: RequestTally = field(default_factory=RequestTally)
     notes: ReadNotes = field(default_factory=ReadNotes)
     spans: int = 0
@@ -120,12 +133,11 @@ class _FileLanding:
             yield self._with_calls(sound)
 
     def _read_raw(self) -> Iterator[pl.DataFrame]:
-        names = AttributeNames.build(self.settings)
         file = self.delivery.file
         if file.relative.lower().endswith(".parquet"):
-            yield from read_parquet(file, names, self.notes)
+            yield from read_parquet(file, self.names, self.notes)
             return
-        yield from parse_file(file, names, self.settings.workers, self.notes)
+        yield from self.parser.parse(file, self.notes)
         refused = len(self.notes.malformed)
         if refused and refused == self.notes.lines:
             message = "no line is an OTLP trace export; expected one ExportTraceServiceRequest as JSON a line"
@@ -186,7 +198,7 @@ class _FileLanding:
     def tell_what_was_read(self) -> None:
         """Report refused lines, values and names that were left out."""
         add = self.delivery.add
-        for line, reason in self.notes.malformed:
+        for line, reason in sorted(self.notes.malformed):
             self.delivery.quarantine(line, f"malformed_line: {reason}")
         if self.notes.ignored_signals:
             message = (

@@ -106,5 +106,8 @@ class Settings(StoredFileSettings):
         default_factory=UsageSemantics, description="What the emitters mean by their token counts."
     )
     workers: int = Field(
-        default=2, ge=1, le=64, description="Processes that parse a large file of JSON lines together."
+        default=2,
+        ge=1,
+        le=64,
+        description="Processes that parse JSON lines together, of one file or several, from 64 MB on.",
     )

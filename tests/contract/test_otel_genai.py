@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -667,3 +669,57 @@ def test_several_processes_read_a_file_as_one_does(company: Company, monkeypatch
         assert rows(together, dataset) == rows(alone, dataset) and len(rows(alone, dataset)) == 38
     assert together.findings == alone.findings
     assert kinds(together)["unknown_usage"] == 38 and kinds(together)["quarantined_row"] == 1
+
+
+def test_several_processes_read_many_files_as_one_does(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small files are parsed beside each other; one that is cut, empty or Parquet in between changes nothing."""
+    monkeypatch.setattr("connectors.otel_genai.parsing.PARALLEL_BYTES", 0)
+    monkeypatch.setattr("connectors.otel_genai.parsing.PART_BYTES", 2000)
+    for number in range(12):
+        first = 100 * number + 1
+        lines = [export([span(n, n + 1), chat(n + 5000, n)]) for n in range(first, first + 5 * (number % 3))]
+        company.deliver(f"{number:02}.jsonl", *lines, "{" if number == 7 else "")
+    packed = [
+        company.deliver(f"{name}.jsonl.gz", *(export([chat(n)]) for n in range(9000, 9300)))
+        for name in ("03b", "04b")
+    ]
+    os.truncate(packed[0], packed[0].stat().st_size // 2)
+    company.options["workers"] = 1
+    alone = company.land()
+    company.lake = company.folder.parent / "another lake"
+    company.options["workers"] = 3
+    together = company.land()
+    for dataset in ("requests", "spans"):
+        assert rows(together, dataset) == rows(alone, dataset)
+    assert len(rows(alone, "requests")) == 20 * 3 + 300
+    assert together.findings == alone.findings
+    assert kinds(together)["unreadable_file"] == 1 and kinds(together)["quarantined_row"] == 1
+
+
+def test_a_process_that_is_killed_costs_its_file_and_no_other(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is refused with what to do; those after it are read by new processes."""
+    monkeypatch.setattr("connectors.otel_genai.parsing.PARALLEL_BYTES", 0)
+    company.deliver("a.jsonl", export([chat(1)]))
+    company.deliver("b.jsonl", export([chat(2)]))
+    company.options["workers"] = 2
+    killed: list[int] = []
+    submit = ProcessPoolExecutor.submit
+
+    def kill_first(pool: ProcessPoolExecutor, *work: Any) -> Any:
+        future = submit(pool, *work)
+        if not killed:
+            killed.extend(pool._processes)
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+        return future
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", kill_first)
+    report = company.land()
+    assert killed
+    (fault,) = [finding for finding in report.findings if finding.severity is Severity.FAULT]
+    assert fault.kind == "unreadable_file" and "set fewer `workers`" in fault.message
+    assert len(rows(report, "requests")) == 1
