@@ -31,6 +31,7 @@ from connectors.common.bucketed_reports import (
     Bucket,
     keep_account,
     land_days,
+    land_part,
     name_part,
     write_exact,
 )
@@ -42,7 +43,7 @@ from connectors.common.contract import (
     SourceReport,
 )
 from connectors.common.daily_bills import DailyBills
-from connectors.common.datasets import CHARGES, PROVIDER_USAGE, Dataset
+from connectors.common.datasets import CHARGES, PROVIDER_USAGE
 from connectors.common.http_api import HttpApi, load_exact_json
 from connectors.common.identity import Identity
 from connectors.common.report_rows import UnknownFields, build_table
@@ -90,18 +91,10 @@ class _AnthropicLanding:
             return
         with api:
             if self._settings.costs:
-                self._try(CHARGES, lambda: self._land_costs(api))
+                land_part(self._landing, CHARGES, lambda: self._land_costs(api))
             if self._settings.usage:
-                self._try(PROVIDER_USAGE, lambda: self._land_usage(api))
+                land_part(self._landing, PROVIDER_USAGE, lambda: self._land_usage(api))
         self._report_gaps()
-
-    def _try(self, dataset: Dataset, step: Callable[[], None]) -> None:
-        """Run a step; its failure is a fault of its dataset and leaves the other step alone."""
-        try:
-            step()
-        except ConnectorError as error:
-            kind = getattr(error, "kind", "unreachable_source")
-            self._landing.add(dataset.name, kind, f"{self._landing.source}: {error}", Severity.FAULT)
 
     def _type_anew(self) -> None:
         """Type what is kept anew where settings changed; nobody is asked."""

@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from connectors.common.api_windows import ApiWindows, Window, build_windows
-from connectors.common.contract import Delivery, Severity, SourceReport
+from connectors.common.contract import ConnectorError, Delivery, Severity, SourceReport
 from connectors.common.datasets import Dataset
 from connectors.common.http_api import ApiRefusedError, HttpApi
 from connectors.common.parsing import build_whole_text
@@ -207,3 +207,12 @@ def write_exact(content: Any) -> str:
     """Return JSON on one line, the same for the same content; exact fractions are written as text."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
     return build_whole_text(text)
+
+
+def land_part(landing: SourceLanding, dataset: Dataset, step: Callable[[], None]) -> None:
+    """Run one part of a landing; its failure is a fault of its dataset and leaves the other parts alone."""
+    try:
+        step()
+    except ConnectorError as error:
+        kind = getattr(error, "kind", "unreachable_source")
+        landing.add(dataset.name, kind, f"{landing.source}: {error}", Severity.FAULT)

@@ -124,7 +124,7 @@ def read_count(value: object) -> int | None:
 
 
 def read_seconds(value: object, *, digits: int = 0) -> Decimal | None:
-    """Return a duration in seconds at 6 digits; `digits=3` reads milliseconds. None when none, negative or months long."""
+    """Return a duration in seconds at 6 digits; `digits=3` reads milliseconds. None when none, negative or absurd."""
     amount = read_money(value)
     if amount is None or not 0 <= amount.scaleb(-digits) < _LONGEST_SECONDS:
         return None

@@ -6,11 +6,11 @@ records (`json_records.py`).
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
-from typing import IO, Any, cast
+from typing import IO, Any
 
+from connectors.common.bounded_reading import open_bytes
 from connectors.common.source_files import FileFault, SourceFile
 
 LARGEST_DOCUMENT = 256 << 20
@@ -18,8 +18,7 @@ LARGEST_DOCUMENT = 256 << 20
 
 def open_content(file: SourceFile) -> IO[bytes]:
     """Open a delivered file, unpacked where its name ends in `.gz`."""
-    is_packed = file.relative.lower().endswith(".gz")
-    return cast("IO[bytes]", gzip.open(file.path, "rb")) if is_packed else file.path.open("rb")
+    return open_bytes(file.path, is_packed=file.relative.lower().endswith(".gz"))
 
 
 def read_document_file(file: SourceFile, advice: str) -> Any:

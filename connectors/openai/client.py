@@ -19,6 +19,7 @@ from connectors.common.bucketed_reports import (
     fetch_days,
     keep_account,
     land_days,
+    land_part,
     name_part,
     write_exact,
 )
@@ -30,7 +31,7 @@ from connectors.common.contract import (
     SourceReport,
 )
 from connectors.common.daily_bills import DailyBills
-from connectors.common.datasets import CHARGES, PROVIDER_USAGE, Dataset
+from connectors.common.datasets import CHARGES, PROVIDER_USAGE
 from connectors.common.http_api import HttpApi, load_exact_json, read_api_key
 from connectors.common.identity import Identity
 from connectors.common.report_rows import UnknownFields, build_table
@@ -158,17 +159,11 @@ class _OpenAILanding:
             return
         with api:
             if self._settings.costs:
-                self._try(CHARGES, lambda: self._land_costs(api))
+                land_part(self._landing, CHARGES, lambda: self._land_costs(api))
             for endpoint in self._settings.usage:
-                self._try(PROVIDER_USAGE, lambda endpoint=endpoint: self._land_usage(api, endpoint))
-
-    def _try(self, dataset: Dataset, step: Callable[[], None]) -> None:
-        """Run a step; its failure is a fault of its dataset and leaves the other steps alone."""
-        try:
-            step()
-        except ConnectorError as error:
-            kind = getattr(error, "kind", "unreachable_source")
-            self._landing.add(dataset.name, kind, f"{self._landing.source}: {error}", Severity.FAULT)
+                land_part(
+                    self._landing, PROVIDER_USAGE, lambda endpoint=endpoint: self._land_usage(api, endpoint)
+                )
 
     def _windows(self, part: str) -> ApiWindows:
         settings = self._settings

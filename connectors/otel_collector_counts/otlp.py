@@ -13,8 +13,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from connectors.common.bounded_reading import read_lines
 from connectors.common.json_documents import open_content
-from connectors.common.metrics.prometheus import BadSample, MetricFile, read_lines
+from connectors.common.metrics.prometheus import LONGEST_LINE, BadSample, MetricFile
 from connectors.common.source_files import FileFault, SourceFile
 
 _DELTA = (1, "1", "AGGREGATION_TEMPORALITY_DELTA")
@@ -37,7 +38,7 @@ def read_otlp_file(file: SourceFile, wanted: frozenset[str]) -> MetricFile:
     deltas: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
     try:
         with open_content(file) as stream:
-            for number, line in read_lines(stream):
+            for number, line in read_lines(stream, LONGEST_LINE):
                 if line is None:
                     found.refused.append((number, "a line longer than 1 MiB"))
                 elif line.strip():

@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from connectors.common.bounded_reading import read_lines
 from connectors.common.json_documents import open_content, read_document
 from connectors.common.metrics.samples import UNITS, Series
 from connectors.common.source_files import FileFault, SourceFile
@@ -111,22 +112,9 @@ def to_micros(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def read_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes | None]]:
-    """Yield (number, line); None for a line that is too long to be one, of which nothing is kept."""
-    number = 0
-    while line := stream.readline(LONGEST_LINE):
-        number += 1
-        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-            while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
-                pass
-            yield number, None
-        else:
-            yield number, line
-
-
 def _read_text(stream: IO[bytes], found: MetricFile, wanted: frozenset[str], scraped: int) -> None:
     lines = samples = 0
-    for number, line in read_lines(stream):
+    for number, line in read_lines(stream, LONGEST_LINE):
         if line is None:
             found.refused.append((number, "a line longer than 1 MiB"))
             continue
@@ -169,7 +157,7 @@ def _read_json(stream: IO[bytes], found: MetricFile, wanted: frozenset[str]) -> 
 
 
 def _read_json_lines(stream: IO[bytes], found: MetricFile, wanted: frozenset[str]) -> None:
-    for number, line in read_lines(stream):
+    for number, line in read_lines(stream, LONGEST_LINE):
         if line is None:
             found.refused.append((number, "a line longer than 1 MiB"))
             continue
