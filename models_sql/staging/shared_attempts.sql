@@ -167,6 +167,7 @@ gathered as (
         coalesce(links.resource_keys, requests.resource_keys) as resource_keys,
         coalesce(requests.emitter_kind, 'file') as emitter_kind,
         coalesce(links.is_wrapper, false) as is_wrapper,
+        requests.saved_input_tokens is not null or requests.saved_output_tokens is not null as is_saved,
         cast(requests.started_at as date) as report_date,
         case extract(hour from requests.started_at)
             when 0 then cast(requests.started_at as date)
@@ -277,6 +278,8 @@ scoped as (
         cast(reports.report_date as timestamp) + interval 12 hour as scope_at,
         reports.report_number,
         reports.x_source,
+        reports.emitter_kind,
+        reports.is_saved,
         reports.content_digest,
         reports.response_id,
         reports.trace_span_id,
@@ -287,6 +290,8 @@ scoped as (
         cast(reports.midnight_date as timestamp) as scope_at,
         reports.report_number,
         reports.x_source,
+        reports.emitter_kind,
+        reports.is_saved,
         reports.content_digest,
         reports.response_id,
         reports.trace_span_id,
@@ -340,13 +345,63 @@ reused as (
     group by overused.scope_at, overused.id
 ),
 
+/*
+Spans and call ids of calls that a gateway answered from its cache, and that reached nobody else: who saw such an answer
+states the provider's id of the call that filled the cache, which is another one.
+*/
+saved_spans as (
+    select
+        scoped.scope_at,
+        scoped.trace_span_id as id
+    from scoped
+    where scoped.is_saved and scoped.trace_span_id is not null
+    group by scoped.scope_at, scoped.trace_span_id
+),
+
+saved_calls as (
+    select
+        scoped.scope_at,
+        scoped.own_call_id as id
+    from scoped
+    where scoped.is_saved and scoped.own_call_id is not null
+    group by scoped.scope_at, scoped.own_call_id
+),
+
+answered_spans as (
+    select
+        saved_spans.scope_at,
+        saved_spans.id
+    from saved_spans
+    inner join scoped
+        on saved_spans.scope_at = scoped.scope_at
+        and saved_spans.id = scoped.trace_span_id
+    group by saved_spans.scope_at, saved_spans.id
+    having min(case when scoped.is_saved or scoped.emitter_kind in ('span', 'file') then 1 else 0 end) = 1
+),
+
+answered_calls as (
+    select
+        saved_calls.scope_at,
+        saved_calls.id
+    from saved_calls
+    inner join scoped
+        on saved_calls.scope_at = scoped.scope_at
+        and saved_calls.id = scoped.own_call_id
+    group by saved_calls.scope_at, saved_calls.id
+    having min(case when scoped.is_saved or scoped.emitter_kind in ('span', 'file') then 1 else 0 end) = 1
+),
+
 identified as (
     select
         scoped.scope_at,
         scoped.report_number,
         scoped.x_source,
+        scoped.is_saved,
         scoped.content_digest,
-        case when reused_responses.id is null then scoped.response_id end as response_id,
+        case
+            when reused_responses.id is null and answered_spans.id is null and answered_calls.id is null
+                then scoped.response_id
+        end as response_id,
         case when reused_spans.id is null then scoped.trace_span_id end as span_id,
         case when reused_calls.id is null then scoped.own_call_id end as call_id,
         coalesce(reused_responses.id, reused_spans.id, reused_calls.id) as reused_id
@@ -360,6 +415,12 @@ identified as (
     left join reused as reused_calls
         on scoped.scope_at = reused_calls.scope_at
         and scoped.own_call_id = reused_calls.id
+    left join answered_spans
+        on scoped.scope_at = answered_spans.scope_at
+        and scoped.trace_span_id = answered_spans.id
+    left join answered_calls
+        on scoped.scope_at = answered_calls.scope_at
+        and scoped.own_call_id = answered_calls.id
 ),
 
 span_responses as (
@@ -453,8 +514,12 @@ resolved as (
         identified.scope_at,
         identified.report_number,
         identified.reused_id,
+        identified.response_id as own_response_id,
         case
             when identified.response_id is not null then identified.response_id
+            when identified.is_saved and identified.span_id is not null then identified.span_id
+            when identified.is_saved and identified.call_id is not null
+                then coalesce(case when call_spans.is_single then call_spans.span_id end, identified.call_id)
             when identified.span_id is not null and span_responses.is_single then span_responses.response_id
             when identified.span_id is not null and span_responses.response_id is not null
                 then identified.span_id
@@ -469,6 +534,7 @@ resolved as (
             else 'report:' || md5(identified.x_source || chr(31) || identified.content_digest)
         end as attempt_id,
         identified.response_id is null
+        and not identified.is_saved
         and case
             when identified.span_id is null
                 then coalesce(
@@ -528,7 +594,8 @@ arrivals as (
         of_midnights.report_number,
         of_midnights.attempt_id,
         of_midnights.is_ambiguous,
-        of_midnights.reused_id
+        of_midnights.reused_id,
+        of_midnights.own_response_id
     from of_midnights
     inner join reports
         on of_midnights.report_number = reports.report_number
@@ -543,7 +610,9 @@ placed as (
         hosts.attempt_id is not null as is_of_day_before,
         case when hosts.attempt_id is null then of_days.is_ambiguous else arrivals.is_ambiguous end
             as is_ambiguous,
-        case when hosts.attempt_id is null then of_days.reused_id else arrivals.reused_id end as reused_id
+        case when hosts.attempt_id is null then of_days.reused_id else arrivals.reused_id end as reused_id,
+        case when hosts.attempt_id is null then of_days.own_response_id else arrivals.own_response_id end
+            as own_response_id
     from of_days
     left join arrivals
         on of_days.report_number = arrivals.report_number
@@ -563,10 +632,11 @@ members as (
         end as attempt_date,
         placed.is_ambiguous,
         placed.reused_id,
+        placed.own_response_id,
         reports.x_source,
         reports.is_wrapper,
         case
-            when reports.saved_input_tokens is not null or reports.saved_output_tokens is not null then 0
+            when reports.is_saved then 0
             when reports.usage_source = 'reported' then 1
             when reports.usage_source = 'estimated' then 2
             else 3
@@ -656,10 +726,7 @@ keyed as (
         positioned.time_position,
         positioned.status_position,
         positioned.trace_position,
-        case
-            when positioned.reused_id is null or positioned.reused_id <> reports.response_id
-                then reports.response_id
-        end as own_response_id,
+        positioned.own_response_id,
         lpad(cast(positioned.usage_position as varchar), 8, '0') as usage_key,
         lpad(cast(positioned.identity_position as varchar), 8, '0') as identity_key,
         lpad(cast(positioned.time_position as varchar), 8, '0') as time_key,

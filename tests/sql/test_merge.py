@@ -240,3 +240,35 @@ def test_saved_tokens_are_seen_and_cost_nothing() -> None:
     assert merge([hit], columns, table="core.request_usage") == [(1, 0, 100, 7)]
     told = "attempts, calls, saved_input_tokens, saved_output_tokens, total_cost"
     assert merge([hit], told, table="core.traces") == [(1, 1, 100, 7, None)]
+
+
+FIRST: dict[str, Any] = {"trace_id": "t", "span_id": "first"}
+AGAIN: dict[str, Any] = {"trace_id": "t", "span_id": "again"}
+SAVED: dict[str, Any] = {"saved_input_tokens": 9, "saved_output_tokens": 4, "output_tokens": 0}
+MONEY = "request_id, provider_request_id, reports, output_tokens, saved_output_tokens"
+
+
+@pytest.mark.parametrize("where", [AGAIN, AGAIN | {"call_id": "c"}, {"call_id": "c"}])
+def test_an_answer_of_the_gateways_cache_leaves_the_call_that_filled_it_alone(where: dict[str, Any]) -> None:
+    """The client sees the saved answer, and so the provider's id of the call that filled the cache."""
+    filled = [
+        report("gateway", "gateway", **P, **FIRST, output_tokens=4),
+        report("traces", "span", **P, **FIRST, output_tokens=4),
+    ]
+    hit = report("gateway", "gateway", **where, **SAVED)
+    client = report("traces", "span", **P, **AGAIN | where, output_tokens=4)
+    log = report("log", "provider_log", **P, output_tokens=4)
+    assert merge([*filled, log, hit, client], MONEY) == [
+        ("response:p", "p", 3, 4, None),
+        ("span:t:again", None, 2, 0, 4),
+    ]
+
+
+def test_an_answer_of_the_cache_beside_a_call_of_one_span_is_no_part_of_it() -> None:
+    called = report("gateway", "gateway", **P, **S, call_id="c", output_tokens=4)
+    hit = report("gateway", "gateway", **S, call_id="d", **SAVED)
+    client = report("traces", "span", **P, **S, output_tokens=4)
+    assert merge([called, hit, client], MONEY) == [
+        ("response:p", "p", 2, 4, None),
+        ("span:t:s", None, 1, 0, 4),
+    ]
