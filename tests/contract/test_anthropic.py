@@ -253,6 +253,7 @@ def test_pages_an_expired_cursor_and_a_busy_api(
     server.faults = [
         Reply(529, {"type": "error", "error": {"type": "overloaded_error"}}),
         Reply(429, b"", {"Retry-After": "0"}),
+        Reply(500),
     ]
     report = land(source(), lake_context)
     assert not report.findings
