@@ -254,10 +254,10 @@ WITH capacity AS (
       WHEN pace.stated_micros > 0 AND pace.timed_tokens > 0
       THEN used.stated_micros + CAST((
         (
-          CAST(used.untimed_tokens AS DECIMAL(18, 0)) * pace.stated_micros
+          CAST(used.untimed_tokens AS DECIMAL(19, 0)) * pace.stated_micros
         ) - (
           (
-            CAST(used.untimed_tokens AS DECIMAL(18, 0)) * pace.stated_micros
+            CAST(used.untimed_tokens AS DECIMAL(19, 0)) * pace.stated_micros
           ) % (
             pace.timed_tokens
           )
@@ -395,10 +395,10 @@ WITH capacity AS (
     CAST(NULL AS STRING) AS residual_reason,
     CAST((
       (
-        CAST(pools.logged_micros AS DECIMAL(18, 0)) * cumulated.until_work
+        CAST(pools.logged_micros AS DECIMAL(19, 0)) * cumulated.until_work
       ) - (
         (
-          CAST(pools.logged_micros AS DECIMAL(18, 0)) * cumulated.until_work
+          CAST(pools.logged_micros AS DECIMAL(19, 0)) * cumulated.until_work
         ) % (
           cumulated.total_work
         )
@@ -407,10 +407,10 @@ WITH capacity AS (
       cumulated.total_work
     ) AS DECIMAL(38, 0)) - CAST((
       (
-        CAST(pools.logged_micros AS DECIMAL(18, 0)) * CAST(cumulated.until_work - cumulated.work AS DECIMAL(18, 0))
+        CAST(pools.logged_micros AS DECIMAL(19, 0)) * CAST(cumulated.until_work - cumulated.work AS DECIMAL(18, 0))
       ) - (
         (
-          CAST(pools.logged_micros AS DECIMAL(18, 0)) * CAST(cumulated.until_work - cumulated.work AS DECIMAL(18, 0))
+          CAST(pools.logged_micros AS DECIMAL(19, 0)) * CAST(cumulated.until_work - cumulated.work AS DECIMAL(18, 0))
         ) % (
           cumulated.total_work
         )

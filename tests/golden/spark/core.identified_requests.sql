@@ -46,16 +46,105 @@ SELECT
   requests.usage_source,
   requests.saved_input_tokens,
   requests.saved_output_tokens,
-  COALESCE(requests.user_id, requests.root_user_id, api_keys.user_id) AS user_id,
-  COALESCE(requests.tenant, requests.root_tenant, api_keys.tenant) AS tenant,
-  COALESCE(requests.customer, requests.root_customer, api_keys.customer) AS customer,
-  COALESCE(requests.team, requests.root_team, api_keys.team) AS team,
-  COALESCE(requests.feature, requests.root_feature, api_keys.feature) AS feature,
-  COALESCE(requests.endpoint, requests.root_endpoint, api_keys.endpoint) AS endpoint,
-  COALESCE(requests.workflow, requests.root_workflow, api_keys.workflow) AS workflow,
-  COALESCE(requests.agent, requests.root_agent, api_keys.agent) AS agent,
-  COALESCE(requests.agent_step, requests.root_agent_step) AS agent_step,
-  COALESCE(requests.environment, requests.root_environment, api_keys.environment) AS environment,
+  COALESCE(
+    CASE
+      WHEN requests.resource_keys LIKE '%,user_id,%'
+      AND requests.root_resource_keys NOT LIKE '%,user_id,%'
+      THEN requests.root_user_id
+    END,
+    requests.user_id,
+    requests.root_user_id,
+    api_keys.user_id
+  ) AS user_id,
+  COALESCE(
+    CASE
+      WHEN requests.resource_keys LIKE '%,tenant,%'
+      AND requests.root_resource_keys NOT LIKE '%,tenant,%'
+      THEN requests.root_tenant
+    END,
+    requests.tenant,
+    requests.root_tenant,
+    api_keys.tenant
+  ) AS tenant,
+  COALESCE(
+    CASE
+      WHEN requests.resource_keys LIKE '%,customer,%'
+      AND requests.root_resource_keys NOT LIKE '%,customer,%'
+      THEN requests.root_customer
+    END,
+    requests.customer,
+    requests.root_customer,
+    api_keys.customer
+  ) AS customer,
+  COALESCE(
+    CASE
+      WHEN requests.resource_keys LIKE '%,team,%'
+      AND requests.root_resource_keys NOT LIKE '%,team,%'
+      THEN requests.root_team
+    END,
+    requests.team,
+    requests.root_team,
+    api_keys.team
+  ) AS team,
+  COALESCE(
+    CASE
+      WHEN requests.resource_keys LIKE '%,feature,%'
+      AND requests.root_resource_keys NOT LIKE '%,feature,%'
+      THEN requests.root_feature
+    END,
+    requests.feature,
+    requests.root_feature,
+    api_keys.feature
+  ) AS feature,
+  COALESCE(
+    CASE
+      WHEN requests.resource_keys LIKE '%,endpoint,%'
+      AND requests.root_resource_keys NOT LIKE '%,endpoint,%'
+      THEN requests.root_endpoint
+    END,
+    requests.endpoint,
+    requests.root_endpoint,
+    api_keys.endpoint
+  ) AS endpoint,
+  COALESCE(
+    CASE
+      WHEN requests.resource_keys LIKE '%,workflow,%'
+      AND requests.root_resource_keys NOT LIKE '%,workflow,%'
+      THEN requests.root_workflow
+    END,
+    requests.workflow,
+    requests.root_workflow,
+    api_keys.workflow
+  ) AS workflow,
+  COALESCE(
+    CASE
+      WHEN requests.resource_keys LIKE '%,agent,%'
+      AND requests.root_resource_keys NOT LIKE '%,agent,%'
+      THEN requests.root_agent
+    END,
+    requests.agent,
+    requests.root_agent,
+    api_keys.agent
+  ) AS agent,
+  COALESCE(
+    CASE
+      WHEN requests.resource_keys LIKE '%,agent_step,%'
+      AND requests.root_resource_keys NOT LIKE '%,agent_step,%'
+      THEN requests.root_agent_step
+    END,
+    requests.agent_step,
+    requests.root_agent_step
+  ) AS agent_step,
+  COALESCE(
+    CASE
+      WHEN requests.resource_keys LIKE '%,environment,%'
+      AND requests.root_resource_keys NOT LIKE '%,environment,%'
+      THEN requests.root_environment
+    END,
+    requests.environment,
+    requests.root_environment,
+    api_keys.environment
+  ) AS environment,
   requests.session_id,
   requests.api_key_id,
   requests.from_zone,

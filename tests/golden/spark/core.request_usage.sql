@@ -12,6 +12,7 @@ WITH requests AS (
 ), root_identities AS (
   SELECT
     span_roots.root_identity_id,
+    MAX(span_roots.resource_keys) AS resource_keys,
     MAX(span_roots.user_id) AS user_id,
     MAX(span_roots.tenant) AS tenant,
     MAX(span_roots.customer) AS customer,
@@ -29,6 +30,7 @@ WITH requests AS (
   SELECT
     requests.charge_date,
     requests.root_identity_id,
+    requests.resource_keys,
     api_keys.api_key_id,
     requests.provider,
     requests.sub_account_id,
@@ -74,6 +76,7 @@ WITH requests AS (
   GROUP BY
     requests.charge_date,
     requests.root_identity_id,
+    requests.resource_keys,
     api_keys.api_key_id,
     requests.provider,
     requests.sub_account_id,
@@ -104,16 +107,105 @@ WITH requests AS (
     COALESCE(logged.service_tier, 'standard') AS service_tier,
     logged.context_min_tokens,
     logged.time_of_day_start,
-    COALESCE(logged.user_id, root_identities.user_id, api_keys.user_id) AS user_id,
-    COALESCE(logged.tenant, root_identities.tenant, api_keys.tenant) AS tenant,
-    COALESCE(logged.customer, root_identities.customer, api_keys.customer) AS customer,
-    COALESCE(logged.team, root_identities.team, api_keys.team) AS team,
-    COALESCE(logged.feature, root_identities.feature, api_keys.feature) AS feature,
-    COALESCE(logged.endpoint, root_identities.endpoint, api_keys.endpoint) AS endpoint,
-    COALESCE(logged.workflow, root_identities.workflow, api_keys.workflow) AS workflow,
-    COALESCE(logged.agent, root_identities.agent, api_keys.agent) AS agent,
-    COALESCE(logged.agent_step, root_identities.agent_step) AS agent_step,
-    COALESCE(logged.environment, root_identities.environment, api_keys.environment) AS environment,
+    COALESCE(
+      CASE
+        WHEN logged.resource_keys LIKE '%,user_id,%'
+        AND root_identities.resource_keys NOT LIKE '%,user_id,%'
+        THEN root_identities.user_id
+      END,
+      logged.user_id,
+      root_identities.user_id,
+      api_keys.user_id
+    ) AS user_id,
+    COALESCE(
+      CASE
+        WHEN logged.resource_keys LIKE '%,tenant,%'
+        AND root_identities.resource_keys NOT LIKE '%,tenant,%'
+        THEN root_identities.tenant
+      END,
+      logged.tenant,
+      root_identities.tenant,
+      api_keys.tenant
+    ) AS tenant,
+    COALESCE(
+      CASE
+        WHEN logged.resource_keys LIKE '%,customer,%'
+        AND root_identities.resource_keys NOT LIKE '%,customer,%'
+        THEN root_identities.customer
+      END,
+      logged.customer,
+      root_identities.customer,
+      api_keys.customer
+    ) AS customer,
+    COALESCE(
+      CASE
+        WHEN logged.resource_keys LIKE '%,team,%'
+        AND root_identities.resource_keys NOT LIKE '%,team,%'
+        THEN root_identities.team
+      END,
+      logged.team,
+      root_identities.team,
+      api_keys.team
+    ) AS team,
+    COALESCE(
+      CASE
+        WHEN logged.resource_keys LIKE '%,feature,%'
+        AND root_identities.resource_keys NOT LIKE '%,feature,%'
+        THEN root_identities.feature
+      END,
+      logged.feature,
+      root_identities.feature,
+      api_keys.feature
+    ) AS feature,
+    COALESCE(
+      CASE
+        WHEN logged.resource_keys LIKE '%,endpoint,%'
+        AND root_identities.resource_keys NOT LIKE '%,endpoint,%'
+        THEN root_identities.endpoint
+      END,
+      logged.endpoint,
+      root_identities.endpoint,
+      api_keys.endpoint
+    ) AS endpoint,
+    COALESCE(
+      CASE
+        WHEN logged.resource_keys LIKE '%,workflow,%'
+        AND root_identities.resource_keys NOT LIKE '%,workflow,%'
+        THEN root_identities.workflow
+      END,
+      logged.workflow,
+      root_identities.workflow,
+      api_keys.workflow
+    ) AS workflow,
+    COALESCE(
+      CASE
+        WHEN logged.resource_keys LIKE '%,agent,%'
+        AND root_identities.resource_keys NOT LIKE '%,agent,%'
+        THEN root_identities.agent
+      END,
+      logged.agent,
+      root_identities.agent,
+      api_keys.agent
+    ) AS agent,
+    COALESCE(
+      CASE
+        WHEN logged.resource_keys LIKE '%,agent_step,%'
+        AND root_identities.resource_keys NOT LIKE '%,agent_step,%'
+        THEN root_identities.agent_step
+      END,
+      logged.agent_step,
+      root_identities.agent_step
+    ) AS agent_step,
+    COALESCE(
+      CASE
+        WHEN logged.resource_keys LIKE '%,environment,%'
+        AND root_identities.resource_keys NOT LIKE '%,environment,%'
+        THEN root_identities.environment
+      END,
+      logged.environment,
+      root_identities.environment,
+      api_keys.environment
+    ) AS environment,
     logged.from_zone,
     logged.to_zone,
     logged.requests,

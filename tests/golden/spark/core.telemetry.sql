@@ -83,10 +83,10 @@ SELECT
     daily.volume_bytes,
     CAST((
       (
-        CAST(daily.volume_count AS DECIMAL(18, 0)) * CAST(sizes.known_bytes AS DECIMAL(18, 0))
+        CAST(daily.volume_count AS DECIMAL(19, 0)) * CAST(sizes.known_bytes AS DECIMAL(18, 0))
       ) - (
         (
-          CAST(daily.volume_count AS DECIMAL(18, 0)) * CAST(sizes.known_bytes AS DECIMAL(18, 0))
+          CAST(daily.volume_count AS DECIMAL(19, 0)) * CAST(sizes.known_bytes AS DECIMAL(18, 0))
         ) % (
           CAST(sizes.known_count AS DECIMAL(18, 0))
         )

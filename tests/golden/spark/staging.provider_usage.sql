@@ -19,6 +19,7 @@ SELECT
   source.token_class,
   source.service_tier,
   source.context_band,
+  source.usage_detail,
   source.quantity,
   source.unit,
   source.is_final

@@ -85,6 +85,8 @@ WITH settings AS (
     COALESCE(links.resource_keys, requests.resource_keys) AS resource_keys,
     COALESCE(requests.emitter_kind, 'file') AS emitter_kind,
     COALESCE(links.is_wrapper, FALSE) AS is_wrapper,
+    NOT requests.saved_input_tokens IS NULL
+    OR NOT requests.saved_output_tokens IS NULL AS is_saved,
     CAST(requests.started_at AS DATE) AS report_date,
     CASE EXTRACT(HOUR FROM requests.started_at)
       WHEN 0
@@ -123,6 +125,8 @@ WITH settings AS (
     CAST(reports.report_date AS TIMESTAMP_NTZ) + INTERVAL '12' HOUR AS scope_at,
     reports.report_number,
     reports.x_source,
+    reports.emitter_kind,
+    reports.is_saved,
     reports.content_digest,
     reports.response_id,
     reports.trace_span_id,
@@ -133,6 +137,8 @@ WITH settings AS (
     CAST(reports.midnight_date AS TIMESTAMP_NTZ) AS scope_at,
     reports.report_number,
     reports.x_source,
+    reports.emitter_kind,
+    reports.is_saved,
     reports.content_digest,
     reports.response_id,
     reports.trace_span_id,
@@ -189,13 +195,75 @@ WITH settings AS (
   GROUP BY
     overused.scope_at,
     overused.id
+), saved_spans AS (
+  SELECT
+    scoped.scope_at,
+    scoped.trace_span_id AS id
+  FROM scoped
+  WHERE
+    scoped.is_saved AND NOT scoped.trace_span_id IS NULL
+  GROUP BY
+    scoped.scope_at,
+    scoped.trace_span_id
+), saved_calls AS (
+  SELECT
+    scoped.scope_at,
+    scoped.own_call_id AS id
+  FROM scoped
+  WHERE
+    scoped.is_saved AND NOT scoped.own_call_id IS NULL
+  GROUP BY
+    scoped.scope_at,
+    scoped.own_call_id
+), answered_spans AS (
+  SELECT
+    saved_spans.scope_at,
+    saved_spans.id
+  FROM saved_spans
+  INNER JOIN scoped
+    ON saved_spans.scope_at = scoped.scope_at AND saved_spans.id = scoped.trace_span_id
+  GROUP BY
+    saved_spans.scope_at,
+    saved_spans.id
+  HAVING
+    MIN(
+      CASE
+        WHEN scoped.is_saved OR scoped.emitter_kind IN ('span', 'file')
+        THEN 1
+        ELSE 0
+      END
+    ) = 1
+), answered_calls AS (
+  SELECT
+    saved_calls.scope_at,
+    saved_calls.id
+  FROM saved_calls
+  INNER JOIN scoped
+    ON saved_calls.scope_at = scoped.scope_at AND saved_calls.id = scoped.own_call_id
+  GROUP BY
+    saved_calls.scope_at,
+    saved_calls.id
+  HAVING
+    MIN(
+      CASE
+        WHEN scoped.is_saved OR scoped.emitter_kind IN ('span', 'file')
+        THEN 1
+        ELSE 0
+      END
+    ) = 1
 ), identified AS (
   SELECT
     scoped.scope_at,
     scoped.report_number,
     scoped.x_source,
+    scoped.is_saved,
     scoped.content_digest,
-    CASE WHEN reused_responses.id IS NULL THEN scoped.response_id END AS response_id,
+    CASE
+      WHEN reused_responses.id IS NULL
+      AND answered_spans.id IS NULL
+      AND answered_calls.id IS NULL
+      THEN scoped.response_id
+    END AS response_id,
     CASE WHEN reused_spans.id IS NULL THEN scoped.trace_span_id END AS span_id,
     CASE WHEN reused_calls.id IS NULL THEN scoped.own_call_id END AS call_id,
     COALESCE(reused_responses.id, reused_spans.id, reused_calls.id) AS reused_id
@@ -208,6 +276,12 @@ WITH settings AS (
     AND scoped.trace_span_id = reused_spans.id
   LEFT JOIN reused AS reused_calls
     ON scoped.scope_at = reused_calls.scope_at AND scoped.own_call_id = reused_calls.id
+  LEFT JOIN answered_spans
+    ON scoped.scope_at = answered_spans.scope_at
+    AND scoped.trace_span_id = answered_spans.id
+  LEFT JOIN answered_calls
+    ON scoped.scope_at = answered_calls.scope_at
+    AND scoped.own_call_id = answered_calls.id
 ), span_responses AS (
   SELECT
     identified.scope_at,
@@ -298,9 +372,14 @@ WITH settings AS (
     identified.scope_at,
     identified.report_number,
     identified.reused_id,
+    identified.response_id AS own_response_id,
     CASE
       WHEN NOT identified.response_id IS NULL
       THEN identified.response_id
+      WHEN identified.is_saved AND NOT identified.span_id IS NULL
+      THEN identified.span_id
+      WHEN identified.is_saved AND NOT identified.call_id IS NULL
+      THEN COALESCE(CASE WHEN call_spans.is_single THEN call_spans.span_id END, identified.call_id)
       WHEN NOT identified.span_id IS NULL AND span_responses.is_single
       THEN span_responses.response_id
       WHEN NOT identified.span_id IS NULL AND NOT span_responses.response_id IS NULL
@@ -320,6 +399,7 @@ WITH settings AS (
       ELSE 'report:' || MD5(identified.x_source || CHR(  31) || identified.content_digest)
     END AS attempt_id,
     identified.response_id IS NULL
+    AND NOT identified.is_saved
     AND CASE
       WHEN identified.span_id IS NULL
       THEN COALESCE(NOT COALESCE(call_responses.is_single, call_spans.is_single), FALSE)
@@ -375,7 +455,8 @@ WITH settings AS (
     of_midnights.report_number,
     of_midnights.attempt_id,
     of_midnights.is_ambiguous,
-    of_midnights.reused_id
+    of_midnights.reused_id,
+    of_midnights.own_response_id
   FROM of_midnights
   INNER JOIN reports
     ON of_midnights.report_number = reports.report_number
@@ -395,7 +476,12 @@ WITH settings AS (
       WHEN hosts.attempt_id IS NULL
       THEN of_days.reused_id
       ELSE arrivals.reused_id
-    END AS reused_id
+    END AS reused_id,
+    CASE
+      WHEN hosts.attempt_id IS NULL
+      THEN of_days.own_response_id
+      ELSE arrivals.own_response_id
+    END AS own_response_id
   FROM of_days
   LEFT JOIN arrivals
     ON of_days.report_number = arrivals.report_number
@@ -413,10 +499,11 @@ WITH settings AS (
     END AS attempt_date,
     placed.is_ambiguous,
     placed.reused_id,
+    placed.own_response_id,
     reports.x_source,
     reports.is_wrapper,
     CASE
-      WHEN NOT reports.saved_input_tokens IS NULL OR NOT reports.saved_output_tokens IS NULL
+      WHEN reports.is_saved
       THEN 0
       WHEN reports.usage_source = 'reported'
       THEN 1
@@ -485,10 +572,7 @@ WITH settings AS (
     positioned.time_position,
     positioned.status_position,
     positioned.trace_position,
-    CASE
-      WHEN positioned.reused_id IS NULL OR positioned.reused_id <> reports.response_id
-      THEN reports.response_id
-    END AS own_response_id,
+    positioned.own_response_id,
     LPAD(CAST(positioned.usage_position AS STRING), 8, '0') AS usage_key,
     LPAD(CAST(positioned.identity_position AS STRING), 8, '0') AS identity_key,
     LPAD(CAST(positioned.time_position AS STRING), 8, '0') AS time_key,
@@ -502,6 +586,7 @@ WITH settings AS (
     ON positioned.report_number = reports.report_number
 ), merged AS (
   SELECT
+    keyed.attempt_date,
     keyed.attempt_id AS request_id,
     MAX(CASE WHEN keyed.usage_position = 1 THEN keyed.x_source END) AS x_source,
     MAX(CASE WHEN keyed.usage_position = 1 THEN keyed.x_snapshot_id END) AS x_snapshot_id,
@@ -578,72 +663,39 @@ WITH settings AS (
     CAST(SUBSTRING(MIN(keyed.time_key || CAST(keyed.time_to_first_token_seconds AS STRING)), 9) AS DECIMAL(18, 6)) AS time_to_first_token_seconds,
     CAST(SUBSTRING(MIN(keyed.time_key || CAST(keyed.prefill_seconds AS STRING)), 9) AS DECIMAL(18, 6)) AS prefill_seconds,
     CAST(SUBSTRING(MIN(keyed.time_key || CAST(keyed.decode_seconds AS STRING)), 9) AS DECIMAL(18, 6)) AS decode_seconds,
-    SUBSTRING(
-      MIN(
-        CASE WHEN keyed.resource_keys LIKE '%,user_id,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.user_id
-      ),
-      10
-    ) AS user_id,
-    SUBSTRING(
-      MIN(
-        CASE WHEN keyed.resource_keys LIKE '%,tenant,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.tenant
-      ),
-      10
-    ) AS tenant,
-    SUBSTRING(
-      MIN(
-        CASE WHEN keyed.resource_keys LIKE '%,customer,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.customer
-      ),
-      10
-    ) AS customer,
-    SUBSTRING(
-      MIN(
-        CASE WHEN keyed.resource_keys LIKE '%,team,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.team
-      ),
-      10
-    ) AS team,
-    SUBSTRING(
-      MIN(
-        CASE WHEN keyed.resource_keys LIKE '%,feature,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.feature
-      ),
-      10
-    ) AS feature,
-    SUBSTRING(
-      MIN(
-        CASE WHEN keyed.resource_keys LIKE '%,endpoint,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.endpoint
-      ),
-      10
-    ) AS endpoint,
-    SUBSTRING(
-      MIN(
-        CASE WHEN keyed.resource_keys LIKE '%,workflow,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.workflow
-      ),
-      10
-    ) AS workflow,
-    SUBSTRING(
-      MIN(
-        CASE WHEN keyed.resource_keys LIKE '%,agent,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.agent
-      ),
-      10
-    ) AS agent,
-    SUBSTRING(
-      MIN(
-        CASE WHEN keyed.resource_keys LIKE '%,agent_step,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.agent_step
-      ),
-      10
-    ) AS agent_step,
-    SUBSTRING(
-      MIN(
-        CASE WHEN keyed.resource_keys LIKE '%,environment,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.environment
-      ),
-      10
-    ) AS environment,
-    SUBSTRING(
-      MIN(
-        CASE WHEN keyed.resource_keys LIKE '%,session_id,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.session_id
-      ),
-      10
-    ) AS session_id,
+    MIN(
+      CASE WHEN keyed.resource_keys LIKE '%,user_id,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.user_id
+    ) AS told_user_id,
+    MIN(
+      CASE WHEN keyed.resource_keys LIKE '%,tenant,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.tenant
+    ) AS told_tenant,
+    MIN(
+      CASE WHEN keyed.resource_keys LIKE '%,customer,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.customer
+    ) AS told_customer,
+    MIN(
+      CASE WHEN keyed.resource_keys LIKE '%,team,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.team
+    ) AS told_team,
+    MIN(
+      CASE WHEN keyed.resource_keys LIKE '%,feature,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.feature
+    ) AS told_feature,
+    MIN(
+      CASE WHEN keyed.resource_keys LIKE '%,endpoint,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.endpoint
+    ) AS told_endpoint,
+    MIN(
+      CASE WHEN keyed.resource_keys LIKE '%,workflow,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.workflow
+    ) AS told_workflow,
+    MIN(
+      CASE WHEN keyed.resource_keys LIKE '%,agent,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.agent
+    ) AS told_agent,
+    MIN(
+      CASE WHEN keyed.resource_keys LIKE '%,agent_step,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.agent_step
+    ) AS told_agent_step,
+    MIN(
+      CASE WHEN keyed.resource_keys LIKE '%,environment,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.environment
+    ) AS told_environment,
+    MIN(
+      CASE WHEN keyed.resource_keys LIKE '%,session_id,%' THEN '1' ELSE '0' END || keyed.identity_key || keyed.session_id
+    ) AS told_session_id,
     SUBSTRING(MIN(keyed.identity_key || keyed.api_key_id), 9) AS api_key_id,
     SUBSTRING(MIN(keyed.identity_key || keyed.principal_id), 9) AS principal_id,
     SUBSTRING(MIN(keyed.identity_key || keyed.from_zone), 9) AS from_zone,
@@ -660,6 +712,35 @@ WITH settings AS (
     keyed.attempt_id
   HAVING
     MIN(CASE WHEN keyed.is_wrapper THEN 1 ELSE 0 END) = 0
+), further AS (
+  SELECT
+    merged.attempt_date,
+    merged.request_id,
+    merged.trace_id AS first_request_id
+  FROM merged
+  WHERE
+    merged.trace_id = 'response:' || merged.logical_call_id
+    AND merged.request_id <> merged.trace_id
+), led AS (
+  SELECT
+    further.attempt_date,
+    further.request_id,
+    firsts.trace_id,
+    firsts.told_user_id,
+    firsts.told_tenant,
+    firsts.told_customer,
+    firsts.told_team,
+    firsts.told_feature,
+    firsts.told_endpoint,
+    firsts.told_workflow,
+    firsts.told_agent,
+    firsts.told_agent_step,
+    firsts.told_environment,
+    firsts.told_session_id
+  FROM further
+  INNER JOIN merged AS firsts
+    ON further.attempt_date = firsts.attempt_date
+    AND further.first_request_id = firsts.request_id
 )
 SELECT
   merged.request_id,
@@ -671,7 +752,7 @@ SELECT
   merged.provider_request_id,
   merged.call_id,
   merged.logical_call_id,
-  merged.trace_id,
+  COALESCE(led.trace_id, merged.trace_id) AS trace_id,
   merged.span_id,
   merged.parent_span_id,
   merged.attempt_number,
@@ -711,17 +792,65 @@ SELECT
   merged.time_to_first_token_seconds,
   merged.prefill_seconds,
   merged.decode_seconds,
-  merged.user_id,
-  merged.tenant,
-  merged.customer,
-  merged.team,
-  merged.feature,
-  merged.endpoint,
-  merged.workflow,
-  merged.agent,
-  merged.agent_step,
-  merged.environment,
-  merged.session_id,
+  SUBSTRING(COALESCE(merged.told_user_id, led.told_user_id), 10) AS user_id,
+  SUBSTRING(COALESCE(merged.told_tenant, led.told_tenant), 10) AS tenant,
+  SUBSTRING(COALESCE(merged.told_customer, led.told_customer), 10) AS customer,
+  SUBSTRING(COALESCE(merged.told_team, led.told_team), 10) AS team,
+  SUBSTRING(COALESCE(merged.told_feature, led.told_feature), 10) AS feature,
+  SUBSTRING(COALESCE(merged.told_endpoint, led.told_endpoint), 10) AS endpoint,
+  SUBSTRING(COALESCE(merged.told_workflow, led.told_workflow), 10) AS workflow,
+  SUBSTRING(COALESCE(merged.told_agent, led.told_agent), 10) AS agent,
+  SUBSTRING(COALESCE(merged.told_agent_step, led.told_agent_step), 10) AS agent_step,
+  SUBSTRING(COALESCE(merged.told_environment, led.told_environment), 10) AS environment,
+  SUBSTRING(COALESCE(merged.told_session_id, led.told_session_id), 10) AS session_id,
+  NULLIF(
+    ',' || CASE
+      WHEN COALESCE(merged.told_user_id, led.told_user_id) LIKE '1%'
+      THEN 'user_id,'
+      ELSE ''
+    END || CASE
+      WHEN COALESCE(merged.told_tenant, led.told_tenant) LIKE '1%'
+      THEN 'tenant,'
+      ELSE ''
+    END || CASE
+      WHEN COALESCE(merged.told_customer, led.told_customer) LIKE '1%'
+      THEN 'customer,'
+      ELSE ''
+    END || CASE
+      WHEN COALESCE(merged.told_team, led.told_team) LIKE '1%'
+      THEN 'team,'
+      ELSE ''
+    END || CASE
+      WHEN COALESCE(merged.told_feature, led.told_feature) LIKE '1%'
+      THEN 'feature,'
+      ELSE ''
+    END || CASE
+      WHEN COALESCE(merged.told_endpoint, led.told_endpoint) LIKE '1%'
+      THEN 'endpoint,'
+      ELSE ''
+    END || CASE
+      WHEN COALESCE(merged.told_workflow, led.told_workflow) LIKE '1%'
+      THEN 'workflow,'
+      ELSE ''
+    END || CASE
+      WHEN COALESCE(merged.told_agent, led.told_agent) LIKE '1%'
+      THEN 'agent,'
+      ELSE ''
+    END || CASE
+      WHEN COALESCE(merged.told_agent_step, led.told_agent_step) LIKE '1%'
+      THEN 'agent_step,'
+      ELSE ''
+    END || CASE
+      WHEN COALESCE(merged.told_environment, led.told_environment) LIKE '1%'
+      THEN 'environment,'
+      ELSE ''
+    END || CASE
+      WHEN COALESCE(merged.told_session_id, led.told_session_id) LIKE '1%'
+      THEN 'session_id,'
+      ELSE ''
+    END,
+    ','
+  ) AS resource_keys,
   merged.api_key_id,
   merged.principal_id,
   merged.from_zone,
@@ -733,3 +862,5 @@ SELECT
   merged.is_ambiguous,
   merged.reused_id
 FROM merged
+LEFT JOIN led
+  ON merged.attempt_date = led.attempt_date AND merged.request_id = led.request_id

@@ -219,11 +219,33 @@ WITH known_ids AS (
     AND requests.span_id = links.span_id
   WHERE
     requests.emitter_kind = 'span'
+), further AS (
+  SELECT
+    CAST(requests.started_at AS DATE) AS report_date,
+    requests.request_id
+  FROM lake.requests AS requests
+  INNER JOIN touched
+    ON CAST(requests.started_at AS DATE) = touched.report_date
+    AND requests.trace_id = touched.request_id
+  WHERE
+    NOT requests.logical_call_id IS NULL
+    AND requests.trace_id = 'response:' || requests.logical_call_id
+    AND requests.request_id <> requests.trace_id
+), found AS (
+  SELECT
+    touched.report_date,
+    touched.request_id
+  FROM touched
+  UNION
+  SELECT
+    further.report_date,
+    further.request_id
+  FROM further
 )
 SELECT
-  touched.report_date,
-  touched.request_id
-FROM touched
+  found.report_date,
+  found.request_id
+FROM found
 WHERE
-  touched.report_date >= CAST(:start AS DATE)
-  AND touched.report_date < CAST(:end AS DATE)
+  found.report_date >= CAST(:start AS DATE)
+  AND found.report_date < CAST(:end AS DATE)

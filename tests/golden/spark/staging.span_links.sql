@@ -1,16 +1,4 @@
-WITH RECURSIVE calls AS (
-  SELECT
-    *
-  FROM lake.requests
-  WHERE
-    emitter_kind = 'span' AND NOT span_id IS NULL
-), other_spans AS (
-  SELECT
-    *
-  FROM lake.spans
-  WHERE
-    NOT span_id IS NULL
-), leaving AS (
+WITH RECURSIVE leaving AS (
   SELECT
     calls.x_source,
     calls.trace_id,
@@ -29,9 +17,11 @@ WITH RECURSIVE calls AS (
     calls.agent_step,
     calls.environment,
     calls.session_id
-  FROM calls
+  FROM lake.requests AS calls
   WHERE
     NOT calls.unresolved_parent_span_id IS NULL
+    AND calls.emitter_kind = 'span'
+    AND NOT calls.span_id IS NULL
   UNION ALL
   SELECT
     other_spans.x_source,
@@ -51,9 +41,10 @@ WITH RECURSIVE calls AS (
     other_spans.agent_step,
     other_spans.environment,
     other_spans.session_id
-  FROM other_spans
+  FROM lake.spans AS other_spans
   WHERE
     NOT other_spans.unresolved_parent_span_id IS NULL
+    AND NOT other_spans.span_id IS NULL
 ), exits AS (
   SELECT
     leaving.trace_id,
@@ -93,9 +84,11 @@ WITH RECURSIVE calls AS (
     calls.agent_step,
     calls.environment,
     calls.session_id
-  FROM calls
+  FROM lake.requests AS calls
   INNER JOIN exit_spans
     ON calls.trace_id = exit_spans.trace_id AND calls.span_id = exit_spans.exit_span_id
+  WHERE
+    calls.emitter_kind = 'span'
   UNION ALL
   SELECT
     other_spans.trace_id,
@@ -117,7 +110,7 @@ WITH RECURSIVE calls AS (
     other_spans.agent_step,
     other_spans.environment,
     other_spans.session_id
-  FROM other_spans
+  FROM lake.spans AS other_spans
   INNER JOIN exit_spans
     ON other_spans.trace_id = exit_spans.trace_id
     AND other_spans.span_id = exit_spans.exit_span_id
@@ -516,9 +509,11 @@ WITH RECURSIVE calls AS (
     calls.enclosing_call_span_id AS above_span_id,
     CAST(calls.started_at AS DATE) AS first_date,
     CAST(calls.started_at AS DATE) AS last_date
-  FROM calls
+  FROM lake.requests AS calls
   WHERE
     NOT calls.enclosing_call_span_id IS NULL
+    AND calls.emitter_kind = 'span'
+    AND NOT calls.span_id IS NULL
   UNION ALL
   SELECT
     calls.x_source,
@@ -529,13 +524,17 @@ WITH RECURSIVE calls AS (
     reached.call_span_id AS above_span_id,
     reached.first_date,
     reached.last_date
-  FROM calls
+  FROM lake.requests AS calls
   INNER JOIN reached
     ON calls.trace_id = reached.trace_id
     AND calls.unresolved_parent_span_id = reached.exit_span_id
     AND CAST(calls.started_at AS DATE) = reached.span_date
   WHERE
-    calls.enclosing_call_span_id IS NULL AND NOT reached.call_span_id IS NULL
+    NOT calls.unresolved_parent_span_id IS NULL
+    AND calls.enclosing_call_span_id IS NULL
+    AND NOT reached.call_span_id IS NULL
+    AND calls.emitter_kind = 'span'
+    AND NOT calls.span_id IS NULL
 ), steps AS (
   SELECT
     stated_steps.trace_id,
@@ -562,15 +561,23 @@ WITH RECURSIVE calls AS (
   SELECT
     calls.trace_id,
     calls.span_id,
-    CAST(MAX(calls.started_at) AS DATE) AS span_date,
-    MAX(CASE WHEN calls.usage_source <> 'none' THEN 1 ELSE 0 END) AS usages
-  FROM calls
+    CAST(MAX(CASE WHEN calls.emitter_kind = 'span' THEN calls.started_at END) AS DATE) AS span_date,
+    MAX(
+      CASE
+        WHEN calls.emitter_kind = 'span' AND calls.usage_source <> 'none'
+        THEN 1
+        ELSE 0
+      END
+    ) AS usages
+  FROM lake.requests AS calls
   INNER JOIN enclosing_ids
     ON calls.trace_id = enclosing_ids.trace_id
     AND calls.span_id = enclosing_ids.above_span_id
   GROUP BY
     calls.trace_id,
     calls.span_id
+  HAVING
+    MAX(CASE WHEN calls.emitter_kind = 'span' THEN 1 ELSE 0 END) = 1
 ), enclosing AS (
   SELECT
     enclosing_calls.trace_id,
