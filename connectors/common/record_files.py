@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from connectors.common.bounded_reading import open_bytes, read_text_lines
 from connectors.common.json_records import read_json_records
+from connectors.common.parquet_batches import iterate_batches
 from connectors.common.schema_contract import check_required_columns
 from connectors.common.source_files import FileFault, SourceFile
 
@@ -79,7 +80,7 @@ def _read_parquet(
         check_required_columns(names, required)
         line = 0
         wanted = [name for name in names if name in fields]
-        for batch in content.iter_batches(_PARQUET_ROWS, columns=wanted):
+        for batch in iterate_batches(content, wanted, _PARQUET_ROWS, file.size):
             for record in _list_records(batch):
                 line += 1
                 yield line, record

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from connectors.common.parquet_batches import iterate_batches
 from connectors.common.source_files import FileFault, SourceFile
 from connectors.otel_genai import schema
 from connectors.otel_genai.otlp_lines import read_object
@@ -58,7 +59,7 @@ def read_parquet(file: SourceFile, names: AttributeNames, notes: ReadNotes) -> I
             raise FileFault("missing_column", message, column=name)
     first = 1
     try:
-        for batch in parquet.iter_batches(BATCH_ROWS, columns=sorted(present)):
+        for batch in iterate_batches(parquet, sorted(present), BATCH_ROWS, file.size):
             yield _read_batch(pa.table(batch), first, names, notes)
             first += batch.num_rows
     except (OSError, pa.ArrowException) as error:

@@ -24,6 +24,7 @@ from connectors.common.bounded_reading import (
     read_header_text,
     read_lines,
 )
+from connectors.common.parquet_batches import iterate_batches
 from connectors.common.schema_contract import check_required_columns
 from connectors.common.source_files import FileFault, SourceFile
 from connectors.request_files.schema import ALWAYS_WRITTEN, USAGE_COLUMN
@@ -106,9 +107,8 @@ def _read_parquet(file: SourceFile, columns: Columns) -> Iterator[pl.DataFrame]:
     with pq.ParquetFile(file.path) as content:
         check_required_columns(content.schema_arrow.names, columns.values())
         line = 1
-        for batch in content.iter_batches(
-            BATCH_ROWS, columns=_list_wanted(columns, content.schema_arrow.names)
-        ):
+        wanted = _list_wanted(columns, content.schema_arrow.names)
+        for batch in iterate_batches(content, wanted, BATCH_ROWS, file.size):
             yield _named(batch, columns, line)
             line += batch.num_rows
 
