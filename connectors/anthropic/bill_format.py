@@ -14,14 +14,14 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.anthropic import schema
+from connectors.common.apis.bucketed_reports import Bucket
+from connectors.common.apis.daily_bills import build_period
+from connectors.common.apis.report_rows import read_number, read_text, set_aside_unknown
 from connectors.common.bills.columns import map_distinct, repeat_text
 from connectors.common.bills.contract import BatchColumns, BillFormat, DerivedColumns
-from connectors.common.bucketed_reports import Bucket
 from connectors.common.contract import Severity
-from connectors.common.daily_bills import build_period
 from connectors.common.datasets import CHARGES
 from connectors.common.parsing import EXACT, round_decimal
-from connectors.common.report_rows import read_number, read_text, set_aside_unknown
 from connectors.common.source_files import FileFault
 
 KNOWN_FIELDS = frozenset({*schema.COST_FIELDS, "description"})

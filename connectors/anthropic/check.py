@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from connectors.anthropic.reports import fetch_costs, fetch_organization, fetch_usage, open_api
 from connectors.anthropic.settings import Settings
-from connectors.common.api_windows import Window
-from connectors.common.bucketed_reports import Bucket
+from connectors.common.apis.bucketed_reports import Bucket
+from connectors.common.apis.windows import Window
 from connectors.common.contract import CheckStep, ConnectorError
 
 

@@ -26,8 +26,7 @@ from connectors.anthropic.reports import (
 )
 from connectors.anthropic.settings import Settings
 from connectors.anthropic.usage_rows import UsageRows, build_usage_rows
-from connectors.common.api_windows import ApiWindows, Window
-from connectors.common.bucketed_reports import (
+from connectors.common.apis.bucketed_reports import (
     Bucket,
     keep_account,
     land_days,
@@ -35,6 +34,10 @@ from connectors.common.bucketed_reports import (
     name_part,
     write_exact,
 )
+from connectors.common.apis.daily_bills import DailyBills
+from connectors.common.apis.http_api import HttpApi, load_exact_json
+from connectors.common.apis.report_rows import UnknownFields, build_table
+from connectors.common.apis.windows import ApiWindows, Window
 from connectors.common.contract import (
     CheckStep,
     ConnectorError,
@@ -42,11 +45,8 @@ from connectors.common.contract import (
     Severity,
     SourceReport,
 )
-from connectors.common.daily_bills import DailyBills
 from connectors.common.datasets import CHARGES, PROVIDER_USAGE
-from connectors.common.http_api import HttpApi, load_exact_json
 from connectors.common.identity import Identity
-from connectors.common.report_rows import UnknownFields, build_table
 from connectors.common.source_files import FileFault
 from connectors.common.source_landing import SourceLanding
 

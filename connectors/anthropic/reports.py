@@ -10,11 +10,11 @@ from typing import Any
 
 from connectors.anthropic import schema
 from connectors.anthropic.settings import Settings
-from connectors.common.api_windows import Window
-from connectors.common.bucketed_reports import Bucket, fetch_days
-from connectors.common.http_api import HttpApi, read_api_key
+from connectors.common.apis.bucketed_reports import Bucket, fetch_days
+from connectors.common.apis.http_api import HttpApi, read_api_key
+from connectors.common.apis.report_rows import read_text
+from connectors.common.apis.windows import Window
 from connectors.common.parsing import parse_instant
-from connectors.common.report_rows import read_text
 from connectors.common.source_files import FileFault
 
 _REFUSALS = {

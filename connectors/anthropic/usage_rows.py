@@ -14,8 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.anthropic import schema
-from connectors.common.bucketed_reports import Bucket
-from connectors.common.report_rows import UnknownFields, build_detail, read_count, read_object, read_text
+from connectors.common.apis.bucketed_reports import Bucket
+from connectors.common.apis.report_rows import UnknownFields, build_detail, read_count, read_object, read_text
 
 _WHERE = "usage_report"
 _KNOWN = frozenset({*schema.TOKEN_CLASSES, *schema.DIMENSIONS, "cache_creation", "server_tool_use"})

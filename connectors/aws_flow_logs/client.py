@@ -22,10 +22,10 @@ from connectors.aws_flow_logs.settings import Settings
 from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import TRANSFERS
 from connectors.common.file_listing import check_stored_files
-from connectors.common.flow_addresses import AddressBook
-from connectors.common.flow_sums import FlowSums
+from connectors.common.flows.addresses import AddressBook
+from connectors.common.flows.sums import FlowSums
 from connectors.common.landing import FileDelivery
-from connectors.common.log_blocks import read_line_blocks
+from connectors.common.logs.blocks import read_line_blocks
 from connectors.common.source_files import FileFault, SourceFile
 from connectors.common.stored_landing import land_stored_files
 

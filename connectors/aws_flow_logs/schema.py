@@ -10,8 +10,8 @@ import re
 
 import polars as pl
 
-from connectors.common.flow_addresses import INVALID, OUTSIDE, AddressBook
-from connectors.common.flow_sums import HOUR_MICROSECONDS, LARGEST_RECORD_BYTES
+from connectors.common.flows.addresses import INVALID, OUTSIDE, AddressBook
+from connectors.common.flows.sums import HOUR_MICROSECONDS, LARGEST_RECORD_BYTES
 
 SCHEMA_VERSION = 1
 """Raise it when the same file would become other rows."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from connectors.common.flow_addresses import INVALID, AddressBook
-from connectors.common.flow_settings import FlowLogSettings
+from connectors.common.flows.addresses import INVALID, AddressBook
+from connectors.common.flows.settings import FlowLogSettings
 
 
 class Settings(FlowLogSettings):

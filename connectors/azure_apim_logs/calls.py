@@ -15,7 +15,7 @@ from typing import Any
 from connectors.azure_apim_logs import schema
 from connectors.azure_apim_logs.settings import CallerNames, Settings
 from connectors.common.gateway_values import read_seconds
-from connectors.common.log_requests import Row, find_text, read_labels
+from connectors.common.logs.requests import Row, find_text, read_labels
 from connectors.common.usage_payloads import ReportedUsage, read_usage
 
 _ABORTED = frozenset({"clientconnectionfailure", "clientdisconnected"})

@@ -24,9 +24,9 @@ from connectors.common.checking import check_store
 from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.file_listing import check_stored_files
 from connectors.common.json_records import read_json_records
-from connectors.common.log_delivery import LogDelivery, LogFile, read_each
-from connectors.common.log_objects import land_logs
-from connectors.common.log_requests import LogRequests
+from connectors.common.logs.delivery import LogDelivery, LogFile, read_each
+from connectors.common.logs.objects import land_logs
+from connectors.common.logs.requests import LogRequests
 from connectors.common.source_files import FileFault
 
 SCHEMA_VERSION = 1

@@ -17,8 +17,8 @@ from typing import Any
 
 import orjson
 
-from connectors.common.log_objects import LogGroup
-from connectors.common.log_requests import read_instant
+from connectors.common.logs.objects import LogGroup
+from connectors.common.logs.requests import read_instant
 
 _DAY = timedelta(days=1)
 _DATED = re.compile(

@@ -9,8 +9,8 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from connectors.common.log_objects import LogSettings
-from connectors.common.log_requests import LabelNames
+from connectors.common.logs.objects import LogSettings
+from connectors.common.logs.requests import LabelNames
 from connectors.common.stores.settings import StoreLocation
 
 

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from connectors.common.flow_addresses import INSIDE, INVALID, AddressBook
-from connectors.common.flow_sums import HOUR_MICROSECONDS, LARGEST_RECORD_BYTES
+from connectors.common.flows.addresses import INSIDE, INVALID, AddressBook
+from connectors.common.flows.sums import HOUR_MICROSECONDS, LARGEST_RECORD_BYTES
 
 SCHEMA_VERSION = 1
 """Raise it when the same file would become other rows."""

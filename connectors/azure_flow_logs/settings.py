@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.common.flow_settings import FlowLogSettings
+from connectors.common.flows.settings import FlowLogSettings
 
 
 class Settings(FlowLogSettings):

@@ -15,9 +15,9 @@ from connectors.bedrock_invocation_logs.settings import Settings
 from connectors.common.contract import CheckStep, LandingContext, SourceReport
 from connectors.common.file_listing import check_stored_files
 from connectors.common.json_records import read_json_records
-from connectors.common.log_delivery import LogDelivery, LogFile, read_each
-from connectors.common.log_objects import land_logs
-from connectors.common.log_requests import LogRequests
+from connectors.common.logs.delivery import LogDelivery, LogFile, read_each
+from connectors.common.logs.objects import land_logs
+from connectors.common.logs.requests import LogRequests
 
 SCHEMA_VERSION = 1
 

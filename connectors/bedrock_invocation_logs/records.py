@@ -15,7 +15,7 @@ from connectors.bedrock_invocation_logs import schema
 from connectors.bedrock_invocation_logs.settings import Settings
 from connectors.common.gateway_values import read_seconds
 from connectors.common.identity import Identity
-from connectors.common.log_requests import (
+from connectors.common.logs.requests import (
     Row,
     find_text,
     iterate_attempts,

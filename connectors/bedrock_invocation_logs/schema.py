@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from connectors.common.log_objects import LogGroup
+from connectors.common.logs.objects import LogGroup
 
 SCHEMA_TYPE = "ModelInvocationLog"
 PROVIDER = "aws.bedrock"

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from connectors.bedrock_metrics.schema import DIMENSION, METRICS, NAMESPACE, PROVIDER
 from connectors.bedrock_metrics.settings import Settings
-from connectors.common.api_windows import build_windows
+from connectors.common.apis.windows import build_windows
 from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import PROVIDER_USAGE
 from connectors.common.metrics.cloudwatch import DAY_SECONDS, AwsRegion, MetricQuery

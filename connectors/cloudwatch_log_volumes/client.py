@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from connectors.cloudwatch_log_volumes import schema
 from connectors.cloudwatch_log_volumes.settings import Settings
-from connectors.common.api_windows import build_windows
+from connectors.common.apis.windows import build_windows
 from connectors.common.contract import CheckStep, LandingContext, SourceReport
 from connectors.common.datasets import TELEMETRY
 from connectors.common.metrics.cloudwatch import AwsRegion, MetricQuery

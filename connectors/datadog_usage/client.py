@@ -12,7 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.common.api_windows import ApiWindows
+from connectors.common.apis.http_api import ApiRefusedError, HttpApi, read_api_key
+from connectors.common.apis.windows import ApiWindows
 from connectors.common.contract import (
     CheckStep,
     ConnectorError,
@@ -22,7 +23,6 @@ from connectors.common.contract import (
     TerminalError,
 )
 from connectors.common.datasets import TELEMETRY
-from connectors.common.http_api import ApiRefusedError, HttpApi, read_api_key
 from connectors.common.source_landing import SourceLanding
 from connectors.datadog_usage import schema
 from connectors.datadog_usage.settings import Settings

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from connectors.common.api_settings import HttpSettings, WindowSettings, check_variable
+from connectors.common.apis.settings import HttpSettings, WindowSettings, check_variable
 
 
 class Settings(WindowSettings, HttpSettings):

@@ -12,8 +12,8 @@ from typing import Any
 from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import TRANSFERS
 from connectors.common.file_listing import check_stored_files
-from connectors.common.flow_addresses import AddressBook
-from connectors.common.flow_sums import HOUR_MICROSECONDS, FlowSums
+from connectors.common.flows.addresses import AddressBook
+from connectors.common.flows.sums import HOUR_MICROSECONDS, FlowSums
 from connectors.common.json_records import read_json_records
 from connectors.common.landing import FileDelivery
 from connectors.common.source_files import SourceFile

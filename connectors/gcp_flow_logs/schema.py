@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from connectors.common.flow_addresses import INSIDE, INVALID, AddressBook
-from connectors.common.flow_sums import LARGEST_RECORD_BYTES
+from connectors.common.flows.addresses import INSIDE, INVALID, AddressBook
+from connectors.common.flows.sums import LARGEST_RECORD_BYTES
 from connectors.common.parsing import build_whole_text, parse_instant
 
 SCHEMA_VERSION = 1

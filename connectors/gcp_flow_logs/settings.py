@@ -5,7 +5,7 @@ What belongs here: what the config may say about them. What must not: reading fi
 
 from __future__ import annotations
 
-from connectors.common.flow_settings import FlowLogSettings
+from connectors.common.flows.settings import FlowLogSettings
 
 
 class Settings(FlowLogSettings):

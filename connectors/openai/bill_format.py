@@ -13,16 +13,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectors.common.apis.bucketed_reports import Bucket
+from connectors.common.apis.daily_bills import build_period
+from connectors.common.apis.report_rows import read_number, set_aside_unknown
 from connectors.common.bills.columns import map_distinct, repeat_text
 from connectors.common.bills.contract import BatchColumns, BillFormat, DerivedColumns
 from connectors.common.bills.values import read_decimals
-from connectors.common.bucketed_reports import Bucket
 from connectors.common.contract import Severity
-from connectors.common.daily_bills import build_period
 from connectors.common.dataset_types import MONEY
 from connectors.common.datasets import CHARGES
 from connectors.common.parsing import round_decimal
-from connectors.common.report_rows import read_number, set_aside_unknown
 from connectors.openai import schema
 
 KNOWN_FIELDS = frozenset({*schema.COST_COLUMNS, *schema.COST_FIELDS})

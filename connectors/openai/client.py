@@ -12,8 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.common.api_windows import ApiWindows, Window
-from connectors.common.bucketed_reports import (
+from connectors.common.apis.bucketed_reports import (
     Bucket,
     Params,
     fetch_days,
@@ -23,6 +22,10 @@ from connectors.common.bucketed_reports import (
     name_part,
     write_exact,
 )
+from connectors.common.apis.daily_bills import DailyBills
+from connectors.common.apis.http_api import HttpApi, load_exact_json, read_api_key
+from connectors.common.apis.report_rows import UnknownFields, build_table
+from connectors.common.apis.windows import ApiWindows, Window
 from connectors.common.contract import (
     CheckStep,
     ConnectorError,
@@ -30,11 +33,8 @@ from connectors.common.contract import (
     Severity,
     SourceReport,
 )
-from connectors.common.daily_bills import DailyBills
 from connectors.common.datasets import CHARGES, PROVIDER_USAGE
-from connectors.common.http_api import HttpApi, load_exact_json, read_api_key
 from connectors.common.identity import Identity
-from connectors.common.report_rows import UnknownFields, build_table
 from connectors.common.source_landing import SourceLanding
 from connectors.openai import schema
 from connectors.openai.bill_format import KNOWN_FIELDS, build_format, build_lines, count_without_amount

@@ -9,7 +9,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from connectors.common.api_settings import HttpSettings, WindowSettings, check_variable
+from connectors.common.apis.settings import HttpSettings, WindowSettings, check_variable
 from connectors.openai.schema import ENDPOINTS
 
 BucketWidth = Literal["1m", "1h", "1d"]

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from connectors.common.bucketed_reports import Bucket
-from connectors.common.report_rows import UnknownFields, build_detail, read_count, read_text
+from connectors.common.apis.bucketed_reports import Bucket
+from connectors.common.apis.report_rows import UnknownFields, build_detail, read_count, read_text
 from connectors.common.source_files import FileFault
 from connectors.openai import schema
 

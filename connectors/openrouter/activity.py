@@ -11,12 +11,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from connectors.common.apis.daily_bills import build_period
+from connectors.common.apis.report_rows import UnknownFields, read_count, read_number, read_text
 from connectors.common.bills.columns import map_distinct, repeat_text
 from connectors.common.bills.contract import BatchColumns, BillFormat, DerivedColumns
-from connectors.common.daily_bills import build_period
 from connectors.common.datasets import CHARGES
 from connectors.common.identity import Identity
-from connectors.common.report_rows import UnknownFields, read_count, read_number, read_text
 from connectors.common.source_files import FileFault
 from connectors.openrouter import schema
 

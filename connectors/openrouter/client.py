@@ -10,14 +10,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 
-from connectors.common.api_windows import ApiWindows
-from connectors.common.bucketed_reports import write_exact
+from connectors.common.apis.bucketed_reports import write_exact
+from connectors.common.apis.daily_bills import DailyBills
+from connectors.common.apis.http_api import HttpApi, load_exact_json, read_api_key
+from connectors.common.apis.report_rows import build_table
+from connectors.common.apis.windows import ApiWindows
 from connectors.common.contract import CheckStep, ConnectorError, LandingContext, Severity, SourceReport
-from connectors.common.daily_bills import DailyBills
 from connectors.common.datasets import CHARGES, PROVIDER_USAGE
-from connectors.common.http_api import HttpApi, load_exact_json, read_api_key
 from connectors.common.identity import Identity
-from connectors.common.report_rows import build_table
 from connectors.common.source_landing import SourceLanding
 from connectors.openrouter import schema
 from connectors.openrouter.activity import (

@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from connectors.common.api_settings import HttpSettings, WindowSettings, check_variable
+from connectors.common.apis.settings import HttpSettings, WindowSettings, check_variable
 
 
 class Settings(HttpSettings, WindowSettings):

@@ -17,7 +17,7 @@ from connectors.common.file_listing import check_stored_files
 from connectors.common.gateway_values import read_seconds
 from connectors.common.json_records import read_json_records
 from connectors.common.landing import FileDelivery
-from connectors.common.log_requests import LogRequests, Row, find_text, read_instant
+from connectors.common.logs.requests import LogRequests, Row, find_text, read_instant
 from connectors.common.parsing import round_decimal
 from connectors.common.source_files import SourceFile
 from connectors.common.stored_landing import land_stored_files

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.common.api_windows import build_windows
+from connectors.common.apis.windows import build_windows
 from connectors.common.contract import CheckStep, ConnectorError, LandingContext, SourceReport
 from connectors.common.datasets import CAPACITY
 from connectors.common.metrics.cloudwatch import HOUR_SECONDS, AwsRegion, Dimensions, MetricQuery

@@ -14,9 +14,9 @@ from connectors.common.contract import CheckStep, LandingContext, Severity, Sour
 from connectors.common.file_listing import check_stored_files
 from connectors.common.gateway_values import read_seconds
 from connectors.common.json_records import read_json_records
-from connectors.common.log_delivery import LogDelivery, LogFile, read_each
-from connectors.common.log_objects import land_logs
-from connectors.common.log_requests import LogRequests, find_text
+from connectors.common.logs.delivery import LogDelivery, LogFile, read_each
+from connectors.common.logs.objects import land_logs
+from connectors.common.logs.requests import LogRequests, find_text
 from connectors.vertex_request_logs import schema
 from connectors.vertex_request_logs.records import Entry, build_row, build_usage, read_entry
 from connectors.vertex_request_logs.settings import Settings

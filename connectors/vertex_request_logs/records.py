@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from connectors.common.gateway_values import read_seconds
-from connectors.common.log_requests import Row, find_text, find_value, read_instant, read_labels
+from connectors.common.logs.requests import Row, find_text, find_value, read_instant, read_labels
 from connectors.common.usage_payloads import ReportedUsage, read_usage
 from connectors.vertex_request_logs import schema
 from connectors.vertex_request_logs.settings import Settings

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from connectors.common.log_objects import LogGroup
+from connectors.common.logs.objects import LogGroup
 
 _KEY = re.compile(
     r"(?:(?P<log>.+)/)?(?P<year>\d{4})/(?P<month>\d{2})/(?P<day>\d{2})/(?P<hour>\d{2}):\d{2}:\d{2}_[^/]+\.json"

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.common.log_objects import LogSettings
-from connectors.common.log_requests import LabelNames
+from connectors.common.logs.objects import LogSettings
+from connectors.common.logs.requests import LabelNames
 
 
 class FieldNames(BaseModel):

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from connectors.common.api_settings import WindowSettings
-from connectors.common.api_windows import ApiWindows, Window, build_windows
+from connectors.common.apis.settings import WindowSettings
+from connectors.common.apis.windows import ApiWindows, Window, build_windows
 from connectors.common.contract import LandingContext, SourceReport, TerminalError
 from connectors.common.datasets import TELEMETRY
 from connectors.common.source_landing import SourceLanding

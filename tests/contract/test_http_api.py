@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from connectors.common.contract import TerminalError
-from connectors.common.http_api import (
+from connectors.common.apis.http_api import (
     ApiBusyError,
     ApiRefusedError,
     HttpApi,

@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
 from pydantic import Field
 
-from connectors.common.api_settings import WindowSettings
+from connectors.common.apis.settings import WindowSettings
 from connectors.common.contract import TerminalError, TransientError
 
 QUERIES_AT_ONCE = 500

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
-from connectors.common.api_windows import ApiWindows
+from connectors.common.apis.windows import ApiWindows
 from connectors.common.contract import CheckStep, ConnectorError, LandingContext, Severity, SourceReport
 from connectors.common.datasets import Dataset
 from connectors.common.metrics.cloudwatch import AwsRegion, CloudWatchSettings, MetricQuery

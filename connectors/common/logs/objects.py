@@ -1,22 +1,23 @@
 """Request logs that a vendor writes to a store, object by object: landed by group, and never kept.
 
 What belongs here: which objects a run looks at, what of them is new, bringing them here for the moment of reading.
-What must not: the content of an object (the connector's `read`), or its rows (`log_requests.py`).
+What must not: the content of an object (the connector's `read`), or its rows (`logs/requests.py`).
 
-Such logs hold prompts beside what we take, so an object is downloaded into a temporary folder outside of the lake,
-read, and removed. The objects of a group (an hour, a day) are one delivery: when one is added or grows, all of the
+Such logs hold prompts beside what we take, so an object lies below `lake/raw/<source>` only while it is read; a run
+that was killed in between is cleaned up after by the next one. The objects of a group (an hour, a day) are one delivery: when one is added or grows, all of the
 group are read again and replace its rows.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from pydantic import Field
@@ -32,7 +33,7 @@ from connectors.common.datasets import REQUESTS
 from connectors.common.defects import UNEXPECTED, describe_unexpected
 from connectors.common.delivery_records import mark_current
 from connectors.common.digests import build_digest
-from connectors.common.log_delivery import LogDelivery, LogFile
+from connectors.common.logs.delivery import LogDelivery, LogFile
 from connectors.common.source_files import SourceFile, is_matching
 from connectors.common.source_landing import SourceLanding
 from connectors.common.stores.contract import ChangedObject, DamagedContent, ObjectStore, StoredObject
@@ -41,6 +42,7 @@ from connectors.common.stores.settings import StoredFileSettings, is_remote
 
 _DAY = timedelta(days=1)
 _PARALLEL_DOWNLOADS = 4
+_INCOMING = "incoming"
 
 
 class LogSettings(StoredFileSettings):
@@ -137,6 +139,7 @@ class _LogLanding:
 
     def run(self, read: Read) -> None:
         landing = self._landing
+        shutil.rmtree(landing.raw / _INCOMING, ignore_errors=True)  # a killed run may have left prompts there
         days = choose_days(landing, self._settings)
         try:
             self._stores = [open_store(folder) for folder in self._folders]
@@ -201,8 +204,8 @@ class _LogLanding:
             return True
         delivery = LogDelivery(landing, file)
         try:
-            with TemporaryDirectory(prefix="everycent-") as folder:
-                read(delivery, self._bring(objects, Path(folder)))
+            with self._open_folder() as folder:
+                read(delivery, self._bring(objects, folder))
         except UNEXPECTED as error:
             delivery.discard()
             if isinstance(error, TransientError) and not isinstance(error, ChangedObject | DamagedContent):
@@ -219,6 +222,16 @@ class _LogLanding:
             raise
         delivery.finish()
         return True
+
+    @contextmanager
+    def _open_folder(self) -> Iterator[Path]:
+        """A folder for what is downloaded, readable by the owner only; it is gone when the group is read."""
+        folder = self._landing.raw / _INCOMING
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _bring(self, objects: Sequence[LogObject], folder: Path) -> Iterator[LogFile]:
         """Yield each object as a file; what was downloaded is removed when the next one is asked for."""

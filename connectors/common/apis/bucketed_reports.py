@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from connectors.common.api_windows import ApiWindows, Window, build_windows
+from connectors.common.apis.http_api import ApiRefusedError, HttpApi
+from connectors.common.apis.windows import ApiWindows, Window, build_windows
 from connectors.common.contract import ConnectorError, Delivery, Severity, SourceReport
 from connectors.common.datasets import Dataset
-from connectors.common.http_api import ApiRefusedError, HttpApi
 from connectors.common.parsing import build_whole_text
 from connectors.common.source_files import FileFault
 from connectors.common.source_landing import SourceLanding

@@ -1,7 +1,7 @@
 """A source that is asked for UTC days over and over, until they are final: each day replaces itself.
 
 What belongs here: which days a run asks for, what of an answer is new, the kept answers. What must not: calling a
-vendor (`http_api.py`), or what an answer means.
+vendor (`apis/http_api.py`), or what an answer means.
 
 A day is one delivery: the newest replaces, equal content adds nothing, and an empty answer replaces too, for usage
 can shrink to nothing. Days that were delivered stay when a later one fails; the next run goes on from there.

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, Field, field_validator
 
-from connectors.common.http_api import Patience, check_endpoint
+from connectors.common.apis.http_api import Patience, check_endpoint
 from connectors.common.settings import SourceSettings
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,127}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from connectors.common.flow_addresses import check_network
+from connectors.common.flows.addresses import check_network
 from connectors.common.stores.settings import StoredFileSettings
 
 

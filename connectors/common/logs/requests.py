@@ -21,7 +21,7 @@ from connectors.common.contract import LandingContext, Severity
 from connectors.common.datasets import REQUESTS
 from connectors.common.identity import Identity
 from connectors.common.landing import FileDelivery
-from connectors.common.log_delivery import LogDelivery
+from connectors.common.logs.delivery import LogDelivery
 from connectors.common.parsing import parse_instant
 from connectors.common.request_rows import RequestTally, build_requests
 from connectors.common.request_values import Row, TextLimits, build_frame_schema, take_usage

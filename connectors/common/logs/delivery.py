@@ -1,7 +1,7 @@
 """Where one group of a request log goes: its rows, its findings, and what of which object was refused.
 
 What belongs here: telling refused rows by object and line. What must not: which objects a run looks at
-(`log_objects.py`), or their content.
+(`logs/objects.py`), or their content.
 """
 
 from __future__ import annotations

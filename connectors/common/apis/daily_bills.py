@@ -14,10 +14,10 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.common.api_windows import write_whole
+from connectors.common.apis.bucketed_reports import write_exact
+from connectors.common.apis.windows import write_whole
 from connectors.common.bills.contract import BillDelivery, BillFormat
 from connectors.common.bills.landing import BillLanding
-from connectors.common.bucketed_reports import write_exact
 from connectors.common.dataset_types import INSTANT
 from connectors.common.delivery_records import Artifact
 from connectors.common.source_files import SourceFile
