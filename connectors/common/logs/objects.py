@@ -4,8 +4,8 @@ What belongs here: which objects a run looks at, what of them is new, bringing t
 What must not: the content of an object (the connector's `read`), or its rows (`logs/requests.py`).
 
 Such logs hold prompts beside what we take, so an object lies below `lake/raw/<source>` only while it is read; a run
-that was killed in between is cleaned up after by the next one. The objects of a group (an hour, a day) are one delivery: when one is added or grows, all of the
-group are read again and replace its rows.
+that was killed in between is cleaned up after by the next one. The objects of a group (an hour, a day) are one
+delivery: when one is added or grows, all of the group are read again and replace its rows.
 """
 
 from __future__ import annotations
