@@ -47,28 +47,24 @@ def read_json_records(path: Path, refuse: Refuse) -> Iterator[tuple[int, Record]
     """
     with _open(path) as stream:
         waiting: list[tuple[int, str]] = []
-        has_objects = is_lines = False
+        has_objects = False
         for number, objects in _read_lines(stream):
             if isinstance(objects, str):
-                if has_objects or is_lines:
+                if has_objects:
                     refuse(number, objects)
                     continue
                 waiting.append((number, objects))
                 if len(waiting) < _MOST_WAITING:
                     continue
-                if (document := _read_document(path)) is not None:
-                    yield from _number(document, refuse)
-                    return
-                is_lines = True
+                break  # so many lines of nothing are one document, or no log at all
             for line, reason in waiting:
                 refuse(line, reason)
             waiting.clear()
-            if not isinstance(objects, str):
-                has_objects = has_objects or bool(objects)
-                yield from ((number, found) for found in objects)
-    if has_objects or not (waiting or is_lines):
+            has_objects = has_objects or bool(objects)
+            yield from ((number, found) for found in objects)
+    if has_objects or not waiting:
         return
-    document = None if is_lines else _read_document(path)
+    document = _read_document(path)
     if document is None:
         raise FileFault(
             "unreadable_file", "no line is a JSON object, nor is the file one JSON document", line=1

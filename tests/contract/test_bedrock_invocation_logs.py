@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -396,3 +400,26 @@ def test_a_sound_record_counts_after_a_broken_one_of_the_same_id(company: Compan
     report = company.land()
     assert [row["uncached_input_tokens"] for row in read_rows(report)] == [1]
     assert (kinds(report)["duplicate_request"], kinds(report)["quarantined_row"]) == (1, 1)
+
+
+def test_a_run_killed_while_it_reads_leaves_no_log_behind_after_the_next(company: Company) -> None:
+    company.put(lines(record(1)))
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from connectors.bedrock_invocation_logs import client\n"
+        "from connectors.bedrock_invocation_logs.settings import Settings\n"
+        "from tests.contract.request_logs import build_context\n"
+        "from tests.contract.test_bedrock_invocation_logs import NOW\n"
+        "client.read_json_records = lambda path, refuse: os.kill(os.getpid(), 9)\n"
+        "client.land(Settings.model_validate_json(sys.argv[1]), build_context(Path(sys.argv[2]), NOW))\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", code, company.settings().model_dump_json(), str(company.root)],
+        env=os.environ | {"TMPDIR": str(company.root)},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert len(find_text(company.root)) == 1
+    assert len(read_rows(company.land())) == 1
+    assert find_text(company.root) == []

@@ -231,3 +231,20 @@ def test_a_deletion_of_an_impossible_time_is_no_day(tmp_path: Path) -> None:
     report = company.land()
     assert len(read_rows(report)) == 1
     assert {delivery.scope for delivery in report.deliveries} <= {"2026-11-18", "2026-11-19", "2026-11-20"}
+
+
+def test_a_file_of_junk_lines_is_given_up_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_records, "_MOST_WAITING", 50)
+    monkeypatch.setattr(json_records, "MAX_DOCUMENT_BYTES", 1000)
+    tried: list[bytes] = []
+    whole = json_records._parse_line
+
+    def parse(text: bytes) -> Any:
+        tried.append(text)
+        return whole(text)
+
+    monkeypatch.setattr(json_records, "_parse_line", parse)
+    company = GatewayCompany(tmp_path, "helicone")
+    company.deliver("rows.jsonl.gz", gzip.compress(b"junk\n" * 10_000))
+    (fault,) = company.land().findings
+    assert (fault.kind, len(tried)) == ("unreadable_file", 50)
