@@ -34,17 +34,10 @@ columns:
 */
 with recursive
 
-calls as (
-    select * from lake.requests
-    where emitter_kind = 'span' and span_id is not null
-),
-
-other_spans as (
-    select * from lake.spans
-    where span_id is not null
-),
-
-/* Spans that hang in another file's tree, or that such spans hang below: all others are settled already. */
+/*
+Spans that hang in another file's tree, or that such spans hang below: all others are settled already. The log is read
+anew for every question, in a few columns: held for all of them, it would cost a company without such spans the most.
+*/
 leaving as (
     select
         calls.x_source,
@@ -64,8 +57,9 @@ leaving as (
         calls.agent_step,
         calls.environment,
         calls.session_id
-    from calls
+    from lake.requests as calls
     where calls.unresolved_parent_span_id is not null
+        and calls.emitter_kind = 'span' and calls.span_id is not null
     union all
     select
         other_spans.x_source,
@@ -85,8 +79,9 @@ leaving as (
         other_spans.agent_step,
         other_spans.environment,
         other_spans.session_id
-    from other_spans
+    from lake.spans as other_spans
     where other_spans.unresolved_parent_span_id is not null
+        and other_spans.span_id is not null
 ),
 
 exits as (
@@ -127,10 +122,11 @@ entered as (
         calls.agent_step,
         calls.environment,
         calls.session_id
-    from calls
+    from lake.requests as calls
     inner join exit_spans
         on calls.trace_id = exit_spans.trace_id
         and calls.span_id = exit_spans.exit_span_id
+    where calls.emitter_kind = 'span'
     union all
     select
         other_spans.trace_id,
@@ -152,7 +148,7 @@ entered as (
         other_spans.agent_step,
         other_spans.environment,
         other_spans.session_id
-    from other_spans
+    from lake.spans as other_spans
     inner join exit_spans
         on other_spans.trace_id = exit_spans.trace_id
         and other_spans.span_id = exit_spans.exit_span_id
@@ -499,8 +495,9 @@ stated_steps as (
         calls.enclosing_call_span_id as above_span_id,
         cast(calls.started_at as date) as first_date,
         cast(calls.started_at as date) as last_date
-    from calls
+    from lake.requests as calls
     where calls.enclosing_call_span_id is not null
+        and calls.emitter_kind = 'span' and calls.span_id is not null
     union all
     select
         calls.x_source,
@@ -511,12 +508,14 @@ stated_steps as (
         reached.call_span_id as above_span_id,
         reached.first_date,
         reached.last_date
-    from calls
+    from lake.requests as calls
     inner join reached
         on calls.trace_id = reached.trace_id
         and calls.unresolved_parent_span_id = reached.exit_span_id
         and cast(calls.started_at as date) = reached.span_date
-    where calls.enclosing_call_span_id is null and reached.call_span_id is not null
+    where calls.unresolved_parent_span_id is not null
+        and calls.enclosing_call_span_id is null and reached.call_span_id is not null
+        and calls.emitter_kind = 'span' and calls.span_id is not null
 ),
 
 steps as (
@@ -541,17 +540,21 @@ enclosing_ids as (
     group by steps.trace_id, steps.above_span_id
 ),
 
+/* What is no span is left out after the join, so that an engine never thinks the log the smaller side. */
 enclosing_calls as (
     select
         calls.trace_id,
         calls.span_id,
-        cast(max(calls.started_at) as date) as span_date,
-        max(case when calls.usage_source <> 'none' then 1 else 0 end) as usages
-    from calls
+        cast(max(case when calls.emitter_kind = 'span' then calls.started_at end) as date) as span_date,
+        max(
+            case when calls.emitter_kind = 'span' and calls.usage_source <> 'none' then 1 else 0 end
+        ) as usages
+    from lake.requests as calls
     inner join enclosing_ids
         on calls.trace_id = enclosing_ids.trace_id
         and calls.span_id = enclosing_ids.above_span_id
     group by calls.trace_id, calls.span_id
+    having max(case when calls.emitter_kind = 'span' then 1 else 0 end) = 1
 ),
 
 enclosing as (

@@ -49,21 +49,25 @@ class Writer:
         """Runs of adjacent partitions, cut where a query would cover too many days or input rows."""
         limit = self._settings.max_days if model.unit == "day" else self._settings.max_months
         window: list[str] = []
-        rows = 0
+        read: dict[Path, int] = {}
         for key in sorted(keys):
-            more = self._input_rows(model, key)
+            more = self._input_files(model, key)
             is_adjacent = window and key != ALL and window_of(window[-1])[1] == window_of(key)[0]
-            if window and (not is_adjacent or len(window) >= limit or rows + more > self._settings.max_rows):
+            rows = sum((read | more).values())
+            if window and (not is_adjacent or len(window) >= limit or rows > self._settings.max_rows):
                 yield window
-                window, rows = [], 0
+                window, read = [], {}
             window.append(key)
-            rows += more
+            read |= more
         if window:
             yield window
 
-    def _input_rows(self, model: Model, key: str) -> int:
+    def _input_files(self, model: Model, key: str) -> dict[Path, int]:
         needed = self._selection.expand(model, self._own_time_refs(model), [key])
-        return sum(file.rows for files in needed.values() for file in files)
+        return {file.path: file.rows for files in needed.values() for file in files}
+
+    def _input_rows(self, model: Model, key: str) -> int:
+        return sum(self._input_files(model, key).values())
 
     def _own_time_refs(self, model: Model) -> list[str]:
         whole = {ref for ref, reading in model.header.reads.items() if reading.mode == "all"}
