@@ -10,9 +10,8 @@ import re
 
 from connectors.common.identity import Identity
 
-_DIGEST = re.compile(
-    r"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I
-)
+_DIGEST = re.compile(r"[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+"""SHA-256, or a UUID with its dashes: keys of Azure and Datadog are 32 or 40 such digits, and are no digests."""
 _ID = re.compile(r"(key|apikey|api_key|vk|user|svcacct|wrkspc|proj)_[A-Za-z0-9]{1,40}")
 _SECRET = re.compile(
     r"^(bearer\s|basic\s|sk[-_]|pk[-_]|rk[-_]|gsk_|xai-|hf_|r8_|pplx-|fw_|csk-|nvapi-|lsv2_|AIza|ya29\.|eyJ|ghp_|"

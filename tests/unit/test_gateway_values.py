@@ -139,6 +139,8 @@ def test_ids_and_digests_of_keys_stay(name: str) -> None:
         "gsk_abcdef123456",
         "eyJhbGciOiJIUzI1NiJ9.e30.x",
         "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9v",
+        "0123456789abcdef0123456789abcdef",
+        "0123456789abcdef0123456789abcdef01234567",
     ],
 )
 def test_what_looks_like_a_key_is_hashed(key: str) -> None:
