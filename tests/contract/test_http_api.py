@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from connectors.common.contract import TerminalError
 from connectors.common.apis.http_api import (
     ApiBusyError,
     ApiRefusedError,
@@ -23,6 +22,7 @@ from connectors.common.apis.http_api import (
     load_exact_json,
     read_api_key,
 )
+from connectors.common.contract import TerminalError
 from tests.servers.rest import (
     Disconnect,
     Reply,
