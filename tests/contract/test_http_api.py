@@ -250,3 +250,8 @@ def test_a_key_goes_over_https_or_stays_on_this_machine() -> None:
     ):
         with pytest.raises(ValueError):
             check_endpoint(wrong)
+
+
+def test_a_number_beyond_all_numbers_is_no_json() -> None:
+    with pytest.raises(ValueError, match="exponent"):
+        load_exact_json(b'{"value": 1e9999999999999999999}')
