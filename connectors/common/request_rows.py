@@ -175,6 +175,7 @@ def _with_absent(frame: pl.DataFrame) -> pl.DataFrame:
         "call_id",
         "trace_id",
         "span_id",
+        "parent_span_id",
         "provider",
         "emitter_kind",
         "service_tier",
@@ -235,7 +236,11 @@ def _with_attempt_identity(frame: pl.DataFrame, source: str, scope: str) -> pl.D
     own = f"row:{source}:{build_digest(scope)}:"
     is_saved = pl.col("saved_input_tokens").is_not_null() | pl.col("saved_output_tokens").is_not_null()
     told = frame.with_columns(
-        *(_drop_placeholder(name) for name in ("span_id", "call_id")),
+        *(
+            _lower_hex(_drop_placeholder(name)).alias(name)
+            for name in ("trace_id", "span_id", "parent_span_id")
+        ),
+        _drop_placeholder("call_id"),
         pl.when(~is_saved).then(_drop_placeholder("provider_request_id")).alias("provider_request_id"),
     )
     named = told.with_columns(
@@ -254,6 +259,12 @@ def _drop_placeholder(name: str) -> pl.Expr:
     text = pl.col(name).str.strip_chars()
     is_real = (text != "") & ~text.str.to_lowercase().is_in(PLACEHOLDERS) & ~text.str.contains(r"^[0-]+$")
     return pl.when(is_real).then(text).alias(name)
+
+
+def _lower_hex(text: pl.Expr) -> pl.Expr:
+    """W3C's trace and span ids in lower case, as OTel writes them; ids of another form as they are."""
+    is_hex = text.str.contains(r"^[0-9A-Fa-f]{16}(?:[0-9A-Fa-f]{16})?$")
+    return pl.when(is_hex).then(text.str.to_lowercase()).otherwise(text)
 
 
 def _build_durations(frame: pl.DataFrame) -> pa.Array:
