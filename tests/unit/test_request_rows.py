@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import polars as pl
@@ -40,8 +41,7 @@ def _ids(**stated: str | None) -> dict[str, str | None]:
 
 
 @pytest.mark.parametrize("spell", [str.upper, str.lower, lambda text: f" {text}\n"])
-def test_a_span_is_the_same_however_it_is_spelt(spell: object) -> None:
-    assert callable(spell)
+def test_a_span_is_the_same_however_it_is_spelt(spell: Callable[[str], str]) -> None:
     assert _ids(trace_id=spell(TRACE), span_id=spell(SPAN), parent_span_id=spell(SPAN)) == {
         "request_id": f"span:{TRACE}:{SPAN}",
         "trace_id": TRACE,
