@@ -7,6 +7,8 @@ Source: platform.claude.com, Admin API `usage_report/messages` and `cost_report`
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 SCHEMA_VERSION = 1
 """Raise it when the same answers would be typed differently; what is kept is then typed again."""
 
@@ -49,7 +51,7 @@ CACHE_WRITES = {
 SERVER_TOOLS = {"web_search_requests": "web_searches"}
 """Fields of `server_tool_use` → usage kind."""
 
-DIMENSIONS = (
+UsageDimension = Literal[
     "account_id",
     "api_key_id",
     "context_window",
@@ -59,7 +61,8 @@ DIMENSIONS = (
     "service_tier",
     "speed",
     "workspace_id",
-)
+]
+DIMENSIONS: tuple[str, ...] = get_args(UsageDimension)
 """What usage can be told apart by; null unless asked for."""
 
 PRIORITY_TIERS = frozenset({"priority", "priority_on_demand"})

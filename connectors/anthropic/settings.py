@@ -9,20 +9,10 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from connectors.anthropic.schema import UsageDimension
 from connectors.common.apis.settings import HttpSettings, WindowSettings, check_variable
 
 BucketWidth = Literal["1m", "1h", "1d"]
-UsageDimension = Literal[
-    "account_id",
-    "api_key_id",
-    "context_window",
-    "inference_geo",
-    "model",
-    "service_account_id",
-    "service_tier",
-    "speed",
-    "workspace_id",
-]
 _MOST_DIMENSIONS_HINT = "`speed` also sends the beta header that Anthropic asks for"
 
 
