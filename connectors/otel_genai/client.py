@@ -3,7 +3,7 @@
 What belongs here: the order of the steps, bounded memory. What must not: attribute names (`schema.py`), formats
 (`otlp_lines.py`, `clickhouse.py`), what a span says (`spans.py`), what spans inherit (`inheritance.py`).
 
-A file is read once, in batches that are set aside on disk; only an index of its spans stays in memory.
+A file is read once, in batches that are set aside on disk (`aside.py`); memory does not grow with the file.
 """
 
 from __future__ import annotations
@@ -11,12 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from tempfile import TemporaryFile
-from typing import IO
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from connectors.common.contract import CheckStep, LandingContext, Severity, SourceReport
 from connectors.common.datasets import REQUESTS, SPANS
@@ -26,9 +23,10 @@ from connectors.common.request_rows import RequestTally, build_requests, find_ti
 from connectors.common.source_files import FileFault, SourceFile
 from connectors.common.stored_landing import land_stored_files
 from connectors.common.token_usage import normalise_usage
+from connectors.otel_genai.aside import Bucket, SetAside
 from connectors.otel_genai.clickhouse import read_parquet
-from connectors.otel_genai.inheritance import GIVEN_KEYS, INDEX_COLUMNS, ResolvedSpans, resolve_spans
-from connectors.otel_genai.parsing import SpanParser
+from connectors.otel_genai.inheritance import resolve_spans
+from connectors.otel_genai.parsing import SpanParser, estimate_size
 from connectors.otel_genai.raw_spans import AttributeNames, ReadNotes
 from connectors.otel_genai.schema import INHERITED_KEYS, SECONDS_ATTRIBUTES
 from connectors.otel_genai.settings import Settings
@@ -74,17 +72,15 @@ def read_file(
 ) -> None:
     """Write the requests and spans of one file; FileFault when it cannot be read or holds no spans at all."""
     context.lake.mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=context.lake) as aside:
+    with SetAside(context.lake, estimate_size(file)) as aside:
         landing = _FileLanding(delivery, settings, context, names, parser)
-        index = landing.set_aside(aside)
+        landing.set_aside(aside)
         landing.tell_what_was_read()
-        if index is None:
-            return
-        resolved = resolve_spans(index)
-        del index
-        aside.seek(0)
-        landing.write(aside, resolved)
-    landing.tell_what_was_found(resolved)
+        buckets = aside.finish()
+        for bucket in buckets:
+            landing.write(bucket)
+    if buckets:
+        landing.tell_what_was_found()
 
 
 @dataclass
@@ -101,28 +97,18 @@ class _FileLanding:
     spans: int = 0
     sampled: int = 0
     adjusted: float = 0
+    orphans: int = 0
+    loops: int = 0
+    nested_calls: int = 0
 
     def __post_init__(self) -> None:
         self.typer = SpanTyper(self.settings, self.context.identity)
 
-    def set_aside(self, aside: IO[bytes]) -> pl.DataFrame | None:
-        """Read the file batch by batch into `aside`; return the index of its spans, None when it has none."""
-        parts: list[pl.DataFrame] = []
-        writer: pq.ParquetWriter | None = None
+    def set_aside(self, aside: SetAside) -> None:
+        """Read the file batch by batch into `aside`."""
         for frame in self._read_typed():
-            if not len(frame):
-                continue
-            parts.append(frame.select(INDEX_COLUMNS).with_columns(_as_categories()))
-            table = frame.drop(
-                *INHERITED_KEYS, *GIVEN_KEYS, "has_usage", "start_us", "end_us", "scope"
-            ).to_arrow()
-            if writer is None:
-                writer = pq.ParquetWriter(aside, table.schema, compression="lz4")
-            writer.write_table(table.cast(writer.schema))
-        if writer is None:
-            return None
-        writer.close()
-        return pl.concat(parts).rechunk()
+            if len(frame):
+                aside.add(frame)
 
     def _read_typed(self) -> Iterator[pl.DataFrame]:
         for raw in self._read_raw():
@@ -165,14 +151,17 @@ class _FileLanding:
         self.adjusted += float((1 / sampled["kept_share"]).sum())
         return frame.drop("kept_share", "is_vllm")
 
-    def write(self, aside: IO[bytes], resolved: ResolvedSpans) -> None:
-        """Write what was set aside, with what each span inherits."""
-        self.tally.counts["duplicate_request"] = resolved.repeated
+    def write(self, bucket: Bucket) -> None:
+        """Settle the trees of a bucket, and write its spans with what each inherits."""
+        resolved = resolve_spans(bucket.read_index())
+        self.tally.counts["duplicate_request"] += resolved.repeated
+        self.orphans += resolved.orphans
+        self.loops += resolved.loops
+        self.nested_calls += resolved.nested_calls
         offset = 0
-        for batch in pq.ParquetFile(aside).iter_batches(BATCH_ROWS):
-            rows = pl.DataFrame(pl.from_arrow(batch))
-            rows = rows.hstack(resolved.frame.slice(offset, len(rows)))
-            offset += len(rows)
+        for batch in bucket.read_rows(BATCH_ROWS):
+            rows = batch.hstack(resolved.frame.slice(offset, len(batch)))
+            offset += len(batch)
             kept = rows.filter(~pl.col("is_repeated")).with_columns(pl.col(INHERITED_KEYS).cast(pl.String))
             self._write_requests(kept.filter(pl.col("is_call") | pl.col("is_refused")))
             others = kept.filter(~pl.col("is_call"))
@@ -216,26 +205,26 @@ class _FileLanding:
             message = f"{total} usage attributes are not known and not counted: {named}"
             add("unknown_usage", message, Severity.WARN, count=total)
 
-    def tell_what_was_found(self, resolved: ResolvedSpans) -> None:
+    def tell_what_was_found(self) -> None:
         """Report what is odd about the tree, and whether calls are only a sample."""
         self.tally.report(self.delivery)
-        share = f"{100 * resolved.orphans / max(self.spans, 1):.1f} %"
+        share = f"{100 * self.orphans / max(self.spans, 1):.1f} %"
         found = (
             (
                 "orphan_span",
-                resolved.orphans,
+                self.orphans,
                 Severity.INFO,
                 f"spans ({share}) name a parent that is not in this file; it is looked for in the others",
             ),
             (
                 "span_loop",
-                resolved.loops,
+                self.loops,
                 Severity.WARN,
                 "spans are their own ancestors; correct the emitter",
             ),
             (
                 "nested_call",
-                resolved.nested_calls,
+                self.nested_calls,
                 Severity.INFO,
                 "model call spans are inside another one; the deepest that reports usage counts",
             ),
@@ -250,10 +239,6 @@ class _FileLanding:
                 "stays unlogged usage until the calls are exported whole"
             )
             self.delivery.add("sampled_spans", message, Severity.WARN, count=self.sampled)
-
-
-def _as_categories() -> list[pl.Expr]:
-    return [pl.col(INHERITED_KEYS).cast(pl.Categorical), pl.col(GIVEN_KEYS).cast(pl.Categorical)]
 
 
 def _build_seconds(microseconds: pa.ChunkedArray) -> pa.Array:

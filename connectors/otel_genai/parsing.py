@@ -75,7 +75,7 @@ class SpanParser:
         """Take note of files that will be parsed next, in this order; those that are no JSON lines are passed over."""
         lines = [file for file in files if not file.relative.lower().endswith((".parquet", ".binpb"))]
         self._next.extend(lines)
-        if sum(map(_estimate_size, lines)) >= PARALLEL_BYTES:
+        if sum(map(estimate_size, lines)) >= PARALLEL_BYTES:
             self._start()
 
     def parse(self, file: SourceFile, notes: ReadNotes) -> Iterator[pl.DataFrame]:
@@ -83,7 +83,7 @@ class SpanParser:
 
         Raises FileFault for a file that cannot be read to its end.
         """
-        if _estimate_size(file) >= PARALLEL_BYTES:
+        if estimate_size(file) >= PARALLEL_BYTES:
             self._start()
         if self._pool is None:
             for part in _read_parts(file, notes):
@@ -174,8 +174,9 @@ def _key(file: SourceFile) -> tuple[str, str]:
     return file.relative, file.sha256
 
 
-def _estimate_size(file: SourceFile) -> int:
-    is_packed = Path(file.relative.lower()).suffix in (".gz", ".zst")
+def estimate_size(file: SourceFile) -> int:
+    """Return about how many bytes a file holds when it is unpacked."""
+    is_packed = Path(file.relative.lower()).suffix in (".gz", ".zst", ".parquet")
     return file.size * (_PACKED if is_packed else 1)
 
 

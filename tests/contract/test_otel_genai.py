@@ -723,3 +723,35 @@ def test_a_process_that_is_killed_costs_its_file_and_no_other(
     (fault,) = [finding for finding in report.findings if finding.severity is Severity.FAULT]
     assert fault.kind == "unreadable_file" and "set fewer `workers`" in fault.message
     assert len(rows(report, "requests")) == 1
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_a_file_in_many_buckets_lands_as_in_one(
+    company: Company, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Traces of any shape, spans told twice and loops: settled bucket by bucket they are what they are together."""
+    lines = []
+    for number in range(60):
+        trace = f"{number + 1:032x}"
+        first = 10 * number + 1
+        user = {"user.id": f"user{number % 7}"} if number % 3 else {}
+        spans = [
+            span(first, trace=trace, attributes=user),
+            chat(first + 1, first, trace=trace),
+            chat(first + 2, first + 1, trace=trace),
+            chat(first + 3, 9_999, trace=trace),
+            span(first + 4, first + 5, trace=trace),
+            span(first + 5, first + 4, trace=trace),
+        ]
+        lines += [export([each]) for each in (*spans[::-1], *spans[:2])]
+    company.deliver(name, *lines[::2], *lines[1::2])
+    whole = company.land()
+    company.lake = company.folder.parent / "another lake"
+    monkeypatch.setattr("connectors.otel_genai.aside.BUCKET_BYTES", 1000)
+    monkeypatch.setattr("connectors.otel_genai.aside.BUFFER_ROWS", 3)
+    parted = company.land()
+    for dataset in ("requests", "spans"):
+        assert rows(parted, dataset) == rows(whole, dataset)
+    assert len(rows(whole)) == 180 and len(rows(whole, "spans")) == 180
+    assert sorted(map(str, parted.findings)) == sorted(map(str, whole.findings))
+    assert kinds(whole)["span_loop"] == 120 and kinds(whole)["orphan_span"] == 60
