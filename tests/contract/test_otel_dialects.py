@@ -252,7 +252,7 @@ LITELLM = {
     "gen_ai.usage.total_tokens": 84,
     "gen_ai.cost.total_cost": 0.00011300000000000001,
     "litellm.call_id": "0e03a76a-ef55-46e3-a494-27a9f94981ad",
-    "metadata.user_api_key_hash": "99b46eb86b815a6099b46eb86b815a60",
+    "metadata.user_api_key_hash": "99b46eb86b815a60" * 4,
     "metadata.user_api_key_user_id": "ada",
     "metadata.user_api_key_team_alias": "search team",
     "hidden_params": '{"model_id": "f6746e78", "cache_key": null, "response_cost": "0.0001"}',
