@@ -10,10 +10,11 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,6 +30,9 @@ from pipelines.arguments import (
     read_config_if_any,
 )
 from pipelines.results import ExitCode
+
+if TYPE_CHECKING:
+    from pipelines.warehouse.release import Release
 
 EXIT_CODES = (
     "Exit codes: 0 all is well; 1 nothing was published, or there is nothing to read; "
@@ -49,6 +53,8 @@ export_app = typer.Typer(help="Write a release in a form that others read.", no_
 app.add_typer(export_app, name="export")
 sources_app = typer.Typer(invoke_without_command=True)
 app.add_typer(sources_app, name="sources")
+identity_app = typer.Typer(help="User ids, and the hashes that stand for them.", no_args_is_help=True)
+app.add_typer(identity_app, name="identity")
 
 ConfigOption = Annotated[
     Path | None,
@@ -149,8 +155,9 @@ def report(
     ] = None,
 ) -> None:
     """Write the weekly report from the current release, or as it was known at a time."""
+    from pipelines.people import find_identity
     from pipelines.terminal.progress_bar import terminal_progress
-    from pipelines.weekly_report import write_weekly_report
+    from pipelines.weekly_report import describe_unused_labels, write_weekly_report
 
     settings = read_config(config, is_identity_key_needed=as_of is not None)
     store_home = (home or settings.home).absolute()
@@ -158,7 +165,9 @@ def report(
         release = choose_release_as_of(settings, store_home, as_of, progress)
         progress.step("Write the weekly report")
         folder = out or (release.path / "reports" if release.is_side else None)
-        path = write_weekly_report(release, week, folder, settings.report)
+        path = write_weekly_report(release, week, folder, settings.report, find_identity(settings))
+    if warning := describe_unused_labels(settings):
+        typer.echo(warning, err=True)
     typer.echo(path)
 
 
@@ -263,7 +272,10 @@ def explain(
     feature: Annotated[str | None, typer.Option(help="Feature; 'none' for cost without one.")] = None,
     driver: Annotated[str | None, typer.Option(help="Cost driver, such as inference or egress.")] = None,
     user: Annotated[
-        str | None, typer.Option(help="User id as the marts show it; 'none' for without.")
+        str | None,
+        typer.Option(
+            help="User id as the marts show it, or a person's own id where the key is set; 'none' for without."
+        ),
     ] = None,
     endpoint: Annotated[str | None, typer.Option(help="Endpoint.")] = None,
     team: Annotated[str | None, typer.Option(help="Team.")] = None,
@@ -323,7 +335,20 @@ def explain(
     if selection.is_empty:
         raise typer.BadParameter("say what to explain, for example --date 2026-11-19 --feature search")
     chosen = choose_release(config, home, release)
+    if user is not None:
+        selection = replace(
+            selection, dimensions={**selection.dimensions, "user_id": _find_user(chosen, user, config, home)}
+        )
     print_explanation(build_explanation(chosen, selection, limit, is_detailed=is_detailed), output_console())
+
+
+def _find_user(release: Release, given: str, config: Path | None, home: Path | None) -> str:
+    """Return the id that the release knows a user by: as given, else hashed with the key of the config."""
+    from pipelines.people import choose_user, find_identity, is_known_user
+
+    if is_known_user(release, given):
+        return given
+    return choose_user(release, given, find_identity(read_config_if_any(config, home)))
 
 
 @app.command(epilog=EXIT_CODES)
@@ -417,6 +442,23 @@ def prune(
     with writer_lock(place):
         pruned = (plan_home_pruning if dry_run else prune_home)(settings, place, now)
     print_pruning(pruned, dry_run, output_console())
+
+
+@identity_app.command("hash", epilog=EXIT_CODES)
+def hash_identity_command(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="User ids as your systems know them.")],
+    config: ConfigOption = None,
+) -> None:
+    """Print the hash that stands for each id in every table: one a line, in the order given.
+
+    It is made with the key of the config, which must be set as for a nightly run; the key is not shown.
+    """
+    settings = read_config(config, is_identity_key_needed=True)
+    from pipelines.people import find_identity
+
+    identity = find_identity(settings)
+    for given in ids:
+        typer.echo((identity.pseudonymise(given) if identity else None) or "")
 
 
 @export_app.command("duckdb", epilog=EXIT_CODES)

@@ -15,24 +15,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.common.datasets import BILL_DATASETS
+from connectors.common.identity import Identity
 from pipelines.config.problems import ConfigError, Problem
+from pipelines.people import find_identity, is_hash
 from pipelines.warehouse.release import Release
 
 if TYPE_CHECKING:
-    from pipelines.config.model import ReportSettings
+    from pipelines.config.model import Config, ReportSettings
 
 SNAPSHOTS_SUFFIX = ".snapshots.json"
 """What follows a report's name in the name of the list of its snapshots."""
 
 
 def write_weekly_report(
-    release: Release, week: str | None, out: Path | None, settings: ReportSettings
+    release: Release,
+    week: str | None,
+    out: Path | None,
+    settings: ReportSettings,
+    identity: Identity | None = None,
 ) -> Path:
     """Write the report of an ISO week (None: the newest settled one) and return its path.
 
     `out` is a folder, by default `<home>/reports/weekly`. What was known when, and by which code, is what the
-    release's manifest says. Raises ConfigError for an unreadable label file, WeeklyReportError for a release
-    that the report cannot be made from.
+    release's manifest says. With an `identity` the label file may name users by their own ids. Raises ConfigError
+    for an unreadable label file, WeeklyReportError for a release that the report cannot be made from.
     """
     from reports.weekly.render import build_weekly_report
 
@@ -44,7 +50,7 @@ def write_weekly_report(
         title=settings.title,
         as_of=_moment(manifest["parameters"]["as_of"]),
         code_version=str(manifest["code_version"]),
-        labels=read_labels(settings.label_file),
+        labels=read_labels(settings.label_file, identity),
         today=date.fromisoformat(manifest["parameters"]["today"]),
     )
     if path.resolve().is_relative_to(release.home.resolve() / "reports"):
@@ -68,17 +74,38 @@ def _write_snapshots(report: Path, manifest: Mapping[str, Any]) -> None:
     os.replace(unfinished, listing)
 
 
-def read_labels(file: Path | None) -> dict[str, str]:
-    """Return user id → label from a CSV with the columns `user_id,label`; nothing without a file."""
+def read_labels(file: Path | None, identity: Identity | None = None) -> dict[str, str]:
+    """Return user id → label from a CSV with the columns `user_id,label`; nothing without a file.
+
+    With an `identity` an id that is no hash stands for its hash too; what the file says of a hash itself wins.
+    Raises ConfigError.
+    """
     if file is None:
         return {}
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            return {row["user_id"]: row["label"] for row in csv.DictReader(stream)}
+            labels = {row["user_id"]: row["label"] for row in csv.DictReader(stream)}
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         what = f"the label file cannot be read: {type(error).__name__}: {error}"
         remedy = "It must be a CSV in UTF-8 with the columns user_id and label."
         raise ConfigError(file, [Problem(("report", "label_file"), what, remedy)]) from None
+    if identity is None:
+        return labels
+    hashed = {identity.pseudonymise(user): label for user, label in labels.items() if not is_hash(user)}
+    return {**{user: label for user, label in hashed.items() if user is not None}, **labels}
+
+
+def describe_unused_labels(config: Config) -> str | None:
+    """Say that labels of raw ids are without effect, as the key that hashes them is not set; None if all is well."""
+    if find_identity(config) is not None:
+        return None
+    count = sum(1 for user in read_labels(config.report.label_file) if not is_hash(user))
+    if not count:
+        return None
+    return (
+        f"Warning: {count:,} of the labels in {config.report.label_file} name users by their own ids, and the key that "
+        f"hashes them is not set; set {config.identity.key_env} as for a nightly run."
+    )
 
 
 def _moment(text: str) -> datetime:

@@ -89,7 +89,8 @@ class ReportSettings(Section):
     title: str = Field(default="Weekly cost report", description="The headline.", min_length=1)
     label_file: ConfigPath | None = Field(
         default=None,
-        description="CSV of `user_id,label`: names for hashed users, used in the report only; never stored.",
+        description="CSV of `user_id,label`: names for users, by hash or by their own id (hashed when the report is "
+        "written, with the identity key), used in the report only; never stored.",
     )
     week_start: Literal["monday"] = Field(
         default="monday", description="Weeks are ISO weeks; no other start yet."

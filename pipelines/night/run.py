@@ -408,7 +408,9 @@ class Night:
             self.report_path = written[-1]
             return self.report_path
         try:
-            self.report_path = write_weekly_report(self.release, None, folder, self.request.config.report)
+            self.report_path = write_weekly_report(
+                self.release, None, folder, self.request.config.report, self._identity
+            )
         except WeeklyReportError as error:
             self.report_problem = str(error)
         return self.report_path

@@ -19,12 +19,15 @@ import pytest
 import typer
 from rich.console import Console
 
+from connectors.common.identity import Identity
 from pipelines import arguments, cli
+from pipelines.config import load_config
 from pipelines.progress import PlainProgress
 from pipelines.results import ConservationLine, ExitCode, NightlyResult
 from pipelines.terminal.console import exact_text, money_text, safe_text, sentence_text
 from pipelines.terminal.nightly_summary import print_nightly
 from pipelines.terminal.progress_bar import BarProgress, make_bar
+from pipelines.weekly_report import describe_unused_labels, read_labels
 from tests.conftest import ROOT
 from tests.unit.release_fixture import DAY, FIRST, HOSTILE_FEATURE, SECOND, THIRD, build_home
 
@@ -87,7 +90,7 @@ def test_the_page_lists_every_command_and_exit_code() -> None:
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     commands = [command.name or command.callback.__name__ for command in cli.app.registered_commands]
     assert len(commands) >= 7
-    assert all(f"`everycent {command}" in page for command in [*commands, "export duckdb"])
+    assert all(f"`everycent {command}" in page for command in [*commands, "export duckdb", "identity hash"])
     assert all(f"| {int(code)} |" in page for code in ExitCode)
 
 
@@ -389,6 +392,79 @@ def test_explain_asks_what_was_meant(
 ) -> None:
     assert cli.run(["explain", "--home", str(home), *words]) == 1
     assert sentence in capsys.readouterr().err
+
+
+KEY = "a key of tests alone"
+ANN = Identity(KEY.encode()).pseudonymise("ann@acme.example") or ""
+
+
+def _home_of_hashed_users(tmp_path: Path) -> Path:
+    """A home where ann stands as her hash, beside a config that tells no key."""
+    own = build_home(tmp_path / "own")
+    rewrite(
+        own, "core.owners_dim", f"select * replace (replace(user_id, 'ann', '{ANN}') as user_id) from whole"
+    )
+    (tmp_path / "everycent.yml").write_text(f"home: {own}\n")
+    return own
+
+
+def test_explain_finds_a_user_by_the_hash_and_by_the_own_id(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _home_of_hashed_users(tmp_path)
+    assert cli.run(["explain", "--user", ANN]) == 0
+    by_hash = capsys.readouterr().out
+    assert "6.75" in by_hash
+    monkeypatch.setenv("EVERYCENT_IDENTITY_KEY", KEY)
+    for given in (ANN, " Ann@ACME.example", "mailto:ann@acme.example"):
+        assert cli.run(["explain", "--user", given]) == 0
+        assert capsys.readouterr().out == by_hash
+    assert cli.run(["explain", "--user", "bob"]) == 0  # as it stands, which goes first
+    assert "2.25" in capsys.readouterr().out
+
+
+def test_explain_says_what_is_needed_to_find_a_person(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = _home_of_hashed_users(tmp_path)
+    assert cli.run(["explain", "--user", "ann@acme.example"]) == 1
+    assert "give --config FILE and set the identity key" in capsys.readouterr().err
+    monkeypatch.setenv("EVERYCENT_IDENTITY_KEY", "another key of tests")
+    assert cli.run(["explain", "--home", str(own), "--user", "ann@acme.example"]) == 1
+    told = capsys.readouterr().err
+    other = Identity(b"another key of tests")
+    assert f"nor its hash {other.pseudonymise('ann@acme.example')}" in " ".join(told.split())
+    assert "another key of tests" not in told
+
+
+def test_identity_hash_prints_what_stands_in_the_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "everycent.yml").write_text("home: x\n")
+    assert cli.run(["identity", "hash", "ann@acme.example"]) == 3
+    refused = capsys.readouterr()
+    assert (refused.out, "EVERYCENT_IDENTITY_KEY" in refused.err) == ("", True)
+    monkeypatch.setenv("EVERYCENT_IDENTITY_KEY", KEY)
+    assert cli.run(["identity", "hash", "Ann@acme.example", "bob"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == [ANN, Identity(KEY.encode()).pseudonymise("bob")]
+    assert KEY not in shown.out + shown.err
+
+
+def test_labels_name_users_by_hash_or_by_their_own_id(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    bob = Identity(KEY.encode()).pseudonymise("bob")
+    file.write_text(f"user_id,label\nAnn@acme.example,Ann\nbob,Robert\n{bob},Bob\n")
+    labels = read_labels(file, Identity(KEY.encode()))
+    assert (labels[ANN], labels[bob or ""]) == ("Ann", "Bob")
+    config = load_config(_config_of_labels(tmp_path), environment={}, is_identity_key_needed=False)
+    assert "Warning: 2 of the labels" in (describe_unused_labels(config) or "")
+
+
+def _config_of_labels(folder: Path) -> Path:
+    file = folder / "labels.yml"
+    file.write_text("report: {label_file: people.csv}\n")
+    return file
 
 
 def test_explain_starts_from_a_bill_line_a_cell_or_a_trace(
