@@ -5,12 +5,15 @@ What belongs here: writing, reading and ordering records. What must not: reading
 
 from __future__ import annotations
 
+import gzip
 import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import orjson
 
 from connectors.common.contract import Delivery, Finding, Severity, TerminalError, TypedFile
 from connectors.common.datasets import WORKLOADS
+from connectors.common.packed_records import read_packed
 
 _LOOKS = frozenset({WORKLOADS.name})
 """Datasets whose rows hold for a time: an equal list made later says that all is still, or again, there."""
@@ -47,7 +51,7 @@ class DeliveryRecord:
     findings: tuple[Finding, ...] = ()
     typed: Mapping[str, tuple[TypedFile, ...]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def file_name(self) -> str:
         """Name of the manifest: delivery time, then snapshot."""
         return f"{self.delivery.delivered_at:%Y%m%dT%H%M%S.%fZ}-{self.delivery.snapshot_id}.json"
@@ -131,21 +135,41 @@ def read_records(folder: Path, lake: Path, typing_digest: str) -> list[DeliveryR
     Those of a delivery whose writing was cut off are among them (`write_records`). Raises TerminalError for a
     damaged one: to go on without it would lose what it delivered.
     """
+    return [*read_named_records(folder, lake, typing_digest).values()]
+
+
+def read_named_records(
+    folder: Path, lake: Path, typing_digest: str, *, with_packed: bool = True
+) -> dict[str, DeliveryRecord]:
+    """Return file name → record as `read_records` does; without the packed ones, among which is no bill, if wished."""
     pending = _pending_path(folder)
     cut_off = orjson.loads(pending.read_bytes()) if pending.exists() else {}
     found = {entry.name for entry in os.scandir(folder)} if folder.is_dir() else set()
-    names = sorted({name for name in found if name.endswith(".json")} | cut_off.keys())
-    return [_read_record(folder / name, lake, typing_digest, cut_off.get(name)) for name in names]
+    records: dict[str, DeliveryRecord] = {}
+    for name in {name for name in found if name.endswith(".json")} | cut_off.keys():
+        with suppress(FileNotFoundError):  # packed since it was listed
+            records[name] = _read_record(folder / name, lake, typing_digest, cut_off.get(name))
+    if with_packed:
+        with _damage_in_words(folder / "packed"):
+            for name, content in read_packed(folder, frozenset(records)):
+                records[name] = _build_record(content, lake, typing_digest)
+    return dict(sorted(records.items()))
 
 
 def _read_record(
     path: Path, lake: Path, typing_digest: str, content: dict[str, Any] | None
 ) -> DeliveryRecord:
-    try:
+    with _damage_in_words(path):
         return _build_record(
             orjson.loads(path.read_bytes()) if content is None else content, lake, typing_digest
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+
+
+@contextmanager
+def _damage_in_words(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, gzip.BadGzipFile) as error:
         message = (
             f"{path}: the record of a delivery is damaged ({type(error).__name__}). Restore it from a backup; or "
             "remove it together with seen.json beside its folder: what still lies in the source lands again"
@@ -159,16 +183,23 @@ def mark_current(records: Iterable[DeliveryRecord], as_of: datetime | None = Non
     Within a scope the newest delivery is current; a tie goes to the larger digest (of its lines where known).
     """
     known = [r for r in records if as_of is None or r.delivery.delivered_at <= as_of]
+    ranks = [rank_delivery(record.delivery) for record in known]
     newest: dict[tuple[str, str], tuple[datetime, bool, str, str]] = {}
-    for record in known:
+    for record, rank in zip(known, ranks, strict=True):
         d = record.delivery
-        rank = rank_delivery(d)
         newest[d.dataset, d.scope] = max(rank, newest.get((d.dataset, d.scope), rank))
     marked = []
-    for record in known:
-        is_current = rank_delivery(record.delivery) == newest[record.delivery.dataset, record.delivery.scope]
-        marked.append(replace(record, delivery=replace(record.delivery, is_current=is_current)))
+    for record, rank in zip(known, ranks, strict=True):
+        d = record.delivery
+        is_current = rank == newest[d.dataset, d.scope]
+        is_marked = d.is_current == is_current
+        marked.append(record if is_marked else replace(record, delivery=replace(d, is_current=is_current)))
     return marked
+
+
+def find_file_sha256(period: str | None, artifacts: Sequence[Artifact]) -> str | None:
+    """Return the digest of the one file that a delivery is; None for bills and for several files."""
+    return artifacts[0].sha256 if period is None and len(artifacts) == 1 else None
 
 
 def rank_delivery(delivery: Delivery) -> tuple[datetime, bool, str, str]:
@@ -246,7 +277,7 @@ def _typed_file_to_json(file: TypedFile, lake: Path) -> dict[str, Any]:
 def _build_record(content: dict[str, Any], lake: Path, typing_digest: str) -> DeliveryRecord:
     typed = {
         variant["typing"]: tuple(
-            TypedFile(f["dataset"], f["partition"], lake / f["path"], f["rows"], f["digest"])
+            TypedFile(f["dataset"], f["partition"], Path(f"{lake}/{f['path']}"), f["rows"], f["digest"])
             for f in variant["files"]
         )
         for variant in content["typed"]
@@ -254,6 +285,7 @@ def _build_record(content: dict[str, Any], lake: Path, typing_digest: str) -> De
     chosen = typed.get(typing_digest)
     if chosen is None:
         chosen = next(reversed(typed.values()), ())
+    artifacts = tuple(Artifact(**a) for a in content["artifacts"])
     delivery = Delivery(
         source=content["source"],
         dataset=content["dataset"],
@@ -269,10 +301,11 @@ def _build_record(content: dict[str, Any], lake: Path, typing_digest: str) -> De
         billing_account_id=content["billing_account_id"],
         content=content.get("content"),
         delivery_key=content.get("delivery_key"),
+        file_sha256=find_file_sha256(content["period"], artifacts),
     )
     return DeliveryRecord(
         delivery=delivery,
-        artifacts=tuple(Artifact(**a) for a in content["artifacts"]),
+        artifacts=artifacts,
         schema_seen=tuple(content["schema_seen"]),
         findings=tuple(finding_from_json(f) for f in content["findings"]),
         typed=typed,

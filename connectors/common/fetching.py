@@ -34,11 +34,18 @@ class ArtifactFetcher:
     """
 
     def __init__(
-        self, landing: SourceLanding, store: ObjectStore, parallel_transfers: int = _PARALLEL_TRANSFERS
+        self,
+        landing: SourceLanding,
+        store: ObjectStore,
+        parallel_transfers: int = _PARALLEL_TRANSFERS,
+        *,
+        saves_in_passing: bool = False,
     ) -> None:
+        """Make a fetcher; `saves_in_passing` for a caller that fetches a few at a time and saves the index itself."""
         self._landing = landing
         self._store = store
         self._parallel = parallel_transfers
+        self._saves_in_passing = saves_in_passing
         self._incoming = landing.raw / "incoming"
 
     def fetch(self, objects: Sequence[StoredObject], *, spares_pruned: bool = False) -> list[SourceFile]:
@@ -100,7 +107,10 @@ class ArtifactFetcher:
         finally:
             stopping.set()
             pool.shutdown(wait=True, cancel_futures=True)
-            self._landing.seen.save()
+            if self._saves_in_passing:
+                self._landing.seen.save_in_passing()
+            else:
+                self._landing.seen.save()
 
     def _gather(self, waiting: dict[Future[str], StoredObject]) -> dict[StoredObject, SourceFile]:
         """Note each object as it is complete; raise the first problem."""

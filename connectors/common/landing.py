@@ -26,7 +26,6 @@ from connectors.common.defects import UNEXPECTED, describe_unexpected
 from connectors.common.delivery_records import (
     finding_from_json,
     finding_to_json,
-    mark_current,
 )
 from connectors.common.file_listing import list_source_files
 from connectors.common.settings import FileSourceSettings
@@ -218,14 +217,14 @@ def retype_missing(
     read: Callable[[SourceFile, FileDelivery], None],
 ) -> None:
     """Write typed files anew, from the kept artifacts, where settings changed and the file is gone."""
-    for record in mark_current(landing.records):
+    main = datasets[0].name
+    for record in landing.records:
         delivery = record.delivery
-        stale = (
-            delivery.is_current
-            and landing.typing_digest not in record.typed
-            and delivery.scope not in present
-        )
-        if not stale or delivery.dataset != datasets[0].name or not record.artifacts:
+        is_wanted = delivery.dataset == main and record.artifacts and delivery.scope not in present
+        if not is_wanted or landing.typing_digest in record.typed:
+            continue
+        current = landing.current_record(main, delivery.scope)
+        if current is None or current.file_name != record.file_name:
             continue
         artifact = record.artifacts[0]
         path = landing.artifact_path(artifact)

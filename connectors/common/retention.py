@@ -18,7 +18,13 @@ import orjson
 
 from connectors.common.contract import Delivery
 from connectors.common.datasets import BILL_DATASETS
-from connectors.common.delivery_records import DeliveryRecord, mark_current, read_records, write_json
+from connectors.common.delivery_records import (
+    DeliveryRecord,
+    mark_current,
+    read_named_records,
+    read_records,
+    write_json,
+)
 from connectors.common.lateness import Lateness
 
 
@@ -48,7 +54,8 @@ def plan_pruning(
     `older_than`: younger ones all stay. `is_needed`: what the caller still wants, such as files that a release lists.
     Raises TerminalError for a damaged record.
     """
-    records = mark_current(read_records(lake / "raw" / source / "deliveries", lake, ""))
+    folder = lake / "raw" / source / "deliveries"
+    records = mark_current(read_named_records(folder, lake, "", with_packed=False).values())
     kept_names = {record.file_name for record in _find_kept(records, lateness, older_than)}
     kept_contents = {r.delivery.snapshot_id for r in records if r.file_name in kept_names}
     goes = [
@@ -59,6 +66,9 @@ def plan_pruning(
         and record.delivery.snapshot_id not in kept_contents
         and not is_needed(record)
     ]
+    if not goes:
+        return []
+    records = read_records(folder, lake, "")
     gone_names = {record.file_name for record in goes}
     needed = {file for r in records if r.file_name not in gone_names for file in _files_of(r, lake, source)}
     planned = []

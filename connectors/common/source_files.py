@@ -6,6 +6,7 @@ What belongs here: finding files, their digests, `seen.json`. What must not: the
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -19,6 +20,8 @@ from connectors.common.delivery_records import write_json
 from connectors.common.digests import read_file_sha256
 
 KNOWN_SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".json", ".parquet", ".yml", ".yaml")
+_PASSING_SHARE = 9
+"""So many times as long as writing the index took, no other writing of it in passing begins."""
 
 
 class FileFault(TerminalError):
@@ -99,10 +102,14 @@ class SeenIndex:
         self.files: dict[str, dict[str, Any]] = content.get("files", {})
         self.notes: dict[str, Any] = content.get("notes", {})
         self._is_changed = False
+        self._save_again_at = 0.0
 
-    def identify(self, root: Path, relative: str) -> SourceFile:
-        """Return the file with its digest, taken from the index when size and mtime are as last seen."""
-        path = root / relative if root.is_dir() else root
+    def identify(self, root: Path, relative: str, *, is_folder: bool) -> SourceFile:
+        """Return the file with its digest, taken from the index when size and mtime are as last seen.
+
+        `root` is the file itself where it is no folder.
+        """
+        path = Path(f"{root}/{relative}") if is_folder else root
         stat = path.stat()
         entry = self.files.get(relative)
         if entry is None or (entry["size"], entry["mtime_ns"]) != (stat.st_size, stat.st_mtime_ns):
@@ -138,6 +145,17 @@ class SeenIndex:
         if self._is_changed:
             write_json(self._path, {"files": self.files, "notes": self.notes})
             self._is_changed = False
+
+    def save_in_passing(self) -> None:
+        """Write the index as `save` does, unless all such writing would take more than a tenth of the time.
+
+        A large index is so written a few times a run, not once for every few files. End with `save`.
+        """
+        begun = time.monotonic()
+        if begun >= self._save_again_at:
+            self.save()
+            ended = time.monotonic()
+            self._save_again_at = ended + _PASSING_SHARE * (ended - begun)
 
 
 def _read_index(path: Path) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from connectors.common.delivery_records import (
     Artifact,
     DeliveryRecord,
     complete_records,
+    find_file_sha256,
     mark_current,
     read_records,
     set_aside_copies,
@@ -34,6 +35,8 @@ from connectors.common.delivery_records import (
     write_records,
 )
 from connectors.common.digests import build_digest, build_settings_digest
+from connectors.common.known_records import KnownRecords
+from connectors.common.packed_records import pack_manifests
 from connectors.common.parsing import build_whole_text
 from connectors.common.settings import SourceSettings
 from connectors.common.source_files import KNOWN_SUFFIXES, FileFault, SeenIndex, SourceFile, list_paths
@@ -41,6 +44,7 @@ from connectors.common.typed_files import PartitionWriter
 
 _QUARANTINED_ROWS_KEPT = 1000
 _LONGEST_MESSAGE = 2000
+_FOLDERS = ("artifacts", "deliveries", "deliveries/packed", "quarantine")
 REFUSED_ROWS = "quarantined_row"
 CORRECT_FILE = "; correct and deliver again"
 """How a finding about refused rows ends while their file is there to be corrected."""
@@ -99,7 +103,7 @@ class SourceLanding:
         if context.as_of is None:
             self._remove_leftovers()
             complete_records(self.raw / "deliveries")
-        self.records = read_records(self.raw / "deliveries", context.lake, self.typing_digest)
+        self._known = KnownRecords(read_records(self.raw / "deliveries", context.lake, self.typing_digest))
         self._pruned = _find_pruned(self.records)
         self._put_off: dict[Path, Callable[[], object]] = {}
         self._findings: list[Finding] = []
@@ -109,12 +113,18 @@ class SourceLanding:
 
     def _remove_leftovers(self) -> None:
         """Remove what a killed run had half written: there is one writer at a time, and none is at work yet."""
-        folders = [self.raw, *(self.raw / name for name in ("artifacts", "deliveries", "quarantine"))]
+        folders = [self.raw, *(self.raw / name for name in _FOLDERS)]
         for dataset in self.context.lake.glob("*"):
             folders += (dataset / self.source).glob("*") if dataset != self.raw.parent else ()
         for folder in folders:
-            for path in folder.glob("_tmp-*"):
-                path.unlink(missing_ok=True)
+            for name in os.listdir(folder) if folder.is_dir() else ():
+                if name.startswith("_tmp-"):
+                    (folder / name).unlink(missing_ok=True)
+
+    @property
+    def records(self) -> list[DeliveryRecord]:
+        """All delivery records of the source, the one written last at the end."""
+        return self._known.list()
 
     @property
     def is_reading_only(self) -> bool:
@@ -137,10 +147,10 @@ class SourceLanding:
         if not found:
             message = f"{self.source}: no file matches {pattern!r} under {root}; deliver one or correct it"
             self.add(dataset, "empty_folder", message, Severity.FAULT)
-        files = []
+        files, is_folder = [], root.is_dir()
         for relative in found:
             try:
-                files.append(self.seen.identify(root, relative))
+                files.append(self.seen.identify(root, relative, is_folder=is_folder))
             except OSError as error:
                 self.unreadable.append(relative)
                 message = f"{self.source}: {relative} cannot be read ({error.strerror}); correct or remove it"
@@ -168,7 +178,7 @@ class SourceLanding:
 
     def note_gone(self, present: Iterable[str]) -> None:
         """Remember which delivered files lie in the source no more, given those that do."""
-        self._gone = frozenset(r.delivery.scope for r in self.records) - {*present, *self.unreadable}
+        self._gone = frozenset(self._known.scopes()) - {*present, *self.unreadable}
 
     def add_findings(self, findings: Iterable[Finding]) -> None:
         """Report findings that were made, or remembered, elsewhere."""
@@ -176,8 +186,8 @@ class SourceLanding:
 
     def current_record(self, dataset: str, scope: str, at: datetime | None = None) -> DeliveryRecord | None:
         """Return the record that is current for a scope (as known at a time), None when there is none."""
-        own = [r for r in self.records if (r.delivery.dataset, r.delivery.scope) == (dataset, scope)]
-        return next((r for r in mark_current(own, at) if r.delivery.is_current), None)
+        own = mark_current(self._known.find_of_scope(dataset, scope), at)
+        return next((record for record in own if record.delivery.is_current), None)
 
     def choose_delivered_at(self, dataset: str, scope: str, modified_at: datetime) -> datetime:
         """Return the delivery time of a file that states none: its mtime when first seen.
@@ -192,10 +202,7 @@ class SourceLanding:
 
     def needs_rows(self, facts: DeliveryFacts) -> bool:
         """Tell whether the typed files of this content, under these settings, are still to be written."""
-        wanted = facts.snapshot_id
-        return not any(
-            r.delivery.snapshot_id == wanted and self.typing_digest in r.typed for r in self.records
-        )
+        return not any(self.typing_digest in r.typed for r in self._known.find_of_snapshot(facts.snapshot_id))
 
     def open_writer(self, facts: DeliveryFacts) -> PartitionWriter:
         """Return the writer of this delivery's rows; hand it to `record` when done, or call its `discard`."""
@@ -210,7 +217,7 @@ class SourceLanding:
         `writer` is None when `needs_rows` said that the rows are there.
         """
         wanted = facts.snapshot_id
-        same = [r for r in self.records if r.delivery.snapshot_id == wanted]
+        same = self._known.find_of_snapshot(wanted)
         current = self.current_record(facts.dataset.name, facts.scope, facts.delivered_at)
         if writer is not None:
             typed, rows = writer.commit(), writer.rows
@@ -233,14 +240,12 @@ class SourceLanding:
         """Write records that count together: all of them or none."""
         written = {record.file_name: record for record in records}
         write_records(self.raw / "deliveries", written.values(), self.context.lake)
-        self.records = [record for record in self.records if record.file_name not in written]
-        self.records += written.values()
+        for record in written.values():
+            self._known.put(record)
 
     def known_issuers(self, dataset: str, scope: str) -> tuple[str | None, ...]:
         """Who issued this scope before: a bill restated to nothing is still this feed's bill, and no other's."""
-        known = [
-            r.delivery for r in self.records if (r.delivery.dataset, r.delivery.scope) == (dataset, scope)
-        ]
+        known = [record.delivery for record in self._known.find_of_scope(dataset, scope)]
         named = [delivery for delivery in known if delivery.invoice_issuers]
         return max(named, key=lambda delivery: delivery.delivered_at).invoice_issuers if named else ()
 
@@ -307,16 +312,17 @@ class SourceLanding:
         """Save the seen index; return the deliveries known (by `as_of`), the current marked, and findings."""
         if not self.is_reading_only:
             self.seen.save()
+            unbilled = (r.file_name for r in self.records if r.delivery.period is None)
+            pack_manifests(self.raw / "deliveries", unbilled)  # of bills retention prunes single ones
         ordered = sorted(self.records, key=lambda record: record.file_name)
         known, copies = set_aside_copies(mark_current(ordered, self.context.as_of))
         current = [record for record in known if record.delivery.is_current]
         remembered = [told for record in current for told in self._recall_findings(record)]
         findings = tuple(dict.fromkeys([*self._findings, *copies, *remembered]))
         deliveries = tuple(
-            replace(r.delivery, file_sha256=r.artifacts[0].sha256)
-            if len(r.artifacts) == 1 and r.delivery.period is None
-            else r.delivery
+            r.delivery if r.delivery.file_sha256 == sha256 else replace(r.delivery, file_sha256=sha256)
             for r in known
+            for sha256 in (find_file_sha256(r.delivery.period, r.artifacts),)
         )
         return SourceReport(self.source, self.settings.connector, deliveries, findings)
 

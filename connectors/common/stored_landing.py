@@ -94,7 +94,7 @@ def open_files(
 def _fetch_in_turn(
     landing: SourceLanding, store: ObjectStore, objects: Sequence[StoredObject], expect: Expect | None
 ) -> Iterator[SourceFile]:
-    fetcher = ArtifactFetcher(landing, store)
+    fetcher = ArtifactFetcher(landing, store, saves_in_passing=True)
     waiting: list[StoredObject] = []
     for stored in objects:
         sha256 = fetcher.find_sha256(stored)
