@@ -1,7 +1,8 @@
 /*
 description: >
-    Which priced model a name in the request log, or in a provider's own count, means, by alias first, then by the price book's own patterns.
-    A name that nothing matches stays unmatched and is a finding with its dollars, never a guess.
+    Which priced model a name in the request log, or in a provider's own count, means, by alias first, then by the price book's own patterns,
+    then as the name of a price itself, such as an override's. An alias may mean a model of another provider,
+    written provider/model. A name that nothing matches stays unmatched and is a finding with its dollars, never a guess.
 grain: [charge_date, name_id]
 materialized: table
 partition_by: {column: charge_date, unit: day}
@@ -124,6 +125,34 @@ alias_candidates as (
 matched_aliases as (
     select * from alias_candidates
     where candidate_rank = 1
+),
+
+price_models as (select * from core.price_models),
+
+/* Aliases to a model that their own provider has no price of, but the provider before the slash has. */
+foreign_aliases as (
+    select
+        matched_aliases.provider,
+        matched_aliases.model_alias,
+        min(price_models.provider) as price_provider,
+        min(price_models.model) as price_model
+    from matched_aliases
+    inner join price_models on matched_aliases.model = price_models.provider || '/' || price_models.model
+    left join price_models as own_models
+        on matched_aliases.provider = own_models.provider
+        and matched_aliases.model = own_models.model
+    where own_models.model is null
+    group by matched_aliases.provider, matched_aliases.model_alias
+    having count(*) = 1
+),
+
+priced_names as (
+    select
+        price_models.provider,
+        lower(trim(price_models.model)) as model_text,
+        min(price_models.model) as model
+    from price_models
+    group by price_models.provider, lower(trim(price_models.model))
 )
 
 select
@@ -132,11 +161,14 @@ select
         as name_id,
     names.logged_provider,
     names.logged_model,
-    names.provider,
-    coalesce(matched_aliases.model, matched_patterns.model) as model,
+    coalesce(foreign_aliases.price_provider, names.provider) as provider,
+    coalesce(
+        foreign_aliases.price_model, matched_aliases.model, matched_patterns.model, priced_names.model
+    ) as model,
     case
         when matched_aliases.model is not null then 'alias'
         when matched_patterns.model is not null then 'pattern'
+        when priced_names.model is not null then 'price'
         else 'unmatched'
     end as matched_by
 from names
@@ -146,3 +178,9 @@ left join matched_aliases
 left join matched_patterns
     on names.provider = matched_patterns.provider
     and names.model_text = matched_patterns.model_text
+left join foreign_aliases
+    on names.provider = foreign_aliases.provider
+    and names.model_alias = foreign_aliases.model_alias
+left join priced_names
+    on names.provider = priced_names.provider
+    and names.model_text = priced_names.model_text

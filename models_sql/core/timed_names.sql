@@ -146,8 +146,19 @@ met as (
         on texts.model_alias = aliases.alias
         and (aliases.provider is null or texts.price_provider = aliases.provider)
     inner join timed_models
+        on aliases.model = timed_models.provider || '/' || timed_models.model
+        or (texts.price_provider = timed_models.provider and aliases.model = timed_models.model)
+    union all
+    select
+        texts.charge_date,
+        texts.provider,
+        texts.model,
+        timed_models.provider as price_provider,
+        timed_models.model as price_model
+    from texts
+    inner join timed_models
         on texts.price_provider = timed_models.provider
-        and aliases.model = timed_models.model
+        and texts.model_text = lower(trim(timed_models.model))
 ),
 
 band_starts as (

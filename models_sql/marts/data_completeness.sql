@@ -418,7 +418,8 @@ select
             ', about ' || cast(cast(sum(requests.likely_cost) as decimal(38, 2)) as varchar)
             || ' USD at the median list price of such tokens, an estimate'
     end
-    || '): add a model alias or a price override to the config.' as message
+    || '): add a model alias (a model of another provider as provider/model) or a price override '
+    || 'to the config.' as message
 from requests
 group by requests.provider, requests.model
 union all

@@ -172,8 +172,12 @@ class ModelAlias(Section):
     """Another name of a model."""
 
     alias: Text = Field(description="The name as a bill, gateway or log writes it.")
-    provider: Text = Field(description="The provider of the model, as the price book names it.")
-    model: Text = Field(description="The model's name in the price book.")
+    provider: Text = Field(
+        description="The provider that the bill or log names, as the price book writes it (`aws`, `azure`, `openai`)."
+    )
+    model: Text = Field(
+        description="The model's name in the price book; a model of another provider as `anthropic/claude-sonnet-4-5`."
+    )
 
 
 class ClassificationRule(Section):

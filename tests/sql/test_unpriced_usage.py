@@ -73,6 +73,7 @@ def test_completeness_names_the_tokens_and_the_likely_dollars() -> None:
         (
             2,
             "Requests of aws without a model or list price (quokka-9, 4000000 tokens, about 16.00 USD at the "
-            "median list price of such tokens, an estimate): add a model alias or a price override to the config.",
+            "median list price of such tokens, an estimate): add a model alias (a model of another provider as "
+            "provider/model) or a price override to the config.",
         )
     ]

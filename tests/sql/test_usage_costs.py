@@ -46,6 +46,56 @@ def test_an_override_wins_over_a_newer_book() -> None:
     assert _cost(calls=[call("ann", MILLION)], prices=prices) == [("2", None)]
 
 
+OWN = {"provider": "openai", "model": "Acme-Secret 2", "is_override": True, "price_rank": 1}
+CLAUDE = {"provider": "anthropic", "model": "claude-sonnet-4-5"}
+AT_OPENAI = {"provider": "openai", "model": "claude-proxy"}
+
+
+def _named(aliases: list[dict[str, str]], prices: list[dict[str, object]], **changes: object) -> list[tuple]:
+    columns = "provider, model, list_cost, unpriced_reason"
+    calls = [call("ann", MILLION, **changes)]
+    return run("core.usage_costs", columns, requests=calls, prices=prices, model_aliases=aliases)
+
+
+def test_an_override_prices_a_model_that_no_price_book_knows() -> None:
+    """Under the provider it is of, and no other, whatever the case the log writes it in."""
+    prices = [price(per_mtok="4", **OWN)]
+    found = _named([], prices, provider="openai", model=" acme-secret 2")
+    assert found == [("openai", "Acme-Secret 2", "4", None)]
+    ((*_, cost, reason),) = _named([], prices, provider="x_ai", model="acme-secret 2")
+    assert (cost, reason) == (None, "unknown_model")
+
+
+def test_an_override_from_noon_prices_the_afternoon_of_a_model_that_no_book_knows() -> None:
+    prices = [price(per_mtok="4", published_at=datetime(2026, 11, 1, 12), **OWN)]
+    calls = [
+        call("ann", MILLION, minute=60 * hour, provider="openai", model="acme-secret 2") for hour in (1, 13)
+    ]
+    found = run("core.usage_costs", "list_cost", requests=calls, prices=prices)
+    assert sorted(found, key=str) == [("4",), (None,)]
+
+
+def test_an_alias_leads_to_an_override_of_the_same_provider() -> None:
+    alias = {"alias": "claude-proxy", "provider": "openai", "model": "Acme-Secret 2"}
+    assert _named([alias], [price(per_mtok="4", **OWN)], **AT_OPENAI) == [
+        ("openai", "Acme-Secret 2", "4", None)
+    ]
+
+
+def test_an_alias_leads_to_a_model_of_another_provider_when_it_names_that_provider() -> None:
+    """Not by the model's name alone: several providers may have a price of it."""
+    alias = {"alias": "claude-proxy", "provider": "openai", "model": "anthropic/claude-sonnet-4-5"}
+    prices = [price(per_mtok="3", **CLAUDE), price(per_mtok="5")]
+    assert _named([alias], prices, **AT_OPENAI) == [("anthropic", "claude-sonnet-4-5", "3", None)]
+    own = price(per_mtok="2", provider="openai", model="anthropic/claude-sonnet-4-5")
+    assert _named([alias], [*prices, own], **AT_OPENAI) == [
+        ("openai", "anthropic/claude-sonnet-4-5", "2", None)
+    ]
+    bare = alias | {"model": "claude-sonnet-4-5"}
+    ((*_, cost, reason),) = _named([bare], prices, **AT_OPENAI)
+    assert cost is None and reason is not None
+
+
 def test_a_price_that_was_wrong_from_the_start_restates_the_past() -> None:
     prices = [
         price(per_mtok="5"),
