@@ -1,13 +1,14 @@
 """A request file → batches of its mapped columns only; what is not mapped is never read into a table.
 
 What belongs here: the three file formats, in batches, with the number of each row. What must not: the
-meaning of a value. Messages name configured columns, never content: a header can be a prompt too.
+meaning of a value. Messages name columns that look like names, never content: a header can be a prompt too.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -33,6 +34,9 @@ from connectors.request_files.values import NULL_TEXTS
 BATCH_ROWS = 100_000
 SUFFIXES = (".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet")
 _CSV_BLOCK_BYTES = 8 << 20
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,39}")
+_NAMES_TOLD = 30
 
 Refuse = Callable[[int | None, str], None]
 Columns = Mapping[str, tuple[str, ...]]
@@ -61,7 +65,7 @@ def read_batches(file: SourceFile, columns: Columns, refuse: Refuse) -> Iterator
 def _read_csv(file: SourceFile, columns: Columns, refuse: Refuse) -> Iterator[pl.DataFrame]:
     compression = "gzip" if file.suffix.endswith(".gz") else None
     header = _read_header(file)
-    check_required_columns(header, columns.values())
+    _check_columns(header, columns)
     wanted = _list_wanted(columns, header)
     twice = [name for name in wanted if header.count(name) > 1]
     if twice:
@@ -105,12 +109,35 @@ def _read_header(file: SourceFile) -> list[str]:
 
 def _read_parquet(file: SourceFile, columns: Columns) -> Iterator[pl.DataFrame]:
     with pq.ParquetFile(file.path) as content:
-        check_required_columns(content.schema_arrow.names, columns.values())
+        _check_columns(content.schema_arrow.names, columns)
         line = 1
         wanted = _list_wanted(columns, content.schema_arrow.names)
         for batch in iterate_batches(content, wanted, BATCH_ROWS, file.size):
             yield _named(batch, columns, line)
             line += batch.num_rows
+
+
+def _check_columns(present: Sequence[str], columns: Columns) -> None:
+    """Raise FileFault for a mapped column that is absent, with what there is instead."""
+    try:
+        check_required_columns(present, columns.values())
+    except FileFault as fault:
+        raise FileFault(
+            fault.kind, f"{fault}, {_describe_present(present)}", line=fault.line, column=fault.column
+        ) from None
+
+
+def _describe_present(present: Sequence[str]) -> str:
+    """Say what else helps: `columns`, and the names there are, unless one of them may be no name but content."""
+    names = list(dict.fromkeys(present))
+    is_plain = len(names) > 1 and len(names) == len(present) and all(map(_PLAIN_NAME.fullmatch, names))
+    if not is_plain:
+        return (
+            "or correct `columns` of the source; what stands in the place of names is not shown, for it may be content"
+        )
+    listed = ", ".join(names[:_NAMES_TOLD])
+    more = f" and {len(names) - _NAMES_TOLD} more" if len(names) > _NAMES_TOLD else ""
+    return f"or correct `columns` of the source; the columns there are: {listed}{more}"
 
 
 def _list_wanted(columns: Columns, present: Sequence[str]) -> list[str]:
@@ -138,6 +165,7 @@ def _read_json_lines(file: SourceFile, columns: Columns, refuse: Refuse) -> Iter
     present: set[str] = set()
     values: dict[str, list[str | None]] = {name: [] for name in columns}
     lines: list[int] = []
+    first: dict[str, Any] = {}
     rows = 0
     with open_bytes(file.path, is_packed=file.suffix.endswith(".gz")) as stream:
         for number, line in read_lines(stream):
@@ -149,6 +177,7 @@ def _read_json_lines(file: SourceFile, columns: Columns, refuse: Refuse) -> Iter
                     refuse(number, "malformed_line: not a JSON object")
                 continue
             rows += 1
+            first = first or record
             lines.append(number)
             for name, sources in columns.items():
                 found = (_text(_reach(record, source), name) for source in sources)
@@ -162,7 +191,8 @@ def _read_json_lines(file: SourceFile, columns: Columns, refuse: Refuse) -> Iter
     absent = [columns[name][0] for name in ALWAYS_WRITTEN if name in columns and name not in present]
     if rows and absent:
         message = (
-            f"the required column {absent[0]} is missing in every row; deliver it again with this column"
+            f"the required column {absent[0]} is missing in every row; deliver it again with this column, "
+            f"{_describe_present(list(first))}"
         )
         raise FileFault("missing_column", message, column=absent[0])
     if lines:

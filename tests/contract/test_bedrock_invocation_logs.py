@@ -342,6 +342,9 @@ def test_an_hour_of_which_nothing_can_be_read_is_a_fault_and_keeps_what_it_held(
     assert [(f.kind, f.date) for f in report.findings if f.severity is Severity.FAULT] == [
         ("unreadable_group", date(2026, 11, 19))
     ]
+    assert "a.json.gz cannot be read" in next(
+        f.message for f in report.findings if f.kind == "unreadable_group"
+    )
     company.put(lines(record(2)))
     repaired = company.land(now=datetime(2026, 11, 20, 8))
     assert [row["call_id"][-1] for row in read_rows(repaired)] == ["2"]

@@ -266,6 +266,38 @@ def test_a_broken_file_stops_alone_and_keeps_its_last_good_content(
     assert [(f.kind, f.file) for f in report.findings if f.severity is Severity.FAULT] == [(kind, "a.csv")]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        (
+            "a.csv",
+            "time,TokensIn,tokens_out,feature\n2026-11-18,1,2,x\n",
+            "the required column tokens_in ('TokensIn' looks like it: was it renamed?) is missing; deliver it again "
+            "with this column, or correct `columns` of the source; the columns there are: time, TokensIn, "
+            "tokens_out, feature",
+        ),
+        (
+            "a.csv",
+            "2026-11-18,what is love,2\n2026-11-19,what is war,3\n",
+            "or correct `columns` of the source; what stands in the place of names is not shown, for it may be content",
+        ),
+        (
+            "a.jsonl",
+            '{"prompt_size": 1, "tokens_in": 2, "tokens_out": 3}\n',
+            "the required column time is missing in every row; deliver it again with this column, or correct "
+            "`columns` of the source; the columns there are: prompt_size, tokens_in, tokens_out",
+        ),
+    ],
+)
+def test_a_missing_column_is_told_with_what_there_is(
+    company: Company, name: str, content: str, told: str
+) -> None:
+    company.deliver(name, content)
+    (fault,) = [f for f in company.land().findings if f.kind == "missing_column"]
+    assert told in fault.message
+    assert "love" not in fault.message
+
+
 def test_a_missing_folder_and_a_broken_gzip_are_faults(company: Company, tmp_path: Path) -> None:
     company.deliver("a.csv.gz", gzip.compress(csv(*["2026-11-18,7,1"] * 999).encode())[:-9])
     assert kinds(company.land()) == {"unreadable_file": 1}

@@ -86,7 +86,10 @@ class LogDelivery(FileDelivery):
 
 
 def read_each(delivery: LogDelivery, files: Iterable[LogFile], read: Callable[[LogFile], None]) -> None:
-    """Call `read` with each file; one that cannot be read is left out, and told. All of them: FileFault."""
+    """Call `read` with each file; one that cannot be read is left out, and told.
+
+    Raises FileFault, which names the first object, when none can be read.
+    """
     faults: list[FileFault] = []
     count = 0
     for file in files:
@@ -95,7 +98,8 @@ def read_each(delivery: LogDelivery, files: Iterable[LogFile], read: Callable[[L
         try:
             read(file)
         except FileFault as fault:
-            faults.append(fault)
+            named = f"{_name(file.key)} {fault}"
+            faults.append(FileFault(fault.kind, named, line=fault.line, column=fault.column))
             delivery.refuse_file(file, fault)
     if faults and len(faults) == count:
         raise faults[0]
