@@ -2,7 +2,8 @@
 description: >
     Attempts that several reports describe, or that the tree of other files says more about, one row each. Reports of one
     provider's id are one attempt; a report without one joins the only provider's id that its span, else its call id,
-    leads to; else those of one span are one, else those of one call id. Reports of different provider's ids never merge.
+    leads to; else those of one span are one, else those of one call id. Reports of different provider's ids never merge,
+    but an id as gateways make for clients stands for the only other provider's id that its call ids lead to.
     An id that many different reports of one source state is ignored. What counts where reports differ is ranked by who
     saw the call (reference.request_ranks). An attempt belongs to a UTC day; a report of the first hour of a day whose
     attempt was reported in the last hour of the day before belongs there.
@@ -391,7 +392,7 @@ answered_calls as (
     having min(case when scoped.is_saved or scoped.emitter_kind in ('span', 'file') then 1 else 0 end) = 1
 ),
 
-identified as (
+distinguished as (
     select
         scoped.scope_at,
         scoped.report_number,
@@ -421,6 +422,50 @@ identified as (
     left join answered_calls
         on scoped.scope_at = answered_calls.scope_at
         and scoped.own_call_id = answered_calls.id
+),
+
+/* A gateway in front of another provider answers with an id of its own: what it hides is the provider's id of its call. */
+call_names as (
+    select
+        distinguished.scope_at,
+        distinguished.call_id,
+        min(distinguished.response_id) as first_id,
+        max(distinguished.response_id) as last_id
+    from distinguished
+    where distinguished.call_id is not null
+        and distinguished.response_id not like 'response:chatcmpl-________-____-____-____-____________'
+    group by distinguished.scope_at, distinguished.call_id
+),
+
+hidden_names as (
+    select
+        distinguished.scope_at,
+        distinguished.response_id,
+        min(call_names.first_id) as hidden_id
+    from distinguished
+    inner join call_names
+        on distinguished.scope_at = call_names.scope_at
+        and distinguished.call_id = call_names.call_id
+    where distinguished.response_id like 'response:chatcmpl-________-____-____-____-____________'
+    group by distinguished.scope_at, distinguished.response_id
+    having min(call_names.first_id) = max(call_names.last_id)
+),
+
+identified as (
+    select
+        distinguished.scope_at,
+        distinguished.report_number,
+        distinguished.x_source,
+        distinguished.is_saved,
+        distinguished.content_digest,
+        distinguished.span_id,
+        distinguished.call_id,
+        distinguished.reused_id,
+        coalesce(hidden_names.hidden_id, distinguished.response_id) as response_id
+    from distinguished
+    left join hidden_names
+        on distinguished.scope_at = hidden_names.scope_at
+        and distinguished.response_id = hidden_names.response_id
 ),
 
 span_responses as (

@@ -68,7 +68,7 @@ repeated as (
     having count(*) > 1
 ),
 
-/* Reports that only a span or a call id can lead to their provider's id. */
+/* Reports that only a span or a call id can lead to their provider's id; a gateway's own id may stand for one. */
 unnamed as (
     select
         cast(requests.started_at as date) as report_date,
@@ -79,10 +79,14 @@ unnamed as (
         requests.request_id,
         requests.trace_id,
         requests.span_id,
-        requests.call_id
+        requests.call_id,
+        requests.provider_request_id is null as is_nameless
     from lake.requests as requests
-    where requests.provider_request_id is null
-        and (requests.span_id is not null or requests.call_id is not null)
+    where (requests.span_id is not null or requests.call_id is not null)
+        and (
+            requests.provider_request_id is null
+            or requests.provider_request_id like 'chatcmpl-________-____-____-____-____________'
+        )
         and requests.started_at >= cast($start as timestamp) - interval 1 hour
         and requests.started_at < cast($end as timestamp) + interval 1 hour
 ),
@@ -94,7 +98,7 @@ unnamed_spans as (
         unnamed.report_date,
         unnamed.midnight_date
     from unnamed
-    where unnamed.span_id is not null
+    where unnamed.span_id is not null and unnamed.is_nameless
     group by unnamed.trace_id, unnamed.span_id, unnamed.report_date, unnamed.midnight_date
 ),
 

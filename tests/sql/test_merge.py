@@ -272,3 +272,40 @@ def test_an_answer_of_the_cache_beside_a_call_of_one_span_is_no_part_of_it() -> 
         ("response:p", "p", 2, 4, None),
         ("span:t:s", None, 1, 0, 4),
     ]
+
+
+OWN: dict[str, Any] = {"provider_request_id": "chatcmpl-2299b6a2-82a3-465a-b47c-04e685a2227f"}
+C: dict[str, Any] = {"call_id": "c"}
+
+
+def test_an_id_that_a_gateway_made_for_the_client_joins_its_reports() -> None:
+    """Two names of the provider, no call id: the gateway says which provider and model it was."""
+    reports = [
+        report("traces", "span", **OWN, **S, provider="openai", output_tokens=4),
+        report("gateway", "gateway", **OWN, **C, provider="anthropic", output_tokens=4),
+        report("gateway", "gateway", trace_id="u", status="error"),
+    ]
+    found = merge(reports, "x_sources, provider, status, output_tokens")
+    assert found == [("gateway", "aws.bedrock", "error", None), ("gateway,traces", "anthropic", "ok", 4)]
+
+
+@pytest.mark.parametrize("named", [P | C, {"provider_request_id": "msg_1"} | C])
+def test_a_gateways_own_id_stands_for_the_providers_that_its_call_leads_to(named: dict[str, Any]) -> None:
+    reports = [
+        report("traces", "span", **OWN, **S, **C, output_tokens=4),
+        report("langfuse", "file", **OWN, output_tokens=4),
+        report("gateway", "gateway", **named, output_tokens=5),
+        report("log", "provider_log", provider_request_id=named["provider_request_id"], output_tokens=5),
+    ]
+    expected = [(named["provider_request_id"], "gateway,langfuse,log,traces", 5)]
+    assert merge(reports, "provider_request_id, x_sources, output_tokens") == expected
+    assert merge(reports[::-1], "provider_request_id, x_sources, output_tokens") == expected
+
+
+def test_a_gateways_own_id_whose_calls_lead_to_two_stands_for_none() -> None:
+    reports = [
+        report("traces", "span", **OWN, **S, **C),
+        report("gateway", "gateway", **P, **C),
+        report("gateway", "gateway", provider_request_id="q", **C),
+    ]
+    assert len(merge(reports)) == 3
