@@ -1,7 +1,7 @@
 /*
 description: >
     How many of the requests that a provider counted the logs hold, per day, provider and model. Fewer means that calls
-    were sampled, lost, or never logged. Only days on which the logs hold anything of the provider are here.
+    were sampled, lost, or never logged; more that calls count twice or are not the organization's. Only days on which the logs hold anything of the provider are here.
 grain: [charge_date, provider, model]
 materialized: table
 partition_by: {column: charge_date, unit: day}
@@ -13,6 +13,7 @@ columns:
     logged_requests: null
     logged_share: null
     is_under_logged: null
+    has_more_logged: the logs hold more than the provider's final count, beyond the tolerance
     is_final: the provider's count is final
 checks:
     - name: logged_requests_are_not_negative
@@ -93,6 +94,9 @@ select
     end as logged_share,
     coalesce(logged.requests, 0) * 1000000
     < counted.requests * (1000000 - settings.coverage_epsilon_ppm) as is_under_logged,
+    counted.is_final = 1
+    and coalesce(logged.requests, 0) * 1000000
+    > counted.requests * (1000000 + settings.coverage_epsilon_ppm) as has_more_logged,
     counted.is_final = 1 as is_final
 from counted
 cross join settings

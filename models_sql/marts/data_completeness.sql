@@ -212,6 +212,21 @@ undercounted as (
     group by coverage.provider, coverage.model
 ),
 
+overcounted as (
+    select
+        coverage.provider,
+        coverage.model,
+        count(*) as days,
+        cast(sum(coverage.provider_requests) as bigint) as provider_requests,
+        cast(sum(coverage.logged_requests) as bigint) as logged_requests,
+        max(coverage.logged_share) as highest_share,
+        max(coverage.charge_date) as last_date
+    from core.request_coverage as coverage
+    where coverage.has_more_logged
+        and date_diff('day', coverage.charge_date, $today) between 1 and 35
+    group by coverage.provider, coverage.model
+),
+
 known_models as (
     select
         prices.provider,
@@ -546,6 +561,37 @@ select
     || ' %): traces are sampled, or some callers do not log; what is missing stands as unlogged usage.'
         as message
 from undercounted
+union all
+select
+    'finding' as row_kind,
+    'requests' as source,
+    'requests' as dataset,
+    overcounted.last_date as date,
+    cast(null as bigint) as rows,
+    overcounted.highest_share as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    'requests_above_provider_count' as finding,
+    overcounted.logged_requests - overcounted.provider_requests as finding_count,
+    'warn' as severity,
+    'The logs hold ' || cast(overcounted.logged_requests as varchar) || ' requests where '
+    || overcounted.provider || ' counts ' || cast(overcounted.provider_requests as varchar) || ' of '
+    || overcounted.model || ', on ' || cast(overcounted.days as varchar) || ' days'
+    || case
+        when overcounted.provider_requests > 0
+            then
+            ' (' || cast(
+                cast(
+                    idiv(overcounted.logged_requests * 1000, overcounted.provider_requests)
+                    as decimal(15, 0)
+                ) * cast(0.1 as decimal(2, 1)) as varchar
+            )
+            || ' %)'
+        else ''
+    end
+    || ': calls that two sources report may count twice (give both the same request, span or call id), or '
+    || 'the logs hold calls of another organization than the one that was asked.' as message
+from overcounted
 union all
 select
     'finding' as row_kind,

@@ -134,9 +134,13 @@ def test_the_share_of_requests_that_the_logs_hold() -> None:
             asked(1000, model="nearly"),
             asked(5, model="never-logged"),
             asked(3, model="over"),
+            asked(1000, model="just-over"),
+            asked(3, model="still-counting", is_final=False),
+            asked(0, model="not-counted"),
             asked(8, model="elsewhere", provider="aws"),
         ],
-        "core.usage_costs": [logged(3), logged(1), logged(991, "nearly"), logged(4, "over")],
+        "core.usage_costs": [logged(3), logged(1), logged(991, "nearly"), logged(4, "over")]
+        + [logged(1010, "just-over"), logged(9, "still-counting"), logged(2, "not-counted")],
         "reference.settings": EPSILON,
     }
     rows = run_model("core.request_coverage", given, WINDOW, SETTINGS)
@@ -146,15 +150,19 @@ def test_the_share_of_requests_that_the_logs_hold() -> None:
             row["logged_requests"],
             row["logged_share"],
             row["is_under_logged"],
+            row["has_more_logged"],
             row["is_final"],
         )
         for row in rows
     }
     assert found == {
-        "gpt": (10, 4, Decimal("0.4"), True, False),
-        "nearly": (1000, 991, Decimal("0.991"), False, True),
-        "never-logged": (5, 0, Decimal(0), True, True),
-        "over": (3, 4, Decimal("1.333333333333"), False, True),
+        "gpt": (10, 4, Decimal("0.4"), True, False, False),
+        "nearly": (1000, 991, Decimal("0.991"), False, False, True),
+        "never-logged": (5, 0, Decimal(0), True, False, True),
+        "over": (3, 4, Decimal("1.333333333333"), False, True, True),
+        "just-over": (1000, 1010, Decimal("1.01"), False, False, True),
+        "still-counting": (3, 9, Decimal(3), False, False, False),
+        "not-counted": (0, 2, None, False, True, True),
     }, "of a provider that no log names nothing is said"
 
 
@@ -187,6 +195,34 @@ def test_fewer_requests_than_the_provider_counts_are_a_finding() -> None:
     assert (row["finding_count"], row["severity"], row["expected_share"]) == (9, "warn", Decimal("0.4"))
     assert row["message"].startswith(
         "The logs hold 31 of 40 requests that openai counts of gpt, on 2 days (77.5 %, on the worst day 40.0 %)"
+    )
+
+
+def test_more_requests_than_the_provider_counts_are_a_finding() -> None:
+    """Counted together over the days that have more, and without a share where the provider counts none."""
+    days = [("2026-11-10", 10, 20, "2"), ("2026-11-11", 7, 18, "2.571428571428"), ("2026-11-20", 1, 99, "99")]
+    names = ("charge_date", "provider_requests", "logged_requests", "logged_share")
+    over = {"provider": "openai", "has_more_logged": True}
+    told = [{**over, "model": "gpt", **dict(zip(names, day, strict=True))} for day in days]
+    none = {**over, "model": "new", "charge_date": "2026-11-12", "provider_requests": 0, "logged_requests": 3}
+    same = told[0] | {"model": "same", "has_more_logged": False}
+    types = {
+        "reference.calendar": {"calendar_date": "DATE"},
+        "reference.classification_rules": {"priority": "BIGINT"},
+    }
+    parameters = {"today": "2026-11-20", "reporting_currency": "USD", "as_of": "2026-11-20 00:00:00"}
+    given = {"core.request_coverage": [*told, none, same]}
+    rows = run_model("marts.data_completeness", given, parameters, types)
+    found = [row for row in rows if row["finding"] == "requests_above_provider_count"]
+    assert [(row["finding_count"], row["severity"], row["expected_share"]) for row in found] == [
+        (21, "warn", Decimal("2.571428571428")),
+        (3, "warn", None),
+    ]
+    assert found[0]["message"].startswith(
+        "The logs hold 38 requests where openai counts 17 of gpt, on 2 days (223.5 %): calls that two sources"
+    )
+    assert found[1]["message"].startswith(
+        "The logs hold 3 requests where openai counts 0 of new, on 1 days: "
     )
 
 
