@@ -138,7 +138,7 @@ def build_row(record: Mapping[str, Any], settings: Settings) -> tuple[dict[str, 
     status, error_type = _read_status(call)
     row = settings.places.read(call, tags) | {
         "emitter_kind": "gateway",
-        "provider_request_id": None if is_saved else read_provider_id(call, stated_id),
+        "provider_request_id": None if is_saved else _read_answer_id(call, stated_id, status),
         "call_id": _read_call_id(call, stated_id, status),
         "trace_id": read_text(find_first(call, ("trace_id", "session_id"))),
         "provider": _read_provider(call),
@@ -190,6 +190,18 @@ def is_other_call(record: Mapping[str, Any]) -> bool:
     if not _OTHER_CALL.fullmatch(read_text(record.get("call_type")) or ""):
         return False
     return not any(read_count(record.get(name)) for name in ("prompt_tokens", "completion_tokens"))
+
+
+def _read_answer_id(call: Mapping[str, Any], stated: str | None, status: str) -> str | None:
+    """Return the provider's id of the call, else the one LiteLLM made for it and answered the client with.
+
+    The client's span holds the latter. A failed attempt was never answered: it has none.
+    """
+    known = read_provider_id(call, stated)
+    if known is not None or status != "ok":
+        return known
+    seen = (stated, read_text(reach(call, "response.id")))
+    return next((text for text in seen if text is not None and _OWN_ID.fullmatch(text)), None)
 
 
 def read_provider_id(call: Mapping[str, Any], stated: str | None) -> str | None:

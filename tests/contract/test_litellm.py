@@ -98,7 +98,7 @@ def test_cached_tokens_are_inside_of_the_prompt_for_anthropic_too(company: Gatew
 @pytest.mark.parametrize(
     ("stated", "expected"),
     [
-        ("chatcmpl-2299b6a2-82a3-465a-b47c-04e685a2227f", None),
+        ("chatcmpl-2299b6a2-82a3-465a-b47c-04e685a2227f", "chatcmpl-2299b6a2-82a3-465a-b47c-04e685a2227f"),
         ("chatcmpl-CzK3Qd8wB1xYpL0aVtRm5nHs", "chatcmpl-CzK3Qd8wB1xYpL0aVtRm5nHs"),
         ("msg_01XFDUDYJgAACzvnptvVoYEL", "msg_01XFDUDYJgAACzvnptvVoYEL"),
         ("gen-1742855151-abcdefghij", "gen-1742855151-abcdefghij"),
@@ -114,12 +114,20 @@ def test_cached_tokens_are_inside_of_the_prompt_for_anthropic_too(company: Gatew
         ("d41d8cd98f00b204e9800998ecf8427e", None),
     ],
 )
-def test_only_a_providers_own_id_is_a_provider_request_id(
+def test_the_id_of_the_answer_is_the_providers_else_the_one_that_the_client_was_given(
     company: GatewayCompany, stated: str, expected: str | None
 ) -> None:
     row = land_one(company, build_spend_log(request_id=stated))
     assert row["provider_request_id"] == expected
     assert row["call_id"] == "5f6b1f2e-0000-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize("changes", [{"status": "failure"}, {"cache_hit": "True"}])
+def test_an_attempt_that_no_provider_answered_has_no_id_of_an_answer(
+    company: GatewayCompany, changes: dict[str, Any]
+) -> None:
+    own = build_spend_log(request_id="chatcmpl-2299b6a2-82a3-465a-b47c-04e685a2227f", **changes)
+    assert land_one(company, own)["provider_request_id"] is None
 
 
 def test_bedrock_is_known_by_the_request_id_of_aws(company: GatewayCompany) -> None:

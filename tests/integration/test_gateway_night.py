@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.litellm_proxy import build_spend_log
+from tests.contract.litellm_proxy import build_payload, build_spend_log
 from tests.contract.test_helicone import build_row
 from tests.contract.test_langfuse import build_observation
 from tests.integration.mini_company import Company
@@ -40,9 +40,8 @@ def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Company:
 def build_traced(**changes: Any) -> dict[str, Any]:
     attributes = json.dumps({"gen_ai.system": "openai", "gen_ai.response.id": RESPONSE})
     moments = {"start_time": START, "end_time": "2026-11-01 10:00:02.000", "completion_start_time": None}
-    return build_observation(
-        metadata={"attributes": attributes}, **{"tags": ["feature:chat"], **moments, **changes}
-    )
+    stated = {"metadata": {"attributes": attributes}, "tags": ["feature:chat"], **moments}
+    return build_observation(**{**stated, **changes})
 
 
 def write(path: Path, *records: dict[str, Any]) -> None:
@@ -77,3 +76,27 @@ def test_a_call_of_two_emitters_is_one_and_a_source_that_fails_stops_no_other(
     assert len(again) == 2 and again[RESPONSE]["span_id"] == "b7ad6b7169203331"
     (row,) = second.query("select feature from staging.requests where span_id is not null")
     assert row["feature"] == "search"
+
+
+def test_a_call_of_another_provider_through_the_proxy_is_one(tmp_path: Path) -> None:
+    """LiteLLM answers with an id of its own, which the client's trace holds as that of its own provider's answer."""
+    sources = "\n".join(
+        line for line in CONFIG.splitlines() if "logger" not in line and "NO_SUCH" not in line
+    )
+    (tmp_path / "everycent.yml").write_text(sources)
+    moments = {"startTime": f"{START}Z", "endTime": "2026-11-01 10:00:02Z", "completionStartTime": None}
+    answered = build_payload(**moments)
+    silent = {"response": {}, "metadata": {}, "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    failed = build_payload(**moments, **silent, id=answered["litellm_call_id"], status="failure")
+    write(tmp_path / "proxy" / "1.jsonl", failed, answered)
+    attributes = {"gen_ai.system": "openai", "gen_ai.response.id": answered["id"]}
+    seen = build_traced(metadata={"attributes": json.dumps(attributes)})
+    write(tmp_path / "traces" / "observations" / "1.jsonl", seen)
+    night = Company(tmp_path).night()
+    rows = night.query(
+        "select x_sources, provider, status, output_tokens from staging.requests order by status"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        ("proxy", "anthropic", "error", None),
+        ("proxy,traces", "anthropic", "ok", 50),
+    ]
