@@ -216,6 +216,40 @@ def test_sources_that_cannot_meet_are_told_of(ids: dict[str, str], kind: str, is
     )
 
 
+@pytest.mark.parametrize(
+    ("alone", "requests"), [(0, None), (1, 1), (2, 2)], ids=["all merged", "one left", "two left"]
+)
+def test_sources_that_a_third_brings_together_are_told_of_what_is_left(
+    alone: int, requests: int | None
+) -> None:
+    """Calls of the gateway and reports of the exporter meet in the spans; the gateway names another provider."""
+    met = [
+        report("gateway", "gateway", call_id="c", provider="anthropic"),
+        report("traces", "span", **P, **S, call_id="c"),
+        report("export", "file", **P),
+    ]
+    apart = [
+        row
+        for n in range(alone)
+        for row in (
+            report("gateway", "gateway", call_id=f"g{n}", provider="anthropic"),
+            report("export", "file", provider_request_id=f"e{n}"),
+        )
+    ]
+    columns = "x_sources, model, requests"
+    told = merge([*met, *apart], columns, table="core.request_findings")
+    assert told == ([] if requests is None else [("export,gateway", "sonnet", requests)])
+
+
+def test_what_a_third_source_gave_an_id_that_could_meet_is_not_told_of() -> None:
+    reports = [
+        report("langfuse", "gateway", **S),
+        report("traces", "span", **S, **P),
+        report("export", "file", provider_request_id="q"),
+    ]
+    assert merge(reports, "finding", table="core.request_findings") == []
+
+
 def test_the_owner_of_an_api_key_is_asked_last() -> None:
     key = {"api_key_id": "key_1", "user_id": "bot", "team": "search", "feature": "batch"}
     config = Config.model_validate({"identity": {"pseudonymise": False}, "requests": {"api_keys": [key]}})
