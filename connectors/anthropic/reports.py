@@ -11,7 +11,7 @@ from typing import Any
 from connectors.anthropic import schema
 from connectors.anthropic.settings import Settings
 from connectors.common.apis.bucketed_reports import Bucket, fetch_days
-from connectors.common.apis.http_api import HttpApi, read_api_key
+from connectors.common.apis.http_api import HttpApi, Patience, read_api_key
 from connectors.common.apis.report_rows import read_text
 from connectors.common.apis.windows import Window
 from connectors.common.parsing import parse_instant
@@ -26,11 +26,14 @@ _REFUSALS = {
 }
 
 
-def open_api(settings: Settings) -> HttpApi:
-    """Return the API with the key that the settings name. Raises TerminalError without one."""
+def open_api(settings: Settings, patience: Patience | None = None) -> HttpApi:
+    """Return the API with the key that the settings name, as patient as they say unless told otherwise.
+
+    Raises TerminalError without a key.
+    """
     key = read_api_key(settings.api_key_env, "an Admin API key of the Anthropic organization")
     headers = {"x-api-key": key, "anthropic-version": schema.API_VERSION}
-    return HttpApi(settings.endpoint, headers, refusals=_REFUSALS, patience=settings.patience)
+    return HttpApi(settings.endpoint, headers, refusals=_REFUSALS, patience=patience or settings.patience)
 
 
 def fetch_organization(api: HttpApi) -> str:

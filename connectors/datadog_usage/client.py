@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.common.apis.http_api import ApiRefusedError, HttpApi, read_api_key
+from connectors.common.apis.http_api import ApiRefusedError, HttpApi, Patience, read_api_key
 from connectors.common.apis.windows import ApiWindows
 from connectors.common.contract import (
     CheckStep,
@@ -54,7 +54,7 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
 def check(settings: Settings) -> Iterator[CheckStep]:
     """Try the keys, the totals of an hour, and usage attribution."""
     try:
-        with _open(settings) as api:
+        with _open(settings, settings.trial_patience) as api:
             yield CheckStep("keys", True, "both keys are set")
             hour = datetime(2026, 1, 1)  # noqa: DTZ001 (naive UTC)
             _read_totals(api, hour, hour + timedelta(hours=1))
@@ -81,7 +81,7 @@ def _land_days(landing: SourceLanding, settings: Settings) -> None:
     days = windows.days_to_read(TELEMETRY)
     if not days:
         return
-    with _open(settings) as api:
+    with _open(settings, settings.patience) as api:
         for day in days:
             rows = _read_day(landing, api, settings, day)
             windows.deliver(
@@ -171,12 +171,12 @@ def _read_pages(
     raise TerminalError(f"{path}: more than {_MOST_PAGES:,} pages; ask for fewer tags")
 
 
-def _open(settings: Settings) -> HttpApi:
+def _open(settings: Settings, patience: Patience) -> HttpApi:
     headers = {
         "DD-API-KEY": read_api_key(settings.api_key_env, "an API key of Datadog"),
         "DD-APPLICATION-KEY": read_api_key(settings.application_key_env, "an application key of Datadog"),
     }
-    return HttpApi(settings.endpoint, headers, refusals=_REFUSALS, patience=settings.patience)
+    return HttpApi(settings.endpoint, headers, refusals=_REFUSALS, patience=patience)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -23,8 +24,9 @@ from connectors.common.apis.bucketed_reports import (
     write_exact,
 )
 from connectors.common.apis.daily_bills import DailyBills
-from connectors.common.apis.http_api import HttpApi, load_exact_json, read_api_key
+from connectors.common.apis.http_api import HttpApi, Patience, load_exact_json, read_api_key
 from connectors.common.apis.report_rows import UnknownFields, build_table
+from connectors.common.apis.trials import try_until_unreachable
 from connectors.common.apis.windows import ApiWindows, Window
 from connectors.common.contract import (
     CheckStep,
@@ -61,7 +63,7 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
 def check(settings: Settings) -> Iterator[CheckStep]:
     """Yield whether there is a key, and whether one page of usage and one of costs can be read with it."""
     try:
-        api = _open_api(settings)
+        api = _open_api(settings, settings.trial_patience)
     except ConnectorError as error:
         yield CheckStep("key", False, str(error))
         yield CheckStep("usage", None, "not tried without a key")
@@ -70,27 +72,27 @@ def check(settings: Settings) -> Iterator[CheckStep]:
     yield CheckStep("key", True, f"{settings.api_key_env} is set")
     now = datetime.now(UTC).replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
     window = Window(now - timedelta(days=1), now)
+    tries: list[tuple[str, str, Params]] = [
+        ("usage", *_usage_request(settings, endpoint, window)) for endpoint in settings.usage[:1]
+    ]
+    if settings.costs:
+        tries.append(("costs", "/organization/costs", _cost_params(settings, window)))
     with api:
-        for endpoint in settings.usage[:1]:
-            path, params = _usage_request(settings, endpoint, window)
-            yield _try_page("usage", api, path, params, window)
-        if settings.costs:
-            yield _try_page("costs", api, "/organization/costs", _cost_params(settings, window), window)
+        yield from try_until_unreachable(
+            [(name, partial(_try_page, api, path, params, window)) for name, path, params in tries]
+        )
 
 
-def _try_page(name: str, api: HttpApi, path: str, params: Params, window: Window) -> CheckStep:
-    try:
-        found = fetch_days(api, path, params, window, read_bucket)
-    except ConnectorError as error:
-        return CheckStep(name, False, str(error))
+def _try_page(api: HttpApi, path: str, params: Params, window: Window) -> str:
+    found = fetch_days(api, path, params, window, read_bucket)
     results = sum(len(bucket.results) for buckets in found.values() for bucket in buckets)
-    return CheckStep(name, True, f"{path} answers: {results} rows of {window.start.date()}")
+    return f"{path} answers: {results} rows of {window.start.date()}"
 
 
-def _open_api(settings: Settings) -> HttpApi:
+def _open_api(settings: Settings, patience: Patience) -> HttpApi:
     key = read_api_key(settings.api_key_env, "an Admin API key of the OpenAI organization")
     headers = {"Authorization": f"Bearer {key}", "OpenAI-Organization": settings.organization_id}
-    return HttpApi(settings.endpoint, headers, refusals=_REFUSALS, patience=settings.patience)
+    return HttpApi(settings.endpoint, headers, refusals=_REFUSALS, patience=patience)
 
 
 def read_bucket(entry: dict[str, Any]) -> Bucket:
@@ -151,7 +153,7 @@ class _OpenAILanding:
             self._windows(endpoint).retype(PROVIDER_USAGE, self._rebuild(endpoint))
         self._bills.finish()
         try:
-            api = _open_api(self._settings)
+            api = _open_api(self._settings, self._settings.patience)
         except ConnectorError as error:
             dataset = CHARGES if self._settings.costs else PROVIDER_USAGE
             message = f"{self._landing.source}: {error}"

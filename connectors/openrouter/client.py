@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from connectors.common.apis.bucketed_reports import write_exact
 from connectors.common.apis.daily_bills import DailyBills
-from connectors.common.apis.http_api import HttpApi, load_exact_json, read_api_key
+from connectors.common.apis.http_api import HttpApi, Patience, load_exact_json, read_api_key
 from connectors.common.apis.report_rows import build_table
 from connectors.common.apis.windows import ApiWindows
 from connectors.common.contract import CheckStep, ConnectorError, LandingContext, Severity, SourceReport
@@ -50,7 +50,7 @@ def land(settings: Settings, context: LandingContext) -> SourceReport:
 def check(settings: Settings) -> Iterator[CheckStep]:
     """Yield whether there is a key, and whether yesterday's activity can be read with it."""
     try:
-        api = _open_api(settings)
+        api = _open_api(settings, settings.trial_patience)
     except ConnectorError as error:
         yield CheckStep("key", False, str(error))
         yield CheckStep("activity", None, "not tried without a key")
@@ -72,10 +72,10 @@ def fetch_day(api: HttpApi, day: date, identity: Identity) -> list[Item]:
     return sorted((mask_user(item, identity) for item in items), key=write_exact)
 
 
-def _open_api(settings: Settings) -> HttpApi:
+def _open_api(settings: Settings, patience: Patience) -> HttpApi:
     key = read_api_key(settings.api_key_env, "a management key of the OpenRouter account")
     headers = {"Authorization": f"Bearer {key}"}
-    return HttpApi(settings.endpoint, headers, refusals=_REFUSALS, patience=settings.patience)
+    return HttpApi(settings.endpoint, headers, refusals=_REFUSALS, patience=patience)
 
 
 class _ActivityLanding:
@@ -98,7 +98,7 @@ class _ActivityLanding:
         self._windows.retype(PROVIDER_USAGE, self._rebuild)
         self._bills.finish()
         try:
-            with _open_api(self._settings) as api:
+            with _open_api(self._settings, self._settings.patience) as api:
                 for day in self._windows.days_to_read(PROVIDER_USAGE):
                     self._deliver(day, fetch_day(api, day, self._landing.context.identity))
         except ConnectorError as error:

@@ -25,7 +25,12 @@ def print_source(name: str, connector: str, steps: Iterable[CheckStep], console:
     """Print the steps of one source while they are done, and return them."""
     console.print(Text(safe_text(name), style="bold") + Text(f" ({safe_text(connector)})", style="dim"))
     done: list[CheckStep] = []
-    for step in steps:
+    following = iter(steps)
+    while True:
+        with console.status("trying the connection …"):
+            step = next(following, None)
+        if step is None:
+            return done
         mark, style = _MARKS[step.is_ok]
         line = Table.grid(padding=(0, 1, 0, 0))
         for width in (3, _NAME_WIDTH, None):
@@ -33,7 +38,6 @@ def print_source(name: str, connector: str, steps: Iterable[CheckStep], console:
         line.add_row(Text(f"  {mark}", style=style), safe_text(step.name), Text(safe_text(step.message)))
         console.print(line)
         done.append(step)
-    return done
 
 
 def print_conclusion(results: Mapping[str, Sequence[CheckStep]], console: Console) -> None:

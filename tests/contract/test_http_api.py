@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,12 +17,15 @@ import pytest
 from connectors.common.apis.http_api import (
     ApiBusyError,
     ApiRefusedError,
+    ApiUnreachableError,
     HttpApi,
     Patience,
     check_endpoint,
     load_exact_json,
     read_api_key,
 )
+from connectors.common.apis.settings import HttpSettings
+from connectors.common.apis.trials import try_until_unreachable
 from connectors.common.contract import TerminalError
 from tests.servers.rest import (
     Disconnect,
@@ -114,7 +118,7 @@ def test_a_silent_and_a_dripping_server_are_left(rest: Serve) -> None:
 
         return Reply(200, body(), {"Content-Type": "application/json", "Content-Length": "100000"})
 
-    for route, words in ((be_silent, "ReadTimeout"), (drip, "took longer than 1 s")):
+    for route, words in ((be_silent, "nothing came for 0.3 s"), (drip, "took longer than 1 s")):
         began = time.monotonic()
         with pytest.raises(ApiBusyError, match=words):
             ask(rest(route).url, attempts=1, total_seconds=1).fetch("/x")
@@ -224,8 +228,45 @@ def test_nobody_listens(rest: Serve) -> None:
     server = rest(lambda request: FINE)
     server.shutdown()
     server.server_close()
-    with pytest.raises(ApiBusyError, match="cannot be reached"):
+    with pytest.raises(ApiUnreachableError, match="the connection is refused; look at `endpoint`"):
         ask(server.url).fetch("/x")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(-2, "no"), "its name is not found in DNS; look at `endpoint`"),
+        (TimeoutError("no"), "no connection within 5 s; look at the firewall"),
+        (OSError(113, "no"), "cannot be reached (OSError); look at `endpoint`, network"),
+    ],
+)
+def test_why_nothing_is_reached_is_told_apart(
+    error: OSError, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Source(HttpSettings):
+        endpoint: str = "https://api.example.com/v1"
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    waits: list[float] = []
+    with (
+        HttpApi("https://api.example.com", {}, patience=Source().trial_patience, sleep=waits.append) as api,
+        pytest.raises(ApiUnreachableError) as raised,
+    ):
+        api.fetch("/x")
+    assert words in str(raised.value)
+    assert str(raised.value).endswith("(2 times)")
+    assert len(waits) == 1
+
+
+def test_what_cannot_be_reached_is_not_tried_again_under_other_names() -> None:
+    def fail() -> str:
+        raise ApiUnreachableError("no connection")
+
+    steps = list(try_until_unreachable([("one", lambda: "fine"), ("two", fail), ("three", fail)]))
+    assert [(step.name, step.is_ok) for step in steps] == [("one", True), ("two", False), ("three", None)]
 
 
 def test_a_key_comes_from_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -52,10 +53,16 @@ class Patience:
     """The longest that one answer may take as a whole."""
     largest_bytes: int = 64 << 20
     """The largest answer, unpacked."""
+    is_trial: bool = False
+    """Somebody waits for the answer, and nothing was read before."""
 
 
 class ApiBusyError(TransientError):
     """The API could not answer now, however often it was asked."""
+
+
+class ApiUnreachableError(ApiBusyError):
+    """No connection came about, so that nothing else of this API can be read now either."""
 
 
 class ApiRefusedError(TerminalError):
@@ -70,9 +77,12 @@ class ApiRefusedError(TerminalError):
 class _AgainError(Exception):
     """This attempt failed and another may succeed; `wait_seconds` is what the vendor asks for."""
 
-    def __init__(self, reason: str, wait_seconds: float | None = None) -> None:
+    def __init__(
+        self, reason: str, wait_seconds: float | None = None, *, is_unreachable: bool = False
+    ) -> None:
         super().__init__(reason)
         self.wait_seconds = wait_seconds
+        self.is_unreachable = is_unreachable
 
 
 @dataclass(frozen=True)
@@ -203,10 +213,11 @@ class HttpApi:
         except _AgainError as again:
             often = "once" if patience.attempts == 1 else f"{patience.attempts} times"
             asked = "" if again.wait_seconds is None else f"; it asks to wait {again.wait_seconds:.0f} s"
-            raise ApiBusyError(
-                f"{self._name(method, path)}: {again} ({often}{asked}); what was read before stays, the next run goes "
-                "on from there"
-            ) from None
+            error = ApiUnreachableError if again.is_unreachable else ApiBusyError
+            later = (
+                "" if patience.is_trial else "; what was read before stays, the next run goes on from there"
+            )
+            raise error(f"{self._name(method, path)}: {again} ({often}{asked}){later}") from None
 
     def _choose_wait(self, state: RetryCallState) -> float:
         """What the vendor asks for, at most the longest wait; else doubled each time."""
@@ -233,16 +244,54 @@ class HttpApi:
                 content = self._read(response, name)
             finally:
                 response.close()
-        except httpx.ConnectError as error:
-            if isinstance(_root_cause(error), ssl.SSLError):
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+            cause = _root_cause(error)
+            if isinstance(cause, ssl.SSLCertVerificationError):
                 raise TerminalError(
                     f"{name}: the server's certificate is not trusted; if a proxy or an own authority signs it, name "
                     "its certificate in SSL_CERT_FILE"
                 ) from None
-            raise _AgainError(f"cannot be reached ({type(error).__name__})") from None
+            if isinstance(cause, ssl.SSLError):
+                raise TerminalError(
+                    f"{name}: the server does not answer as https does; correct `endpoint` (address and port), or look "
+                    "whether a proxy stands in between"
+                ) from None
+            reason = self._describe_unreachable(error, cause)
+            raise _AgainError(reason, is_unreachable=True) from None
+        except httpx.ReadTimeout:
+            raise _AgainError(
+                f"connected, but nothing came for {self._patience.read_seconds:g} s; look whether a proxy or firewall "
+                "holds the answer back"
+            ) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
-            raise _AgainError(f"the connection failed ({type(error).__name__})") from None
+            raise _AgainError(
+                f"the connection failed ({type(error).__name__}); look at `endpoint`, proxy and firewall"
+            ) from None
         return self._judge(response, content, name)
+
+    def _describe_unreachable(self, error: httpx.TransportError, cause: BaseException) -> str:
+        """Say why no connection came about, and where to look."""
+        if isinstance(error, httpx.ProxyError):
+            return "cannot be reached: the proxy refuses; look at HTTPS_PROXY, and whether it lets this host through"
+        if isinstance(cause, socket.gaierror):
+            return (
+                "cannot be reached: its name is not found in DNS; look at `endpoint`, at this machine's DNS, and "
+                "whether a proxy must be used (HTTPS_PROXY)"
+            )
+        if isinstance(cause, ConnectionRefusedError):
+            return (
+                "cannot be reached: the connection is refused; look at `endpoint` (address and port), and at the "
+                "proxy (HTTPS_PROXY) and firewall"
+            )
+        if isinstance(error, httpx.ConnectTimeout):
+            return (
+                f"cannot be reached: no connection within {self._patience.connect_seconds:g} s; look at the firewall, "
+                "and whether a proxy must be used (HTTPS_PROXY)"
+            )
+        return (
+            f"cannot be reached ({type(cause).__name__}); look at `endpoint`, network, proxy (HTTPS_PROXY) and "
+            "firewall"
+        )
 
     def _read(self, response: httpx.Response, name: str) -> bytes:
         """Read an answer as far as time and size allow."""

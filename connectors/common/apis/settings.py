@@ -14,6 +14,11 @@ from pydantic import BaseModel, Field, field_validator
 from connectors.common.apis.http_api import Patience, check_endpoint
 from connectors.common.settings import SourceSettings
 
+_TRIAL_ATTEMPTS = 2
+_TRIAL_WAIT_SECONDS = 5.0
+_TRIAL_CONNECT_SECONDS = 5.0
+_TRIAL_SILENCE_SECONDS = 30.0
+_TRIAL_ANSWER_SECONDS = 60.0
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,127}")
 
 
@@ -68,6 +73,18 @@ class HttpSettings(BaseModel):
             longest_wait_seconds=float(self.longest_wait_seconds),
             read_seconds=float(self.silence_seconds),
             total_seconds=float(self.answer_seconds),
+        )
+
+    @property
+    def trial_patience(self) -> Patience:
+        """How long `sources check` waits, where somebody looks on: never longer than a night does."""
+        return Patience(
+            attempts=min(self.attempts, _TRIAL_ATTEMPTS),
+            longest_wait_seconds=min(float(self.longest_wait_seconds), _TRIAL_WAIT_SECONDS),
+            connect_seconds=_TRIAL_CONNECT_SECONDS,
+            read_seconds=min(float(self.silence_seconds), _TRIAL_SILENCE_SECONDS),
+            total_seconds=min(float(self.answer_seconds), _TRIAL_ANSWER_SECONDS),
+            is_trial=True,
         )
 
 
