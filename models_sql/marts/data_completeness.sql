@@ -136,6 +136,73 @@ over_logged as (
     group by cells.provider
 ),
 
+covered_months as (
+    select
+        coverage.provider,
+        cast(coverage.billing_period_start as date) as first_date,
+        cast(max(coverage.watermark_at) as date) as first_open_date
+    from core.bill_coverage as coverage
+    group by coverage.provider, cast(coverage.billing_period_start as date)
+),
+
+/* A line without a model may be of any, so that day's bill is not said to leave one out. */
+billed_models as (
+    select
+        cells.charge_date,
+        cells.provider,
+        cells.model
+    from core.cells as cells
+    where cells.cost_driver = 'inference' and cells.charge_category = 'Usage'
+        and cells.cost_state <> 'estimated'
+    group by cells.charge_date, cells.provider, cells.model
+),
+
+served_models as (
+    select
+        usage.charge_date,
+        usage.provider,
+        usage.model
+    from core.usage_costs as usage
+    inner join core.served_usage as served
+        on usage.charge_date = served.charge_date
+        and usage.usage_id = served.usage_id
+    group by usage.charge_date, usage.provider, usage.model
+),
+
+unbilled as (
+    select
+        usage.provider,
+        usage.model,
+        usage.currency,
+        count(distinct usage.charge_date) as days,
+        min(usage.charge_date) as first_date,
+        max(usage.charge_date) as last_date,
+        sum(usage.logged_quantity) as tokens,
+        sum(usage.priced_cost) as list_cost
+    from core.reconciled_usage as usage
+    inner join covered_months
+        on usage.provider = covered_months.provider
+        and cast(date_trunc('month', usage.charge_date) as date) = covered_months.first_date
+        and usage.charge_date < covered_months.first_open_date
+    left join billed_models
+        on usage.charge_date = billed_models.charge_date
+        and usage.provider = billed_models.provider
+        and usage.model = billed_models.model
+    left join billed_models as unnamed
+        on usage.charge_date = unnamed.charge_date
+        and usage.provider = unnamed.provider
+        and unnamed.model is null
+    left join served_models
+        on usage.charge_date = served_models.charge_date
+        and usage.provider = served_models.provider
+        and usage.model = served_models.model
+    where usage.cause = 'logged_without_bill' and usage.logged_quantity > 0
+        and billed_models.charge_date is null
+        and unnamed.charge_date is null
+        and served_models.charge_date is null
+    group by usage.provider, usage.model, usage.currency
+),
+
 requests as (
     select
         usage.charge_date,
@@ -665,6 +732,33 @@ select
     'The logs hold more tokens of ' || over_logged.provider || ' than were billed: look for a bill '
     || 'that is not complete yet, calls logged twice, or a model matched wrongly; see core.cells.' as message
 from over_logged
+union all
+select
+    'finding' as row_kind,
+    'requests' as source,
+    'requests' as dataset,
+    unbilled.last_date as date,
+    cast(null as bigint) as rows,
+    cast(null as decimal(18, 12)) as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    'logged_without_bill' as finding,
+    unbilled.days as finding_count,
+    'warn' as severity,
+    'The bill of ' || unbilled.provider || ' has arrived and does not name '
+    || coalesce(unbilled.model, 'the model of some calls') || ', of which the logs hold '
+    || cast(cast(unbilled.tokens as bigint) as varchar) || ' tokens on '
+    || cast(unbilled.days as varchar) || ' days from ' || cast(unbilled.first_date as varchar) || ' to '
+    || cast(unbilled.last_date as varchar) || '. '
+    || case
+        when unbilled.list_cost is null then 'They have no list price. '
+        else
+            'Their list cost would be ' || cast(cast(unbilled.list_cost as decimal(38, 2)) as varchar) || ' '
+            || coalesce(unbilled.currency, '') || ', and no cost stands for them. '
+    end
+    || 'Look for a bill of another account or organization, a bill line whose model is read wrongly, or '
+    || 'calls logged under the wrong provider; see logged_without_bill in marts.reconciliation.' as message
+from unbilled
 union all
 select
     'finding' as row_kind,

@@ -20,7 +20,7 @@ from reports.weekly.explanations import EVIDENCE, explain_residual
 
 METHOD_WORDS = {
     "tokens": "shared by logged tokens of this class",
-    "list_price": "no bill covers it yet: logged tokens at list price",
+    "list_price": "no bill line names it so far: logged tokens at list price, as far as the day's bill is below them",
     "list_cost": "the bill mixes token classes, so shared by list cost of the logged tokens",
     "bytes": "shared by measured bytes, first to the workload, then to its users",
     "telemetry_bytes": "shared by telemetry volume, first to the emitter, then to its users",

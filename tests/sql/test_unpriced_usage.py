@@ -77,3 +77,65 @@ def test_completeness_names_the_tokens_and_the_likely_dollars() -> None:
             "provider/model) or a price override to the config.",
         )
     ]
+
+
+def test_usage_that_an_arrived_bill_does_not_name_is_a_finding_with_its_list_cost() -> None:
+    """Only days that the bill covers; a model that the bill names, or may mean without a name, is not told."""
+    row = {
+        "provider": "openai",
+        "model": "mini",
+        "cause": "logged_without_bill",
+        "currency": "USD",
+        "charge_date": "2026-11-01",
+        "token_class": "output_tokens",
+        "logged_quantity": "2000000",
+        "priced_cost": "1.25",
+    }
+    usage = [
+        row,
+        row | {"charge_date": "2026-11-02", "logged_quantity": "500", "priced_cost": "0.5"},
+        row | {"charge_date": "2026-11-05"},  # after the watermark
+        row | {"charge_date": "2026-10-31"},  # of a month without a bill
+        row | {"model": "billed"},
+        row | {"model": "served"},
+        row | {"charge_date": "2026-11-03"},  # the bill has a line without a model
+        row | {"provider": "anthropic"},
+        row | {"cause": "unlogged", "model": "other"},
+        row | {"model": "odd", "currency": None, "priced_cost": None},
+    ]
+    cell = {"provider": "openai", "cost_driver": "inference", "charge_category": "Usage"}
+    billed = cell | {"charge_date": "2026-11-01", "cost_state": "actual"}
+    served = {"charge_date": "2026-11-01", "usage_id": "1"}
+    given = {
+        "core.reconciled_usage": usage,
+        "core.bill_coverage": [
+            {
+                "provider": "openai",
+                "billing_period_start": "2026-11-01 00:00:00",
+                "watermark_at": "2026-11-05 06:00:00",
+            }
+        ],
+        "core.cells": [
+            billed | {"model": "billed"},
+            billed | {"model": "mini", "cost_state": "estimated"},
+            billed | {"model": None, "charge_date": "2026-11-03"},
+        ],
+        "core.usage_costs": [served | {"provider": "openai", "model": "served"}],
+        "core.served_usage": [served],
+    }
+    types = {
+        "reference.calendar": {"calendar_date": "DATE"},
+        "reference.classification_rules": {"priority": "BIGINT"},
+    }
+    parameters = {"today": "2026-11-20", "as_of": "2026-11-20 06:00:00", "reporting_currency": "USD"}
+    rows = run_model("marts.data_completeness", given, parameters, types)
+    found = sorted(
+        (row for row in rows if row["finding"] == "logged_without_bill"), key=lambda told: told["message"]
+    )
+    assert [(row["finding_count"], row["severity"]) for row in found] == [(2, "warn"), (1, "warn")]
+    assert found[0]["message"].startswith(
+        "The bill of openai has arrived and does not name mini, of which the logs hold 2000500 tokens on 2 days "
+        "from 2026-11-01 to 2026-11-02. Their list cost would be 1.75 USD, and no cost stands for them. Look for"
+    )
+    assert "does not name odd" in found[1]["message"]
+    assert "They have no list price. Look" in found[1]["message"]
