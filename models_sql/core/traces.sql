@@ -233,11 +233,15 @@ select
     cast(timed.saved_input_tokens as bigint) as saved_input_tokens,
     cast(timed.saved_output_tokens as bigint) as saved_output_tokens,
     cast(
-        date_diff('day', cast(timed.root_started_at as date), cast(timed.ended_at as date)) * 86400
-        + extract(hour from timed.ended_at) * 3600 + extract(minute from timed.ended_at) * 60
-        + extract(second from timed.ended_at)
-        - extract(hour from timed.root_started_at) * 3600 - extract(minute from timed.root_started_at) * 60
-        - extract(second from timed.root_started_at) as decimal(18, 6)
+        cast(
+            date_diff('day', cast(timed.root_started_at as date), cast(timed.ended_at as date)) * 86400
+            + (extract(hour from timed.ended_at) - extract(hour from timed.root_started_at)) * 3600
+            + (extract(minute from timed.ended_at) - extract(minute from timed.root_started_at)) * 60
+            as decimal(12, 0)
+        )
+        -- extract(second) drops the fraction in one engine and keeps it in another
+        + cast(substr(cast(timed.ended_at as varchar), 18) as decimal(8, 6))
+        - cast(substr(cast(timed.root_started_at as varchar), 18) as decimal(8, 6)) as decimal(18, 6)
     ) as duration_seconds,
     cast(paid.inference_cost as decimal(38, 12)) as inference_cost,
     cast(paid.egress_cost as decimal(38, 12)) as egress_cost,

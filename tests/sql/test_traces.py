@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -61,6 +62,26 @@ def test_a_trace_across_midnight_is_one_and_belongs_to_its_roots_day() -> None:
     assert found == [(DAY + timedelta(hours=23), 2, "9", "7200")]
     days = run("core.trace_costs", "day(charge_date) as day, effective_cost_reporting", **lake)
     assert days == [(1, "3"), (2, "6")]
+
+
+@pytest.mark.parametrize(
+    ("started", "seconds", "expected"),
+    [
+        (datetime(2026, 11, 1, 1, 0, 0, 900_000), "1.726719", "1.726719"),
+        (datetime(2026, 11, 1, 1, 0, 0), "0.562412", "0.562412"),
+        (datetime(2026, 11, 1, 1, 0, 0, 500_000), "0.5", "0.5"),
+        (datetime(2026, 11, 1, 23, 59, 59, 999_999), "0.000002", "0.000002"),
+        (datetime(2026, 11, 1, 1, 59, 59, 250_000), "3.674771", "3.674771"),
+        (datetime(2026, 11, 1, 1), "0", "0"),
+    ],
+)
+def test_a_trace_lasts_as_long_as_it_did_to_the_microsecond(
+    started: datetime, seconds: str, expected: str
+) -> None:
+    """Not the whole seconds that the clock passed meanwhile."""
+    ended = started + timedelta(microseconds=int(Decimal(seconds) * 1_000_000))
+    calls = [call("ann", MILLION, started_at=started, ended_at=ended, **TRACE)]
+    assert _traces("duration_seconds", requests=calls) == [(expected,)]
 
 
 def test_a_call_without_a_user_takes_its_roots() -> None:
