@@ -197,6 +197,7 @@ unbilled as (
         and usage.provider = served_models.provider
         and usage.model = served_models.model
     where usage.cause = 'logged_without_bill' and usage.logged_quantity > 0
+        and usage.model is not null -- a name that nothing matches is told as unpriced_requests
         and billed_models.charge_date is null
         and unnamed.charge_date is null
         and served_models.charge_date is null
@@ -746,7 +747,7 @@ select
     unbilled.days as finding_count,
     'warn' as severity,
     'The bill of ' || unbilled.provider || ' has arrived and does not name '
-    || coalesce(unbilled.model, 'the model of some calls') || ', of which the logs hold '
+    || unbilled.model || ', of which the logs hold '
     || cast(cast(unbilled.tokens as bigint) as varchar) || ' tokens on '
     || cast(unbilled.days as varchar) || ' days from ' || cast(unbilled.first_date as varchar) || ' to '
     || cast(unbilled.last_date as varchar) || '. '

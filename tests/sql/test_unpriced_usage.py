@@ -100,6 +100,7 @@ def test_usage_that_an_arrived_bill_does_not_name_is_a_finding_with_its_list_cos
         row | {"model": "served"},
         row | {"charge_date": "2026-11-03"},  # the bill has a line without a model
         row | {"provider": "anthropic"},
+        row | {"model": None},  # of no known model: told as unpriced
         row | {"cause": "unlogged", "model": "other"},
         row | {"model": "odd", "currency": None, "priced_cost": None},
     ]
