@@ -185,7 +185,12 @@ def query(
         Path | None, typer.Option(metavar="FILE", help="Write here instead of the terminal.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=0, metavar="ROWS", help="Most rows. Default: 50 as a table, else all.")
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="ROWS",
+            help="Most rows. Default: 50 as a table, else all; lists of tables and columns whole.",
+        ),
     ] = None,
 ) -> None:
     """Run one SELECT on a release; nothing can be changed, and nothing else on the machine read.

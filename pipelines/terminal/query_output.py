@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.text import Text
 
 from pipelines.terminal.console import error_console, output_console, safe_text, table_of
-from pipelines.warehouse.query import QueryResult, run_query
+from pipelines.warehouse.query import QueryResult, is_list, run_query
 from pipelines.warehouse.release import Release
 from pipelines.warehouse.result_files import as_text, replacing, write_csv, write_json, write_parquet
 
 _TABLE_ROWS = 50
+_LIST_ROWS = 10_000
 _SUFFIXES = {".csv": "csv", ".json": "json", ".parquet": "parquet"}
 _NUMBERS = (
     "DECIMAL",
@@ -52,13 +53,18 @@ def write_query(
         raise typer.BadParameter("Parquet is not for a terminal; give --out FILE.")
     with run_query(release, sql) as result:
         if chosen == "table":
-            _print_table(result, _TABLE_ROWS if limit is None else limit)
+            _print_table(result, _choose_limit(sql) if limit is None else limit)
         elif out is None:
             _write(result, chosen, limit, sys.stdout.buffer)
         else:
             with replacing(out) as stream:
                 count = _write(result, chosen, limit, stream)
             typer.echo(f"{out}: {count:,} rows", err=True)
+
+
+def _choose_limit(sql: str) -> int:
+    """Return how many rows a table shows unasked: lists of tables and columns are not cut."""
+    return _LIST_ROWS if is_list(sql) else _TABLE_ROWS
 
 
 def _format_of(out: Path | None) -> str:

@@ -152,6 +152,16 @@ def _is_show_tables(sql: str) -> bool:
     return sql.strip().rstrip("; ").lower().split() in (["show", "tables"], ["show", "all", "tables"])
 
 
+def is_list(sql: str) -> bool:
+    """Tell whether a statement lists tables or columns: `show …`, `describe …`, `summarize …`."""
+    import duckdb
+
+    try:
+        return _first_word(sql) in ("show", "describe", "desc", "summarize")
+    except duckdb.Error:
+        return False
+
+
 def _first_word(sql: str) -> str:
     """Return the first word of the SQL in lower case, after any comments."""
     import duckdb

@@ -654,6 +654,19 @@ def test_show_tables_lists_the_release(home: Path, sql: str, capsys: pytest.Capt
     assert ["marts", "release_name", ""] in rows
 
 
+def test_lists_of_tables_and_columns_are_not_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = build_home(tmp_path / "own")
+    many = ", ".join(f"{number} as column_{number}" for number in range(60))
+    rewrite(own, "core.cells", f"select *, {many} from whole")
+    assert cli.run(["query", "/* all */ describe core.cells", "--home", str(own)]) == 0
+    shown = capsys.readouterr()
+    assert "column_59" in shown.out and shown.err == ""
+    assert cli.run(["query", "describe core.cells", "--home", str(own), "--limit", "5"]) == 0
+    assert "The first 5 rows" in capsys.readouterr().err
+    assert cli.run(["query", "select unnest(range(60)) as n", "--home", str(own)]) == 0
+    assert "The first 50 rows" in capsys.readouterr().err
+
+
 def test_a_row_too_wide_for_the_terminal_becomes_a_block(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
