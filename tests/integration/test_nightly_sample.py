@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from pipelines.results import ExitCode, NightlyResult
 from pipelines.warehouse.errors import LockedError
 from pipelines.warehouse.lock import writer_lock
 from pipelines.warehouse.models import ModelSet
+from pipelines.warehouse.query import run_query
 from pipelines.warehouse.release import ReleaseStore
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +113,19 @@ def company(first_night: tuple[SmallCompany, NightlyResult], tmp_path: Path) -> 
     copy.minutes = first_night[0].minutes
     assert copy.run().exit_code == ExitCode.OK
     return copy
+
+
+def test_every_answer_of_the_page_of_questions_runs(
+    first_night: tuple[SmallCompany, NightlyResult],
+) -> None:
+    page = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
+    release = ReleaseStore(first_night[0].home).current()
+    counts = []
+    for sql in re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        with run_query(release, sql) as result:
+            counts.append(len(list(result.rows())))
+    assert len(counts) == page.count("```sql") == 9
+    assert counts[0] > 0 and counts[1] > 0 and counts[-1] > 0
 
 
 def test_a_first_night_publishes_and_conserves(first_night: tuple[SmallCompany, NightlyResult]) -> None:
