@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -46,12 +47,14 @@ def test_an_override_wins_over_a_newer_book() -> None:
     assert _cost(calls=[call("ann", MILLION)], prices=prices) == [("2", None)]
 
 
-OWN = {"provider": "openai", "model": "Acme-Secret 2", "is_override": True, "price_rank": 1}
-CLAUDE = {"provider": "anthropic", "model": "claude-sonnet-4-5"}
-AT_OPENAI = {"provider": "openai", "model": "claude-proxy"}
+OWN: dict[str, Any] = {"provider": "openai", "model": "Acme-Secret 2", "is_override": True, "price_rank": 1}
+CLAUDE: dict[str, Any] = {"provider": "anthropic", "model": "claude-sonnet-4-5"}
+AT_OPENAI: dict[str, Any] = {"provider": "openai", "model": "claude-proxy"}
 
 
-def _named(aliases: list[dict[str, str]], prices: list[dict[str, object]], **changes: object) -> list[tuple]:
+def _named(
+    aliases: list[dict[str, str]], prices: list[dict[str, Any]], **changes: Any
+) -> list[tuple[Any, ...]]:
     columns = "provider, model, list_cost, unpriced_reason"
     calls = [call("ann", MILLION, **changes)]
     return run("core.usage_costs", columns, requests=calls, prices=prices, model_aliases=aliases)
@@ -161,7 +164,7 @@ HALVES = {
 }
 
 
-def _at(user: str, hour: int, minute: int, **changes: object) -> dict[str, object]:
+def _at(user: str, hour: int, minute: int, **changes: Any) -> dict[str, Any]:
     return call(user, MILLION, started_at=datetime(2026, 11, 1, hour, minute), **changes)
 
 
