@@ -51,7 +51,7 @@ def _read_file(file: SourceFile, delivery: FileDelivery, *, settings: Settings) 
         message = f"is no answer of the allocation API ({problem}); ask as the README says"
         raise FileFault("unreadable_file", message) from problem
     if found and not tells_idle:
-        message = "tells no idle time, so how much of a node was reserved is unknown; ask with includeIdle and idleByNode"
+        message = "tells no idle time: how much of a node was reserved is unknown; ask with includeIdle and idleByNode"
         delivery.add("idle_not_told", message, Severity.WARN)
     if not found:
         delivery.add("empty_file", "tells of no node with GPUs; ask with aggregate=node,pod", Severity.INFO)

@@ -1,4 +1,4 @@
-"""What log groups took in and how busy SageMaker endpoints were: our clients against moto's CloudWatch and SageMaker."""
+"""What log groups took in and how busy SageMaker endpoints were: by moto's CloudWatch and SageMaker."""
 
 from __future__ import annotations
 

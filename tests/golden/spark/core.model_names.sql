@@ -124,6 +124,38 @@ WITH usage AS (
   FROM alias_candidates
   WHERE
     candidate_rank = 1
+), price_models AS (
+  SELECT
+    *
+  FROM core.price_models
+), foreign_aliases AS (
+  SELECT
+    matched_aliases.provider,
+    matched_aliases.model_alias,
+    MIN(price_models.provider) AS price_provider,
+    MIN(price_models.model) AS price_model
+  FROM matched_aliases
+  INNER JOIN price_models
+    ON matched_aliases.model = price_models.provider || '/' || price_models.model
+  LEFT JOIN price_models AS own_models
+    ON matched_aliases.provider = own_models.provider
+    AND matched_aliases.model = own_models.model
+  WHERE
+    own_models.model IS NULL
+  GROUP BY
+    matched_aliases.provider,
+    matched_aliases.model_alias
+  HAVING
+    COUNT(*) = 1
+), priced_names AS (
+  SELECT
+    price_models.provider,
+    LOWER(TRIM(price_models.model)) AS model_text,
+    MIN(price_models.model) AS model
+  FROM price_models
+  GROUP BY
+    price_models.provider,
+    LOWER(TRIM(price_models.model))
 )
 SELECT
   names.charge_date,
@@ -132,13 +164,20 @@ SELECT
   ) AS name_id,
   names.logged_provider,
   names.logged_model,
-  names.provider,
-  COALESCE(matched_aliases.model, matched_patterns.model) AS model,
+  COALESCE(foreign_aliases.price_provider, names.provider) AS provider,
+  COALESCE(
+    foreign_aliases.price_model,
+    matched_aliases.model,
+    matched_patterns.model,
+    priced_names.model
+  ) AS model,
   CASE
     WHEN NOT matched_aliases.model IS NULL
     THEN 'alias'
     WHEN NOT matched_patterns.model IS NULL
     THEN 'pattern'
+    WHEN NOT priced_names.model IS NULL
+    THEN 'price'
     ELSE 'unmatched'
   END AS matched_by
 FROM names
@@ -148,3 +187,9 @@ LEFT JOIN matched_aliases
 LEFT JOIN matched_patterns
   ON names.provider = matched_patterns.provider
   AND names.model_text = matched_patterns.model_text
+LEFT JOIN foreign_aliases
+  ON names.provider = foreign_aliases.provider
+  AND names.model_alias = foreign_aliases.model_alias
+LEFT JOIN priced_names
+  ON names.provider = priced_names.provider
+  AND names.model_text = priced_names.model_text

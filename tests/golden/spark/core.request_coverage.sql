@@ -78,6 +78,10 @@ SELECT
   COALESCE(logged.requests, 0) * 1000000 < counted.requests * (
     1000000 - settings.coverage_epsilon_ppm
   ) AS is_under_logged,
+  counted.is_final = 1
+  AND COALESCE(logged.requests, 0) * 1000000 > counted.requests * (
+    1000000 + settings.coverage_epsilon_ppm
+  ) AS has_more_logged,
   counted.is_final = 1 AS is_final
 FROM counted
 CROSS JOIN settings

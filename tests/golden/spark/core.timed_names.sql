@@ -133,8 +133,22 @@ WITH requests AS (
       aliases.provider IS NULL OR texts.price_provider = aliases.provider
     )
   INNER JOIN timed_models
+    ON aliases.model = timed_models.provider || '/' || timed_models.model
+    OR (
+      texts.price_provider = timed_models.provider
+      AND aliases.model = timed_models.model
+    )
+  UNION ALL
+  SELECT
+    texts.charge_date,
+    texts.provider,
+    texts.model,
+    timed_models.provider AS price_provider,
+    timed_models.model AS price_model
+  FROM texts
+  INNER JOIN timed_models
     ON texts.price_provider = timed_models.provider
-    AND aliases.model = timed_models.model
+    AND texts.model_text = LOWER(TRIM(timed_models.model))
 ), band_starts AS (
   SELECT
     met.charge_date,

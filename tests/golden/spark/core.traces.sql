@@ -186,7 +186,11 @@ SELECT
   CAST(timed.output_tokens AS BIGINT) AS output_tokens,
   CAST(timed.saved_input_tokens AS BIGINT) AS saved_input_tokens,
   CAST(timed.saved_output_tokens AS BIGINT) AS saved_output_tokens,
-  CAST(DATEDIFF(DAY, CAST(timed.root_started_at AS DATE), CAST(timed.ended_at AS DATE)) * 86400 + EXTRACT(HOUR FROM timed.ended_at) * 3600 + EXTRACT(MINUTE FROM timed.ended_at) * 60 + EXTRACT(SECOND FROM timed.ended_at) - EXTRACT(HOUR FROM timed.root_started_at) * 3600 - EXTRACT(MINUTE FROM timed.root_started_at) * 60 - EXTRACT(SECOND FROM timed.root_started_at) AS DECIMAL(18, 6)) AS duration_seconds,
+  CAST(CAST(DATEDIFF(DAY, CAST(timed.root_started_at AS DATE), CAST(timed.ended_at AS DATE)) * 86400 + (
+    EXTRACT(HOUR FROM timed.ended_at) - EXTRACT(HOUR FROM timed.root_started_at)
+  ) * 3600 + (
+    EXTRACT(MINUTE FROM timed.ended_at) - EXTRACT(MINUTE FROM timed.root_started_at)
+  ) * 60 AS DECIMAL(12, 0)) + CAST(SUBSTRING(CAST(timed.ended_at AS STRING), 18) AS DECIMAL(8, 6)) - CAST(SUBSTRING(CAST(timed.root_started_at AS STRING), 18) AS DECIMAL(8, 6)) AS DECIMAL(18, 6)) AS duration_seconds,
   CAST(paid.inference_cost AS DECIMAL(38, 12)) AS inference_cost,
   CAST(paid.egress_cost AS DECIMAL(38, 12)) AS egress_cost,
   CAST(paid.monitoring_cost AS DECIMAL(38, 12)) AS monitoring_cost,

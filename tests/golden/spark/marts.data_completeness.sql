@@ -117,6 +117,79 @@ WITH status AS (
     cells.is_over_logged
   GROUP BY
     cells.provider
+), covered_months AS (
+  SELECT
+    coverage.provider,
+    CAST(coverage.billing_period_start AS DATE) AS first_date,
+    CAST(MAX(coverage.watermark_at) AS DATE) AS first_open_date
+  FROM core.bill_coverage AS coverage
+  GROUP BY
+    coverage.provider,
+    CAST(coverage.billing_period_start AS DATE)
+), billed_models AS (
+  SELECT
+    cells.charge_date,
+    cells.provider,
+    cells.model
+  FROM core.cells AS cells
+  WHERE
+    cells.cost_driver = 'inference'
+    AND cells.charge_category = 'Usage'
+    AND cells.cost_state <> 'estimated'
+  GROUP BY
+    cells.charge_date,
+    cells.provider,
+    cells.model
+), served_models AS (
+  SELECT
+    usage.charge_date,
+    usage.provider,
+    usage.model
+  FROM core.usage_costs AS usage
+  INNER JOIN core.served_usage AS served
+    ON usage.charge_date = served.charge_date AND usage.usage_id = served.usage_id
+  GROUP BY
+    usage.charge_date,
+    usage.provider,
+    usage.model
+), unbilled AS (
+  SELECT
+    usage.provider,
+    usage.model,
+    usage.currency,
+    COUNT(DISTINCT usage.charge_date) AS days,
+    MIN(usage.charge_date) AS first_date,
+    MAX(usage.charge_date) AS last_date,
+    SUM(usage.logged_quantity) AS tokens,
+    SUM(usage.priced_cost) AS list_cost
+  FROM core.reconciled_usage AS usage
+  INNER JOIN covered_months
+    ON usage.provider = covered_months.provider
+    AND CAST(DATE_TRUNC('MONTH', usage.charge_date) AS DATE) = covered_months.first_date
+    AND usage.charge_date < covered_months.first_open_date
+  LEFT JOIN billed_models
+    ON usage.charge_date = billed_models.charge_date
+    AND usage.provider = billed_models.provider
+    AND usage.model = billed_models.model
+  LEFT JOIN billed_models AS unnamed
+    ON usage.charge_date = unnamed.charge_date
+    AND usage.provider = unnamed.provider
+    AND unnamed.model IS NULL
+  LEFT JOIN served_models
+    ON usage.charge_date = served_models.charge_date
+    AND usage.provider = served_models.provider
+    AND usage.model = served_models.model
+  WHERE
+    usage.cause = 'logged_without_bill'
+    AND usage.logged_quantity > 0
+    AND NOT usage.model IS NULL
+    AND billed_models.charge_date IS NULL
+    AND unnamed.charge_date IS NULL
+    AND served_models.charge_date IS NULL
+  GROUP BY
+    usage.provider,
+    usage.model,
+    usage.currency
 ), requests AS (
   SELECT
     usage.charge_date,
@@ -193,6 +266,22 @@ WITH status AS (
   FROM core.request_coverage AS coverage
   WHERE
     coverage.is_under_logged
+    AND DATEDIFF(DAY, coverage.charge_date, :today) BETWEEN 1 AND 35
+  GROUP BY
+    coverage.provider,
+    coverage.model
+), overcounted AS (
+  SELECT
+    coverage.provider,
+    coverage.model,
+    COUNT(*) AS days,
+    CAST(SUM(coverage.provider_requests) AS BIGINT) AS provider_requests,
+    CAST(SUM(coverage.logged_requests) AS BIGINT) AS logged_requests,
+    MAX(coverage.logged_share) AS highest_share,
+    MAX(coverage.charge_date) AS last_date
+  FROM core.request_coverage AS coverage
+  WHERE
+    coverage.has_more_logged
     AND DATEDIFF(DAY, coverage.charge_date, :today) BETWEEN 1 AND 35
   GROUP BY
     coverage.provider,
@@ -397,7 +486,7 @@ SELECT
     WHEN SUM(requests.likely_cost) IS NULL
     THEN ''
     ELSE ', about ' || CAST(CAST(SUM(requests.likely_cost) AS DECIMAL(38, 2)) AS STRING) || ' USD at the median list price of such tokens, an estimate'
-  END || '): add a model alias or a price override to the config.' AS message
+  END || '): add a model alias (a model of another provider as provider/model) or a price override ' || 'to the config.' AS message
 FROM requests
 GROUP BY
   requests.provider,
@@ -502,6 +591,37 @@ FROM undercounted
 UNION ALL
 SELECT
   'finding' AS row_kind,
+  'requests' AS source,
+  'requests' AS dataset,
+  overcounted.last_date AS date,
+  CAST(NULL AS BIGINT) AS rows,
+  overcounted.highest_share AS expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  'ok' AS state,
+  'requests_above_provider_count' AS finding,
+  overcounted.logged_requests - overcounted.provider_requests AS finding_count,
+  'warn' AS severity,
+  'The logs hold ' || CAST(overcounted.logged_requests AS STRING) || ' requests where ' || overcounted.provider || ' counts ' || CAST(overcounted.provider_requests AS STRING) || ' of ' || overcounted.model || ', on ' || CAST(overcounted.days AS STRING) || ' days' || CASE
+    WHEN overcounted.provider_requests > 0
+    THEN ' (' || CAST(CAST(CAST((
+      (
+        overcounted.logged_requests * 1000
+      ) - (
+        (
+          overcounted.logged_requests * 1000
+        ) % (
+          overcounted.provider_requests
+        )
+      )
+    ) / (
+      overcounted.provider_requests
+    ) AS DECIMAL(38, 0)) AS DECIMAL(15, 0)) * CAST(0.1 AS DECIMAL(2, 1)) AS STRING) || ' %)'
+    ELSE ''
+  END || ': calls that two sources report may count twice (give both the same request, span or call id), or ' || 'the logs hold calls of another organization than the one that was asked.' AS message
+FROM overcounted
+UNION ALL
+SELECT
+  'finding' AS row_kind,
   'classification' AS source,
   'charges' AS dataset,
   CAST(unclassified.billing_period_start AS DATE) AS date,
@@ -567,6 +687,25 @@ SELECT
   'warn' AS severity,
   'The logs hold more tokens of ' || over_logged.provider || ' than were billed: look for a bill ' || 'that is not complete yet, calls logged twice, or a model matched wrongly; see core.cells.' AS message
 FROM over_logged
+UNION ALL
+SELECT
+  'finding' AS row_kind,
+  'requests' AS source,
+  'requests' AS dataset,
+  unbilled.last_date AS date,
+  CAST(NULL AS BIGINT) AS rows,
+  CAST(NULL AS DECIMAL(18, 12)) AS expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  'ok' AS state,
+  'logged_without_bill' AS finding,
+  unbilled.days AS finding_count,
+  'warn' AS severity,
+  'The bill of ' || unbilled.provider || ' has arrived and does not name ' || unbilled.model || ', of which the logs hold ' || CAST(CAST(unbilled.tokens AS BIGINT) AS STRING) || ' tokens on ' || CAST(unbilled.days AS STRING) || ' days from ' || CAST(unbilled.first_date AS STRING) || ' to ' || CAST(unbilled.last_date AS STRING) || '. ' || CASE
+    WHEN unbilled.list_cost IS NULL
+    THEN 'They have no list price. '
+    ELSE 'Their list cost would be ' || CAST(CAST(unbilled.list_cost AS DECIMAL(38, 2)) AS STRING) || ' ' || COALESCE(unbilled.currency, '') || ', and no cost stands for them. '
+  END || 'Look for a bill of another account or organization, a bill line whose model is read wrongly, or ' || 'calls logged under the wrong provider; see logged_without_bill in marts.reconciliation.' AS message
+FROM unbilled
 UNION ALL
 SELECT
   'finding' AS row_kind,

@@ -251,7 +251,7 @@ WITH settings AS (
         ELSE 0
       END
     ) = 1
-), identified AS (
+), distinguished AS (
   SELECT
     scoped.scope_at,
     scoped.report_number,
@@ -282,6 +282,50 @@ WITH settings AS (
   LEFT JOIN answered_calls
     ON scoped.scope_at = answered_calls.scope_at
     AND scoped.own_call_id = answered_calls.id
+), call_names AS (
+  SELECT
+    distinguished.scope_at,
+    distinguished.call_id,
+    MIN(distinguished.response_id) AS first_id,
+    MAX(distinguished.response_id) AS last_id
+  FROM distinguished
+  WHERE
+    NOT distinguished.call_id IS NULL
+    AND distinguished.response_id NOT LIKE 'response:chatcmpl-________-____-____-____-____________'
+  GROUP BY
+    distinguished.scope_at,
+    distinguished.call_id
+), hidden_names AS (
+  SELECT
+    distinguished.scope_at,
+    distinguished.response_id,
+    MIN(call_names.first_id) AS hidden_id
+  FROM distinguished
+  INNER JOIN call_names
+    ON distinguished.scope_at = call_names.scope_at
+    AND distinguished.call_id = call_names.call_id
+  WHERE
+    distinguished.response_id LIKE 'response:chatcmpl-________-____-____-____-____________'
+  GROUP BY
+    distinguished.scope_at,
+    distinguished.response_id
+  HAVING
+    MIN(call_names.first_id) = MAX(call_names.last_id)
+), identified AS (
+  SELECT
+    distinguished.scope_at,
+    distinguished.report_number,
+    distinguished.x_source,
+    distinguished.is_saved,
+    distinguished.content_digest,
+    distinguished.span_id,
+    distinguished.call_id,
+    distinguished.reused_id,
+    COALESCE(hidden_names.hidden_id, distinguished.response_id) AS response_id
+  FROM distinguished
+  LEFT JOIN hidden_names
+    ON distinguished.scope_at = hidden_names.scope_at
+    AND distinguished.response_id = hidden_names.response_id
 ), span_responses AS (
   SELECT
     identified.scope_at,

@@ -64,12 +64,16 @@ WITH known_ids AS (
     requests.request_id,
     requests.trace_id,
     requests.span_id,
-    requests.call_id
+    requests.call_id,
+    requests.provider_request_id IS NULL AS is_nameless
   FROM lake.requests AS requests
   WHERE
-    requests.provider_request_id IS NULL
-    AND (
+    (
       NOT requests.span_id IS NULL OR NOT requests.call_id IS NULL
+    )
+    AND (
+      requests.provider_request_id IS NULL
+      OR requests.provider_request_id LIKE 'chatcmpl-________-____-____-____-____________'
     )
     AND requests.started_at >= CAST(:start AS TIMESTAMP_NTZ) - INTERVAL '1' HOUR
     AND requests.started_at < CAST(:end AS TIMESTAMP_NTZ) + INTERVAL '1' HOUR
@@ -81,7 +85,7 @@ WITH known_ids AS (
     unnamed.midnight_date
   FROM unnamed
   WHERE
-    NOT unnamed.span_id IS NULL
+    NOT unnamed.span_id IS NULL AND unnamed.is_nameless
   GROUP BY
     unnamed.trace_id,
     unnamed.span_id,
