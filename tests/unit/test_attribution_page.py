@@ -371,7 +371,8 @@ def test_list_price(row: Mapping[str, str]) -> None:
         "model": "gpt-4o",
         "matched_by": "alias",
     }
-    given = {"core.request_usage": [used], "core.model_names": [name], "staging.prices": [price]}
+    dated = run_model("core.dated_prices", {"staging.prices": [price]}, DAY)
+    given = {"core.request_usage": [used], "core.model_names": [name], "core.dated_prices": dated}
     rows = run_model("core.usage_costs", given, DAY)
     assert [found["list_cost"] for found in rows] == [_number(row["list cost"])]
 
