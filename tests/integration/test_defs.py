@@ -80,7 +80,7 @@ def test_every_model_depends_on_what_it_reads(graph) -> None:
     assert graph.get(asset_key("staging.charges")).parent_keys == {
         dg.AssetKey(["connectors", "aws_bill"]),
         dg.AssetKey(["connectors", "azure_bill"]),
-        *(asset_key(f"staging.{vendor}_charges") for vendor in ("aws_cur", "azure_cost", "gcp")),
+        *(asset_key(f"staging.{vendor}_charges") for vendor in ("aws_cur", "azure_cost", "gcp", "rate_card")),
     }
     assert OUTLOOK_KEY in graph.get(asset_key("staging.ledger_forecasts")).parent_keys
     assert "marts.forecast_daily" in find_ledger_readers(MODELS)
