@@ -110,7 +110,7 @@ class SpanParser:
                     return
                 frame, noted = begun.waiting.popleft().result()
             except BrokenProcessPool as error:
-                self._end()
+                self._kill()
                 message = "a process that parsed it was killed, often for want of memory; set fewer `workers`"
                 raise FileFault("unreadable_file", message) from error
             notes.add(noted)
@@ -155,6 +155,12 @@ class SpanParser:
     def _start(self) -> None:
         if self._pool is None and self._workers > 1:
             self._pool = ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"))
+
+    def _kill(self) -> None:
+        """End a broken pool. It ends its processes itself, but waits for ever for one that it started meanwhile."""
+        for process in list((getattr(self._pool, "_processes", None) or {}).values()):
+            process.kill()
+        self._end()
 
     def _end(self) -> None:
         if self._pool is not None:
