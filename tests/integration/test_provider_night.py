@@ -141,6 +141,7 @@ def test_bill_counts_and_log_meet_and_a_restated_day_reaches_the_marts(
         "logged_requests": 4,
         "logged_share": Decimal("0.4"),
         "is_under_logged": True,
+        "has_more_logged": False,
         "is_final": False,
     }
     assert ("unclassified_charges", "ok") in first.completeness("classification")
