@@ -108,7 +108,7 @@ class SpanParser:
                 self._feed(begun)
                 if not begun.waiting:
                     return
-                frame, noted = begun.waiting.popleft().result()
+                frame, noted = self._wait_for(begun.waiting.popleft())
             except BrokenProcessPool as error:
                 self._kill()
                 message = "a process that parsed it was killed, often for want of memory; set fewer `workers`"
@@ -160,7 +160,19 @@ class SpanParser:
         """End a broken pool. It ends its processes itself, but waits for ever for one that it started meanwhile."""
         for process in list((getattr(self._pool, "_processes", None) or {}).values()):
             process.kill()
-        self._end()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool = None
+        self._begun = {}
+
+    def _wait_for(self, future: Future[tuple[pl.DataFrame, ReadNotes]]) -> tuple[pl.DataFrame, ReadNotes]:
+        """Return a result; a pool that breaks may forget a part that was given to it at that moment."""
+        while True:
+            try:
+                return future.result(timeout=1)
+            except TimeoutError:
+                if not future.done() and getattr(self._pool, "_broken", False):
+                    raise BrokenProcessPool("a process ended") from None
 
     def _end(self) -> None:
         if self._pool is not None:
