@@ -53,7 +53,6 @@ from connectors.price_book.schema import (
     PRICE_KEYS,
     PRICES_FILE,
     SNAPSHOT_FILE,
-    TIME_BANDS_FILE,
     round_rate,
 )
 
@@ -251,13 +250,6 @@ def build_context_bands(rows: Iterable[Mapping[str, str]]) -> list[dict[str, str
     ]
 
 
-def build_time_bands(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Every [time_of_day_start, time_of_day_end) in UTC between price changes within a day of any model."""
-    columns = ("time_of_day_start", "time_of_day_end")
-    cuts = sorted({"00:00", "24:00", *(row[column] for row in rows for column in columns if row[column])})
-    return [dict(zip(columns, band, strict=True)) for band in pairwise(cuts)]
-
-
 def write_snapshot(reference: Path, published: date, providers: Sequence[Provider], release: str) -> Path:
     """Write the folder of one snapshot below `reference`; return it."""
     folder = reference / "price_books" / published.isoformat()
@@ -289,9 +281,8 @@ def write_bands_and_patterns(reference: Path, providers: Sequence[Provider]) -> 
         row for path in sorted(reference.glob(f"price_books/*/{PRICES_FILE}")) for row in read_prices(path)
     ]
     patterns = [_pattern_row(pattern) for pattern in build_model_patterns(providers, canonical_model)]
-    context_bands, time_bands = build_context_bands(rows), build_time_bands(rows)
+    context_bands = build_context_bands(rows)
     (reference / CONTEXT_BANDS_FILE).write_bytes(render_csv(tuple(context_bands[0]), context_bands))
-    (reference / TIME_BANDS_FILE).write_bytes(render_csv(tuple(time_bands[0]), time_bands))
     (reference / PATTERNS_FILE).write_bytes(render_csv(PATTERN_COLUMNS, patterns))
 
 

@@ -1,7 +1,7 @@
 """All prices of a night: the checked-in books, price lists of vendors, and what the user says.
 
 What belongs here: putting the kinds of price rows together, regional uplifts included. What must not: choosing
-the price of a request (pipelines/domain/pricing.py states that rule), a vendor's file format (price_lists).
+the price of a request (tests/price_rule.py states that rule), a vendor's file format (price_lists).
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ LEFT_OUT_FILE = "left_out.csv"
 SNAPSHOT_FILE = "snapshot.json"
 PATTERNS_FILE = "model_patterns.csv"
 CONTEXT_BANDS_FILE = "context_bands.csv"
-TIME_BANDS_FILE = "time_of_day_bands.csv"
 UPLIFTS_FILE = "region_uplifts.csv"
 
 OVERRIDE_RANK, CONTRACT_RANK, LIST_RANK, BOOK_RANK = 1, 2, 3, 4

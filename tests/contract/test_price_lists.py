@@ -16,7 +16,6 @@ from connectors.price_book.client import read_price_book
 from connectors.price_book.price_lists import PriceLists, read_price_lists
 from connectors.price_book.settings import PriceListFile, Settings
 from pipelines.config.model import Config
-from pipelines.domain.pricing import PricedUse, PriceRow, find_price
 from pipelines.night.reference import build_price_table, find_unread_meters
 from tests.contract.cloud_price_lists import (
     AZURE_ITEMS,
@@ -26,6 +25,7 @@ from tests.contract.cloud_price_lists import (
     aws_offer_csv,
     azure_page,
 )
+from tests.price_rule import PricedUse, PriceRow, find_price
 
 REFERENCE = Path(__file__).parents[2] / "models_sql" / "reference"
 SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"

@@ -29,7 +29,7 @@ from connectors.common.usage_payloads import read_usage
 from connectors.price_book.build_patterns import ModelPattern, resolve_model
 from connectors.price_book.client import read_price_book
 from connectors.price_book.settings import Settings
-from pipelines.domain.pricing import PricedUse, PriceRow, build_list_cost, find_price
+from tests.price_rule import PricedUse, PriceRow, build_list_cost, find_price
 from tests.sql.chain import Chain, Inputs, Window
 
 ROOT = Path(__file__).parents[2]

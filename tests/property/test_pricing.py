@@ -19,7 +19,7 @@ from connectors.price_book.build import TIER_CONTEXTS
 from connectors.price_book.client import read_price_book
 from connectors.price_book.schema import round_rate
 from connectors.price_book.settings import Settings
-from pipelines.domain.pricing import PricedUse, PriceRow, build_list_cost, find_price
+from tests.price_rule import PricedUse, PriceRow, build_list_cost, find_price
 from tests.sql.chain import Chain, Inputs, Window
 from tests.sql.small_bill import ALIASES, call, price
 

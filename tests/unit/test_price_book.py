@@ -24,7 +24,7 @@ from connectors.price_book.build_patterns import ModelPattern, resolve_model
 from connectors.price_book.client import read_price_book
 from connectors.price_book.schema import PRICES_FILE, normalise_alias
 from connectors.price_book.settings import PriceOverride, Settings
-from pipelines.domain.pricing import PricedUse, PriceRow, build_list_cost, find_price
+from tests.price_rule import PricedUse, PriceRow, build_list_cost, find_price
 
 NEWEST = "2026-11-10"
 REFERENCE = Path(__file__).parents[2] / "models_sql" / "reference"
@@ -85,7 +85,7 @@ def test_the_newest_snapshot_is_what_the_installed_package_says(tmp_path: Path) 
         if older.name != NEWEST:
             shutil.copytree(older, tmp_path / "price_books" / older.name)
     build.write_bands_and_patterns(tmp_path, package_providers)
-    for name in ("model_patterns.csv", "context_bands.csv", "time_of_day_bands.csv"):
+    for name in ("model_patterns.csv", "context_bands.csv"):
         assert (tmp_path / name).read_bytes() == (REFERENCE / name).read_bytes(), name
 
 
@@ -108,11 +108,6 @@ def test_bands_hold_every_cut_of_the_book(book: pa.Table) -> None:
     assert [band["context_max_tokens"] for band in bands] == [b["context_min_tokens"] for b in bands[1:]] + [
         ""
     ]
-    with (REFERENCE / "time_of_day_bands.csv").open(encoding="utf-8") as file:
-        hours = list(csv.DictReader(file))
-    assert hours[0]["time_of_day_start"] == "00:00" and hours[-1]["time_of_day_end"] == "24:00"
-    stated = set(book["time_of_day_start"].to_pylist()) - {None}
-    assert stated and stated <= {band["time_of_day_start"] for band in hours}
 
 
 def test_reads_in_the_canonical_schema_with_unique_ids(book: pa.Table) -> None:

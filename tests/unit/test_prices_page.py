@@ -12,7 +12,7 @@ import pytest
 
 from connectors.price_book.client import read_price_book
 from connectors.price_book.settings import Settings
-from pipelines.domain.pricing import PricedUse, PriceRow, build_list_cost, find_price
+from tests.price_rule import PricedUse, PriceRow, build_list_cost, find_price
 
 ROOT = Path(__file__).parents[2]
 BOOKS = ROOT / "models_sql" / "reference" / "price_books"
