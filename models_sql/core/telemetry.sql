@@ -35,6 +35,13 @@ checks:
         from core.telemetry
         where not is_used
         group by charge_date, provider, signal, workload_ref
+    - name: volume_is_known
+      severity: warn
+      description: A source names an emitter without bytes and without a count; it gets no share of the cost.
+      sql: >
+        select charge_date, provider, signal, workload_ref
+        from core.telemetry
+        where volume_bytes is null and volume_count is null
 */
 with
 

@@ -95,8 +95,12 @@ select
     'transfers' as source,
     'unknown_workloads' as kind,
     'warn' as severity,
-    cast(cast(nameless_workloads.bytes as decimal(38, 0)) as varchar)
-    || ' bytes of senders that no inventory knows, the largest: ' || nameless_workloads.examples
+    case
+        when nameless_workloads.bytes >= 1000000000
+            then cast(idiv(nameless_workloads.bytes, cast(1000000000 as decimal(38, 0))) as varchar) || ' GB'
+        else cast(cast(nameless_workloads.bytes as decimal(38, 0)) as varchar) || ' bytes'
+    end
+    || ' of senders that no inventory knows, the largest: ' || nameless_workloads.examples
     || '. Their cost stands under unknown_workload; name them in a workload_files source, or list them by '
     || 'an inventory.' as message,
     nameless_workloads.last_date as finding_date,
@@ -108,7 +112,11 @@ select
     'transfers' as source,
     'unknown_zone' as kind,
     'info' as severity,
-    cast(cast(unplaced_bytes.bytes as decimal(38, 0)) as varchar) || ' bytes within '
+    case
+        when unplaced_bytes.bytes >= 1000000000
+            then cast(idiv(unplaced_bytes.bytes, cast(1000000000 as decimal(38, 0))) as varchar) || ' GB'
+        else cast(cast(unplaced_bytes.bytes as decimal(38, 0)) as varchar) || ' bytes'
+    end || ' within '
     || unplaced_bytes.provider || ' where the zone of an end is not known: they split no line between zones; '
     || 'record flows of both ends with their zone, or list the addresses by an inventory.' as message,
     unplaced_bytes.last_date as finding_date,

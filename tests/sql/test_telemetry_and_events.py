@@ -50,7 +50,11 @@ def test_of_two_sources_the_one_declared_first_counts() -> None:
         ("search", "collector", 70, False),
         ("search", "vendor", 105, True),
     ]
-    assert checks == {"one_source_per_emitter": 0, "one_source_tells_of_an_emitter": 1}
+    assert checks == {
+        "one_source_per_emitter": 0,
+        "one_source_tells_of_an_emitter": 1,
+        "volume_is_known": 0,
+    }
 
 
 def test_counts_weigh_as_items_of_their_signal_do() -> None:
@@ -64,6 +68,7 @@ def test_counts_weigh_as_items_of_their_signal_do() -> None:
         ("search", "vendor", 1000, True),
         ("x", "vendor", 0, True),
     ]
+    assert telemetry(rows)[1]["volume_is_known"] == 1  # x: no share of the cost, and told
     assert telemetry([volume("chat", "collector", None, 7)])[0] == [("chat", "collector", 7, True)]
 
 

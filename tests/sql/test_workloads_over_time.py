@@ -251,6 +251,8 @@ def test_the_largest_unknown_senders_are_named() -> None:
         "2026-11-01",
     )
     assert told["message"].startswith("28 bytes")
+    large = findings(unknown("10.0.0.1", 5_716_787_037_993))["unknown_workloads"]["message"]
+    assert large.startswith("5716 GB of senders")
     assert "10.0.0.7, 10.0.0.6, 10.0.0.5, 10.0.0.4, 10.0.0.3." in told["message"]
 
 

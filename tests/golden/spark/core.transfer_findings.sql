@@ -83,7 +83,23 @@ SELECT
   'transfers' AS source,
   'unknown_workloads' AS kind,
   'warn' AS severity,
-  CAST(CAST(nameless_workloads.bytes AS DECIMAL(38, 0)) AS STRING) || ' bytes of senders that no inventory knows, the largest: ' || nameless_workloads.examples || '. Their cost stands under unknown_workload; name them in a workload_files source, or list them by ' || 'an inventory.' AS message,
+  CASE
+    WHEN nameless_workloads.bytes >= 1000000000
+    THEN CAST(CAST((
+      (
+        nameless_workloads.bytes
+      ) - (
+        (
+          nameless_workloads.bytes
+        ) % (
+          CAST(1000000000 AS DECIMAL(38, 0))
+        )
+      )
+    ) / (
+      CAST(1000000000 AS DECIMAL(38, 0))
+    ) AS DECIMAL(38, 0)) AS STRING) || ' GB'
+    ELSE CAST(CAST(nameless_workloads.bytes AS DECIMAL(38, 0)) AS STRING) || ' bytes'
+  END || ' of senders that no inventory knows, the largest: ' || nameless_workloads.examples || '. Their cost stands under unknown_workload; name them in a workload_files source, or list them by ' || 'an inventory.' AS message,
   nameless_workloads.last_date AS finding_date,
   CAST(nameless_workloads.workloads AS BIGINT) AS finding_count
 FROM nameless_workloads
@@ -94,7 +110,23 @@ SELECT
   'transfers' AS source,
   'unknown_zone' AS kind,
   'info' AS severity,
-  CAST(CAST(unplaced_bytes.bytes AS DECIMAL(38, 0)) AS STRING) || ' bytes within ' || unplaced_bytes.provider || ' where the zone of an end is not known: they split no line between zones; ' || 'record flows of both ends with their zone, or list the addresses by an inventory.' AS message,
+  CASE
+    WHEN unplaced_bytes.bytes >= 1000000000
+    THEN CAST(CAST((
+      (
+        unplaced_bytes.bytes
+      ) - (
+        (
+          unplaced_bytes.bytes
+        ) % (
+          CAST(1000000000 AS DECIMAL(38, 0))
+        )
+      )
+    ) / (
+      CAST(1000000000 AS DECIMAL(38, 0))
+    ) AS DECIMAL(38, 0)) AS STRING) || ' GB'
+    ELSE CAST(CAST(unplaced_bytes.bytes AS DECIMAL(38, 0)) AS STRING) || ' bytes'
+  END || ' within ' || unplaced_bytes.provider || ' where the zone of an end is not known: they split no line between zones; ' || 'record flows of both ends with their zone, or list the addresses by an inventory.' AS message,
   unplaced_bytes.last_date AS finding_date,
   CAST(unplaced_bytes.flows AS BIGINT) AS finding_count
 FROM unplaced_bytes
