@@ -25,7 +25,7 @@ COMPARED = (
     "core.charges",
     "core.charge_cells",
     "core.cells",
-    "core.attributed_costs",
+    "core.direct_costs",
     "core.trace_costs",
     "marts.cost_daily",
     "marts.reconciliation",

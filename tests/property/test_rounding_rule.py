@@ -101,7 +101,7 @@ def _split_in_sql(billed: int, effective: int, owners: Mapping[str, int]) -> Seq
     ]
     given_rows = {"core.cells": [cell], "core.physical_weights": pool}
     window = {"start": DAY, "end": "2026-11-02"}
-    return run_model("core.attributed_costs", given_rows, window)
+    return run_model("core.direct_costs", given_rows, window)
 
 
 def _row_id(owner: str) -> str:

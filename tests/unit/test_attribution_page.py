@@ -213,7 +213,7 @@ def _attribute(charge: dict[str, Any], given: Mapping[str, Any]) -> tuple[dict[s
     )
     billed = [cell for cell in cells if cell["cost_state"] != "estimated"]
     assert len(billed) == 1
-    facts = run_model("core.attributed_costs", {"core.cells": billed, **weights}, DAY)
+    facts = run_model("core.direct_costs", {"core.cells": billed, **weights}, DAY)
     shares: dict[str, Any] = {}
     for fact in facts:
         key = fact["residual_reason"] or fact["owner_id"]
@@ -279,7 +279,7 @@ def test_tags(row: Mapping[str, str]) -> None:
         assert [known[who]["feature"] for who in ("A", "B")] == expected
         assert [known[who]["user_id"] for who in ("A", "B")] == ["A", "B"]
         assert {found["is_tag_overruled"] for found in tagged} == {row["overruled"] == "yes"}
-    facts = run_model("core.attributed_costs", {**given, "core.tagged_owners": tagged}, DAY)
+    facts = run_model("core.direct_costs", {**given, "core.tagged_owners": tagged}, DAY)
     paid = {fact["owner_id"]: fact["billed_cost"] for fact in facts}
     owners = [known[who]["owner_id"] if who in known else who for who in ("A", "B")]
     assert paid == dict.fromkeys(owners, Decimal("0.5"))
@@ -393,7 +393,7 @@ def _literals(*tables: str) -> str:
 def test_every_word_is_explained_and_used(heading: str, column: str) -> None:
     explained = [row[column] for row in _table(heading)]
     assert len(explained) == len(set(explained)) >= 3
-    sql = _literals("billed_cells", "estimated_cells", "attributed_costs", "physical_weights", "charges")
+    sql = _literals("billed_cells", "estimated_cells", "direct_costs", "physical_weights", "charges")
     assert [word for word in explained if f"'{word}'" not in sql] == []
     meaning = read_dictionary(MODELS_ROOT / "dictionary.yml")[column].meaning
     assert [word for word in explained if not re.search(rf"\b{word}\b", meaning)] == []
@@ -468,7 +468,7 @@ def test_capacity(row: Mapping[str, str]) -> None:
         "effective_cost": row["cost"],
         "list_cost": row["cost"],
     }
-    facts = run_model("core.attributed_costs", {"core.cells": [cell], "core.capacity_weights": weights}, days)
+    facts = run_model("core.direct_costs", {"core.cells": [cell], "core.capacity_weights": weights}, days)
     found = {fact["residual_reason"] or fact["owner_id"]: fact["billed_cost"] for fact in facts}
     residuals = {reason: found.pop(reason) for reason in ("idle_capacity", "unmeasured_capacity")}
     assert residuals == {reason: _number(row[reason]) for reason in residuals}
