@@ -9,12 +9,12 @@ import argparse
 from datetime import date, timedelta
 from pathlib import Path
 
-from simulator import bills_aws, bills_azure
-from simulator.behaviour import build_actions, build_batch_calls
-from simulator.company import Period, build_users
-from simulator.side_files import write_side_files
-from simulator.traces import write_traces
-from simulator.volumes import Usage, build_emissions, build_flows
+from simulator.legacy import bills_aws, bills_azure
+from simulator.legacy.behaviour import build_actions, build_batch_calls
+from simulator.legacy.company import Period, build_users
+from simulator.legacy.side_files import write_side_files
+from simulator.legacy.traces import write_traces
+from simulator.legacy.volumes import Usage, build_emissions, build_flows
 
 
 def write_sample(out: Path, period: Period, requests: int, seed: int) -> None:

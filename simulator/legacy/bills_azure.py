@@ -14,8 +14,8 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
-from simulator.behaviour import Call
-from simulator.company import (
+from simulator.legacy.behaviour import Call
+from simulator.legacy.company import (
     AZURE_BILLING_ACCOUNT,
     AZURE_REGION,
     AZURE_SUBSCRIPTION,
@@ -23,7 +23,7 @@ from simulator.company import (
     midnight,
     next_month,
 )
-from simulator.focus import (
+from simulator.legacy.focus import (
     FOCUS_1_0_COLUMNS,
     Delivery,
     Line,
@@ -36,7 +36,7 @@ from simulator.focus import (
     text,
     write_delivery,
 )
-from simulator.volumes import Emission, Flow, Usage
+from simulator.legacy.volumes import Emission, Flow, Usage
 
 OWN_COLUMNS = tuple(
     """

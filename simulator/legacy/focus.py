@@ -17,7 +17,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
-from simulator.company import midnight, next_month
+from simulator.legacy.company import midnight, next_month
 
 Line = dict[str, str]
 COST_DIGITS = Decimal("0.0000000001")

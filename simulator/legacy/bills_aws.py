@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from simulator.aws_catalogue import (
+from simulator.legacy.aws_catalogue import (
     BEDROCK,
     CLOUDWATCH,
     COVERED_HOURLY,
@@ -42,8 +42,8 @@ from simulator.aws_catalogue import (
     Service,
     app_tags,
 )
-from simulator.behaviour import Call
-from simulator.company import (
+from simulator.legacy.behaviour import Call
+from simulator.legacy.company import (
     AWS_REGION,
     BILLING_ACCOUNT,
     COMPANY,
@@ -53,7 +53,7 @@ from simulator.company import (
     midnight,
     next_month,
 )
-from simulator.focus import (
+from simulator.legacy.focus import (
     FOCUS_1_2_COLUMNS,
     Delivery,
     Line,
@@ -67,7 +67,7 @@ from simulator.focus import (
     text,
     write_delivery,
 )
-from simulator.volumes import Emission, Flow, Usage
+from simulator.legacy.volumes import Emission, Flow, Usage
 
 COLUMNS = (*FOCUS_1_2_COLUMNS, "x_Discounts", "x_Operation", "x_ServiceCode")
 DISCOUNT = Decimal("0.95")

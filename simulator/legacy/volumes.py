@@ -13,8 +13,8 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from simulator.behaviour import Action, Call
-from simulator.company import AZURE_SUBSCRIPTION, PRODUCTION, STAGING, Account, Period
+from simulator.legacy.behaviour import Action, Call
+from simulator.legacy.company import AZURE_SUBSCRIPTION, PRODUCTION, STAGING, Account, Period
 
 MEGABYTE = 1_000_000
 WEEKEND_SHARE = 0.45

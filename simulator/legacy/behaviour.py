@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from simulator import company
-from simulator.company import (
+from simulator.legacy import company
+from simulator.legacy.company import (
     GPT_MINI,
     HAIKU,
     PRODUCTION,

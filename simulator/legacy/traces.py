@@ -13,8 +13,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from simulator import company
-from simulator.behaviour import Action, Call, Step, walk
+from simulator.legacy import company
+from simulator.legacy.behaviour import Action, Call, Step, walk
 
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.41.0"
 SCOPE = {"name": "quillworks.agents", "version": "2.3.1"}

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
-from simulator.company import FEATURES, ZONES, Period, find_zone, midnight, next_month
-from simulator.focus import instant
-from simulator.volumes import DOMAIN, MOVED_REF, Emission, Flow
+from simulator.legacy.company import FEATURES, ZONES, Period, find_zone, midnight, next_month
+from simulator.legacy.focus import instant
+from simulator.legacy.volumes import DOMAIN, MOVED_REF, Emission, Flow
 
 BYTES_PER_RECORD = 420
 FLOW_COLUMNS = tuple(

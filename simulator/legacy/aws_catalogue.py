@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.company import PRODUCTION, STAGING, Account
+from simulator.legacy.company import PRODUCTION, STAGING, Account
 
 SAVINGS_PLAN_HOURLY = "0.95"
 COVERED_HOURLY = "0.1462"  # what a covered m7i.xlarge hour takes from the Savings Plan
