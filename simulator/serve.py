@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 from simulator.apis import anthropic, openai
 from simulator.apis.reports import Refused, write_json
@@ -50,13 +51,13 @@ class ApiServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: ApiServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         vendor = anthropic if self.path.startswith(anthropic.PREFIX) else openai
+        headers = {name.lower(): value for name, value in self.headers.items()}
         try:
-            status, body = 200, vendor.answer(self.path, self.headers, self.server.store)
+            status, body = 200, vendor.answer(self.path, headers, cast(ApiServer, self.server).store)
         except Refused as refused:
             status, body = refused.status, vendor.build_error(refused)
         content = write_json(body).encode()

@@ -74,7 +74,7 @@ _FAST_MODE = "fast-mode-2026-02-01"
 
 
 def answer(target: str, headers: Mapping[str, str], store: ApiStore) -> Json:
-    """Return the answer to a GET request. Raises Refused."""
+    """Return the answer to a GET request; names of headers are in lower case. Raises Refused."""
     _authorise(headers)
     path = target.partition("?")[0]
     if path == f"{PREFIX}me":

@@ -52,7 +52,7 @@ _ONCE = {"start_time", "end_time", "bucket_width", "limit", "page"}
 
 
 def answer(target: str, headers: Mapping[str, str], store: ApiStore) -> Json:
-    """Return the answer to a GET request. Raises Refused."""
+    """Return the answer to a GET request; names of headers are in lower case. Raises Refused."""
     _authorise(headers, store)
     path = target.partition("?")[0].removeprefix(PREFIX)
     is_cost = path == "costs"
@@ -82,10 +82,10 @@ def build_error(refused: Refused) -> Json:
 
 
 def _authorise(headers: Mapping[str, str], store: ApiStore) -> None:
-    given = headers.get("Authorization", "")
+    given = headers.get("authorization", "")
     if given != f"Bearer {ADMIN_KEY}":
         raise Refused(401, "Incorrect API key provided.", "invalid_api_key")
-    organization = headers.get("OpenAI-Organization")
+    organization = headers.get("openai-organization")
     if organization not in (None, store.organizations["openai"]["organization_id"]):
         raise Refused(401, "You must be a member of an organization to use the API.", "invalid_organization")
 
