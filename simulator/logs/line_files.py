@@ -1,0 +1,33 @@
+"""Text lines into files: one file a value of a column, plain or gzipped.
+
+What belongs here: writing. What must not: what a line says.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import polars as pl
+
+_GZIP_LEVEL = 1
+
+
+def write_lines(root: Path, lines: pl.DataFrame, *, header: str | None = None) -> None:
+    """Write the column `line` of each `file` (a path below `root`) in order; `.gz` files are gzipped."""
+    for (name,), part in lines.partition_by("file", as_dict=True, maintain_order=True).items():
+        path = root / str(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = part["line"].str.join("\n").item().encode() + b"\n"
+        if header is not None:
+            content = header.encode() + b"\n" + content
+        if path.suffix == ".gz":
+            content = gzip.compress(content, _GZIP_LEVEL, mtime=0)
+        path.write_bytes(content)
+
+
+def write_csv(path: Path, frame: pl.DataFrame) -> None:
+    """Write a frame as CSV with a header; times in UTC to the second, nulls empty."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    times = [pl.col(n).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for n, t in frame.schema.items() if t == pl.Datetime]
+    frame.with_columns(times).write_csv(path)
