@@ -20,6 +20,7 @@ columns:
     model: null
     token_class: null
     service_tier: null
+    context_min_tokens: where the meter names its context; null where it names none
     consumed_unit_tokens: null
     pricing_unit_tokens: null
     class_key: null
@@ -54,6 +55,8 @@ region_names as (select * from reference.region_names),
 units as (select * from reference.units),
 
 tiers as (select * from reference.service_tiers),
+
+contexts as (select * from reference.context_meters),
 
 aliases as (select * from staging.model_aliases),
 
@@ -253,6 +256,17 @@ named_tiers as (
     inner join tiers on regexp_matches(meters.meter_text, tiers.meter_pattern)
 ),
 
+named_contexts as (
+    select
+        meters.meter_text,
+        contexts.context_min_tokens,
+        row_number() over (
+            partition by meters.meter_text order by contexts.priority, contexts.context_min_tokens
+        ) as candidate_rank
+    from meters
+    inner join contexts on regexp_matches(meters.meter_text, contexts.meter_pattern)
+),
+
 rule_candidates as (
     select
         classes.billing_period_start,
@@ -299,6 +313,8 @@ decided as (
             when rules.cost_driver = 'inference'
                 then coalesce(rules.service_tier, named_tiers.service_tier, 'standard')
         end as service_tier,
+        case when rules.token_class is not null then named_contexts.context_min_tokens end
+            as context_min_tokens,
         case
             when rules.token_class is not null
                 then nullif(
@@ -320,6 +336,9 @@ decided as (
         and rule_candidates.candidate_rank = 1
     left join rules on rule_candidates.rule_id = rules.rule_id
     left join named_tiers on classes.meter_text = named_tiers.meter_text and named_tiers.candidate_rank = 1
+    left join named_contexts
+        on classes.meter_text = named_contexts.meter_text
+        and named_contexts.candidate_rank = 1
 ),
 
 provider_candidates as (
@@ -460,6 +479,7 @@ select
     located.model,
     located.token_class,
     located.service_tier,
+    located.context_min_tokens,
     located.consumed_unit_tokens,
     located.pricing_unit_tokens,
     md5(

@@ -44,6 +44,7 @@ columns:
     model: null
     token_class: null
     service_tier: null
+    context_min_tokens: where the meter names its context; null where it names none
     rule_id: null
     tag_user_id: null
     tag_tenant: null
@@ -137,6 +138,7 @@ joined as (
         classes.model,
         classes.token_class,
         classes.service_tier,
+        classes.context_min_tokens,
         classes.class_key,
         deliveries.watermark_at,
         deliveries.period_status,
@@ -292,6 +294,7 @@ select
     converted.model,
     converted.token_class,
     converted.service_tier,
+    converted.context_min_tokens,
     converted.rule_id,
     converted.x_tag_user_id as tag_user_id,
     converted.x_tag_tenant as tag_tenant,

@@ -72,6 +72,9 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
         "reference.currency_subunits": _read_csv(folder / "currency_subunits.csv", {"subunit_units": int}),
         "reference.bill_providers": _read_csv(folder / "bill_providers.csv", {"priority": int}),
         "reference.service_tiers": _read_csv(folder / "service_tiers.csv", {"priority": int}),
+        "reference.context_meters": _read_csv(
+            folder / "context_meters.csv", {"priority": int, "context_min_tokens": int}
+        ),
         "reference.region_names": _read_csv(folder / "region_names.csv"),
         "reference.provider_names": _read_csv(folder / "provider_names.csv"),
         "reference.model_patterns": _read_csv(folder / "model_patterns.csv", {"priority": int}),
