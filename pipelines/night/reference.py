@@ -192,6 +192,7 @@ def _build_settings(config: Config) -> pa.Table:
             "loop_min_calls": pa.array([LOOP_MIN_CALLS], pa.int64()),
             "reused_id_reports": pa.array([REUSED_ID_REPORTS], pa.int64()),
             "output_token_weight": pa.array([OUTPUT_TOKEN_WEIGHT], pa.int64()),
+            "reporting_currency": pa.array([config.reporting_currency], _TEXT),
         }
     )
 
