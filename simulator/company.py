@@ -316,7 +316,7 @@ _SONNET, _HAIKU = "claude-sonnet-4-5", "claude-haiku-4-5"
 _BEDROCK_SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 _BEDROCK_HAIKU = "anthropic.claude-haiku-4-5-20251001-v1:0"
 _PROFILE = "arn:aws:bedrock:us-east-1:480917223654:application-inference-profile/7qw1review9xk"
-LLAMA = "meta-llama/Llama-3.3-70B-Instruct"
+LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
 
 
 def _role(account: str, name: str) -> str:
@@ -515,9 +515,9 @@ class GpuHost:
 
 
 GPU_HOSTS = (
-    GpuHost("i-0a7d3c91e5b2f4688", "summary-gpu-0", "aws_production", "us-east-1b", "g6e.12xlarge", 4),
-    GpuHost("i-0f28b6d47ac195e03", "summary-gpu-1", "aws_production", "us-east-1c", "g6e.12xlarge", 4),
-    GpuHost("qw-gpu-01", "qw-gpu-01", "own_oslo", "oslo-hall-1", "4xL40S", 4),
+    GpuHost("i-0a7d3c91e5b2f4688", "summary-gpu-0", "aws_production", "us-east-1b", "g6e.xlarge", 1),
+    GpuHost("i-0f28b6d47ac195e03", "summary-gpu-1", "aws_production", "us-east-1c", "g6e.xlarge", 1),
+    GpuHost("qw-gpu-01", "qw-gpu-01", "own_oslo", "oslo-hall-1", "1xL40S", 1),
 )
 
 
