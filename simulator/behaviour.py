@@ -183,6 +183,9 @@ def build_actions(period: Period, requests: float, seed: int, users: Users) -> A
     within = (hour * 3_600_000 + rng.integers(0, 3_600_000, len(day))) * 1000
     is_train = (feature == FEATURE_NAMES.index("code_review")) & (rng.random(len(day)) < MERGE_TRAIN_SHARE)
     within = np.where(is_train, DAY - 180 * SECOND + rng.integers(0, 180_000, len(day)) * 1000, within)
+    # Nothing of the run is left for the day after it: what would start late on the last day starts earlier.
+    is_late = (day == len(period.days) - 1) & (within > DAY - 2 * HOUR)
+    within = np.where(is_late, within - 3 * HOUR, within)
     first = np.datetime64(period.start, "us").astype(np.int64)
     started = first + day * DAY + within
     order = np.argsort(started, kind="stable")
