@@ -499,7 +499,7 @@ PTU_RESOURCE = (
 )
 PTU_DEPLOYMENT = "triage-ptu"
 PTU_COUNT = 15
-PTU_HOURS = range(7, 16)  # UTC, on weekdays: the deployment is made in the morning and deleted at night
+PTU_HOURS = range(8, 14)  # UTC, on weekdays: the deployment is made in the morning and deleted at night
 
 
 @dataclass(frozen=True)
@@ -515,9 +515,9 @@ class GpuHost:
 
 
 GPU_HOSTS = (
-    GpuHost("i-0a7d3c91e5b2f4688", "summary-gpu-0", "aws_production", "us-east-1b", "g6e.xlarge", 1),
-    GpuHost("i-0f28b6d47ac195e03", "summary-gpu-1", "aws_production", "us-east-1c", "g6e.xlarge", 1),
-    GpuHost("qw-gpu-01", "qw-gpu-01", "own_oslo", "oslo-hall-1", "1xL40S", 1),
+    GpuHost("i-0a7d3c91e5b2f4688", "summary-gpu-0", "aws_production", "us-east-1b", "g6.xlarge", 1),
+    GpuHost("i-0f28b6d47ac195e03", "summary-gpu-1", "aws_production", "us-east-1c", "g6.xlarge", 1),
+    GpuHost("qw-gpu-01", "qw-gpu-01", "own_oslo", "oslo-hall-1", "1xL4", 1),
 )
 
 

@@ -80,9 +80,9 @@ METER_PRICES = {
     ("azure", "log", "GiB"): "2.76",
     ("azure", "trace", "GiB"): "2.76",
     ("gcp", "log", "GiB"): "0.50",
-    ("aws", "g6e.xlarge", "hours"): "1.861",
+    ("aws", "g6.xlarge", "hours"): "0.8048",
     ("azure", "ptu", "PTU hours"): "1",
-    ("own", "1xL40S", "hours"): "0.93",
+    ("own", "1xL4", "hours"): "0.43",
     ("anthropic", "web_search", "requests"): "0.01",
 }
 

@@ -102,10 +102,10 @@ class Variant:
 
 
 def _support_chat() -> Iterator[Variant]:
-    router = Slot("router_mini", (900, 4_000), (60, 400), (6_400, 14_080), "auto", 0.25)
+    router = Slot("router_mini", (6_000, 28_000), (60, 400), (6_400, 14_080), "auto", 0.25)
     first = Slot("support_haiku", (900, 4_000), (150, 700), (6_000, 16_000), "5m", 0.3)
     turn = Slot("support_haiku", (600, 3_500), (200, 900), (6_800, 18_000), "5m", 0.02)
-    escalation = Slot("support_sonnet", (5_000, 16_000), (500, 1_600), (2_200, 2_200), "1h", 0.06)
+    escalation = Slot("support_sonnet", (9_000, 26_000), (500, 1_600), (2_200, 2_200), "1h", 0.06)
     for turns, weight in ((0, 0.2), (1, 0.4), (2, 0.2), (3, 0.2)):
         for is_escalated, share in ((True, 0.45), (False, 0.55)):
             variant = Variant("support_chat", weight * share, "support-agents")
@@ -125,8 +125,8 @@ def _support_chat() -> Iterator[Variant]:
 def _doc_search() -> Iterator[Variant]:
     rewrite = Slot("search_flash", (2_000, 8_000), (80, 500), (2_048, 4_096), "auto", 0.3, 0.3)
     rerank = Slot("search_flash", (18_000, 52_000), (80, 400))
-    answer = Slot("search_sonnet", (12_000, 36_000), (700, 2_400), (2_600, 2_600), "5m", 0.1)
-    web = Slot("web_sonnet", (4_000, 22_000), (600, 2_200), (1_800, 1_800), "5m", 0.1, web_searches=4)
+    answer = Slot("search_sonnet", (26_000, 58_000), (900, 3_200), (2_600, 2_600), "5m", 0.1)
+    web = Slot("web_sonnet", (8_000, 32_000), (600, 2_200), (1_800, 1_800), "5m", 0.1, web_searches=4)
     for hops, weight in ((1, 0.65), (2, 0.35)):
         for uses_web, share in ((True, 0.2), (False, 0.8)):
             variant = Variant("doc_search", weight * share, "search-agents")
@@ -146,8 +146,8 @@ def _doc_search() -> Iterator[Variant]:
 
 def _review(service: str, prefix: str, files: int, repeats: int, weight: float) -> Variant:
     sonnet, haiku = f"{prefix}_sonnet", f"{prefix}_haiku"
-    plan = Slot(sonnet, (8_000, 20_000), (1_500, 4_500), (22_000, 44_000), "1h", 1.0)
-    read = Slot(sonnet, (6_000, 24_000), (1_400, 5_200), (22_000, 44_000), "1h", 0.01)
+    plan = Slot(sonnet, (12_000, 30_000), (1_500, 4_500), (22_000, 44_000), "1h", 1.0)
+    read = Slot(sonnet, (22_000, 56_000), (1_600, 5_600), (22_000, 44_000), "1h", 0.01)
     write_tests = Slot(haiku, (16_000, 50_000), (1_200, 4_200))
     summarise = Slot(haiku, (5_000, 16_000), (300, 900))
     variant = Variant("code_review", weight, service, in_spike=repeats > 1)

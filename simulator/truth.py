@@ -32,7 +32,7 @@ COST_COLUMNS = tuple(name.removesuffix("_tokens") + "_cost" for name in TOKEN_CL
 
 
 def build_call_costs(world: World) -> pl.DataFrame:
-    """Every call with `<class>_cost`, `web_search_cost`, `cost` (their sum) and `currency`; null costs: paid by the hour."""
+    """Every call with `<class>_cost`, `web_search_cost` and `cost`, their sum; null costs: paid by the hour."""
     prices = world.token_prices.pivot(
         on="token_class",
         index=[
@@ -158,7 +158,11 @@ def _capacity_shares(world: World) -> pl.DataFrame:
 
 def _as_shares(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
     """The columns of `shares.parquet`; those that a kind of pool has no use for say nothing."""
-    missing = {"user_id": pl.lit(None, dtype=pl.String), "busy_us": pl.lit(1), "provisioned_us": pl.lit(1)}
+    missing = {
+        "user_id": pl.lit(None, dtype=pl.String),
+        "busy_us": pl.lit(1, dtype=pl.Int64),
+        "provisioned_us": pl.lit(1, dtype=pl.Int64),
+    }
     frame = frame.with_columns(
         pool_kind=pl.lit(kind),
         currency=pl.col("cloud").replace_strict(BILLING_CURRENCY),
