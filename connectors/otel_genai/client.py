@@ -32,7 +32,7 @@ from connectors.otel_genai.schema import INHERITED_KEYS, SECONDS_ATTRIBUTES
 from connectors.otel_genai.settings import Settings
 from connectors.otel_genai.spans import SpanTyper
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BATCH_ROWS = 50_000
 _JSON = (".jsonl", ".json", ".ndjson")
 SUFFIXES = (*_JSON, *(f"{name}{more}" for name in _JSON for more in (".gz", ".zst")), ".parquet", ".binpb")
