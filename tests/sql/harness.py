@@ -19,7 +19,8 @@ the model reads and `given` lacks is empty. Money is compared exactly. Order doe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -184,12 +185,21 @@ def _create(
     connection: duckdb.DuckDBPyConnection, relation: str, columns: Mapping[str, str], rows: Sequence[Row]
 ) -> None:
     connection.execute(f"create table {quote_relation(relation)} as {render_empty(columns)}")
-    casts = ", ".join(f"cast(? as {kind})" for kind in columns.values())
-    for row in rows:
-        unknown = sorted(set(row) - set(columns))
-        assert not unknown, f"{relation} has no columns {unknown}; it has {list(columns)}"
-        values = [None if row.get(column) is None else str(row[column]) for column in columns]
-        connection.execute(f"insert into {quote_relation(relation)} values ({casts})", values)
+    named = {column for row in rows for column in row}
+    unknown = sorted(named - set(columns))
+    assert not unknown, f"{relation} has no columns {unknown}; it has {list(columns)}"
+    stated = [column for column in columns if column in named]
+    if not rows:
+        return
+    if not stated:
+        stated = list(columns)[:1]
+    casts = ", ".join(f"cast(? as {columns[column]})" for column in stated)
+    values = [None if row.get(column) is None else str(row[column]) for row in rows for column in stated]
+    connection.execute(
+        f"insert into {quote_relation(relation)} ({', '.join(quote(column) for column in stated)}) "
+        f"values {', '.join([f'({casts})'] * len(rows))}",
+        values,
+    )
 
 
 def _select(
@@ -206,13 +216,16 @@ def _select(
 
 def _bindable(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Text for $start, $end, $today (DATE) and $as_of (TIMESTAMP) becomes a value of that type."""
-    kinds = {"start": "DATE", "end": "DATE", "today": "DATE", "as_of": "TIMESTAMP"}
-    bound = dict(parameters)
-    with duckdb.connect() as connection:
-        for name, kind in kinds.items():
-            if isinstance(bound.get(name), str):
-                bound[name] = connection.execute(f"select cast(? as {kind})", [bound[name]]).fetchall()[0][0]
-    return bound
+    kinds: dict[str, Callable[[str], date]] = {
+        "start": date.fromisoformat,
+        "end": date.fromisoformat,
+        "today": date.fromisoformat,
+        "as_of": datetime.fromisoformat,
+    }
+    return {
+        name: kinds[name](value) if name in kinds and isinstance(value, str) else value
+        for name, value in parameters.items()
+    }
 
 
 def _lines(rows: Sequence[tuple[Any, ...]]) -> str:
