@@ -6,6 +6,7 @@ What belongs here: who caused a call, where it ran, what it used, how it ended. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ BYPASS_ROUTES = ("digest_haiku", "notebook_sonnet", "notebook_mini")
 BYPASS_WEIGHTS = (0.5, 0.25, 0.25)
 
 
-def _gather(values: list[str | None] | Array, index: Array) -> pl.Series:
+def _gather(values: Sequence[str] | Array, index: Array) -> pl.Series:
     """`values[index]` as a text column, null where the index is negative."""
     series = pl.Series(values=list(values), dtype=pl.String)
     picked = pl.Series(np.where(index < 0, 0, index)).cast(pl.UInt32)

@@ -197,7 +197,7 @@ BYTES_PER_RECORD = 420
 
 def count_calls(calls: pl.DataFrame, period: Period) -> dict[str, np.ndarray]:
     """Calls of each feature by hour of the run."""
-    first = np.datetime64(period.start, "us").astype(np.int64)
+    first = int(np.datetime64(period.start, "us").astype(np.int64))
     hours = len(period.days) * 24
     counted = (
         calls.filter(pl.col("feature").is_not_null())
@@ -220,7 +220,7 @@ def _hour_shape(period: Period) -> np.ndarray:
 
 
 def _hours(period: Period) -> pl.Series:
-    first = np.datetime64(period.start, "us").astype(np.int64)
+    first = int(np.datetime64(period.start, "us").astype(np.int64))
     return pl.Series(first + np.arange(len(period.days) * 24) * HOUR).cast(pl.Datetime("us"))
 
 
