@@ -61,7 +61,7 @@ class Truth:
     """The answer key of one world."""
 
     calls: pl.DataFrame
-    spans: pl.DataFrame
+    sightings: pl.DataFrame
     shares: pl.DataFrame
     other: pl.DataFrame
     habits: pl.DataFrame
@@ -97,7 +97,7 @@ def read_truth(folder: Path) -> Truth:
     )
     return Truth(
         calls=calls,
-        spans=pl.read_parquet(folder / "spans.parquet"),
+        sightings=pl.read_parquet(folder / "sightings.parquet"),
         shares=pl.read_parquet(folder / "shares.parquet"),
         other=pl.read_parquet(folder / "other_costs.parquet"),
         habits=pl.read_parquet(folder / "habits.parquet").with_columns(model=name_family("model")),
@@ -279,16 +279,10 @@ def measure_wrong_users(facts: Facts, truth: Truth) -> tuple[float, pl.DataFrame
 
 def expected_tokens(truth: Truth) -> pl.DataFrame:
     """Tokens that logs hold, by model, class, and the feature and user that some log names: the logged truth."""
-    roots = truth.spans.filter((pl.col("kind") == "server") & pl.col("in_span")).select(
-        "trace_id", has_root=pl.lit(value=True)
-    )
-    logged = truth.calls.filter("is_logged").join(roots, on="trace_id", how="left")
-    is_known = pl.col("in_gateway") | (
-        pl.col("in_span") & (pl.col("has_identity_everywhere") | pl.col("has_root").fill_null(value=False))
-    )
+    told = truth.sightings.group_by("call_index").agg(pl.col("tells_feature", "tells_user").any())
+    logged = truth.calls.join(told, on="call_index", how="inner")
     named = logged.with_columns(
-        user_id=pl.when(is_known & pl.col("user_id_as_logged").is_not_null()).then("user_id"),
-        feature=pl.when(is_known).then("feature"),
+        user_id=pl.when("tells_user").then("user_id"), feature=pl.when("tells_feature").then("feature")
     )
     tokens = named.unpivot(
         CLASSES,

@@ -3,8 +3,8 @@
 What belongs here: exact cost in integers of 1e-12 of the billing currency, computed from `World` alone. What must
 not: anything of a bill or a log as written. The pipeline never reads what this writes.
 
-Written to `--truth DIR`: `calls.parquet` (a call, with its cost by token class), `spans.parquet` (which steps around
-calls were delivered), `shares.parquet` (who used how much of which pool: cost = pool_cost × busy_us ÷ provisioned_us ×
+Written to `--truth DIR`: `calls.parquet` (a call, with its cost by token class), `sightings.parquet` (which logs hold a
+call, and whether they say whose it was), `shares.parquet` (who used how much of which pool: cost = pool_cost × busy_us ÷ provisioned_us ×
 used ÷ total, an exact rational), `other_costs.parquet` (metered things without weights), `habits.parquet` (what each
 habit touched: calls, tokens and cost by day, account, model and token class), `company.json` (period and doses).
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from simulator import company, volumes
+from simulator.logs.sightings import delivered
 from simulator.prices import (
     BILLING_CURRENCY,
     TOKEN_CLASSES,
@@ -225,7 +226,7 @@ def write_truth(world: World, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     costs = build_call_costs(world)
     costs.write_parquet(folder / "calls.parquet")
-    world.spans.select("trace_id", "span_id", "kind", "in_span").write_parquet(folder / "spans.parquet")
+    delivered(world).write_parquet(folder / "sightings.parquet")
     shares = pl.concat([_transfer_shares(world), _telemetry_shares(world), _capacity_shares(world)])
     shares.write_parquet(folder / "shares.parquet")
     build_other_costs(world).write_parquet(folder / "other_costs.parquet")
