@@ -18,6 +18,7 @@ from simulator.apis.reports import (
     build_digest,
     build_page,
     read_pairs,
+    round_amount,
     sum_by_bucket,
 )
 from simulator.apis.store import ANTHROPIC_COSTS, ANTHROPIC_USAGE, ApiStore
@@ -56,7 +57,7 @@ COUNTED = (
     "output_tokens",
     "web_searches",
 )
-_CENT_DIGITS = 10  # of 1e-12 dollars, so that units are hundredths of a dollar
+_CENT_DIGITS = 10  # units are 1e-12 of a dollar, 1e-10 of a cent
 _LIMITS = {"1d": (7, 31), "1h": (24, 168), "1m": (60, 1440)}
 _FILTERS = {
     "models": "model",
@@ -185,10 +186,11 @@ def _build_costs(
     groups = [name for name in question.groups if name != "description"]
     groups += DESCRIBED if "description" in question.groups else ()
     found = sum_by_bucket(store.read(ANTHROPIC_COSTS, start, end), "1d", groups, ("amount",))
+    digits = store.organizations["anthropic"]["dollar_digits"]
     return {
         at: [
             {
-                "amount": f"{build_amount(row['amount'], _CENT_DIGITS):f}",
+                "amount": f"{build_amount(round_amount(row['amount'], digits), _CENT_DIGITS):f}",
                 "currency": "USD",
                 **{name: row.get(name) for name in ("workspace_id", *DESCRIBED)},
             }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -215,7 +216,7 @@ def _build_costs(
             {
                 "object": "organization.costs.result",
                 "amount": {"value": build_amount(row["amount"]), "currency": "usd"},
-                "quantity": row["quantity"] if has_quantity and row["quantity_unit"] else None,
+                "quantity": _count_units(row) if has_quantity else None,
                 "quantity_unit": row["quantity_unit"] if has_quantity else None,
                 **{name: row.get(name) for name in COST_GROUPS},
             }
@@ -223,3 +224,9 @@ def _build_costs(
         ]
         for at, rows in found.items()
     }
+
+
+def _count_units(row: Json) -> Decimal | None:
+    """The quantity in its unit; the files count single tokens. Null where no unit is stated."""
+    digits = {"tokens": 0, "1000_tokens": 3}.get(row["quantity_unit"])
+    return None if digits is None else build_amount(row["quantity"], digits)

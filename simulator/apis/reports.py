@@ -19,9 +19,6 @@ from urllib.parse import parse_qsl, urlsplit
 import polars as pl
 
 WIDTHS = {"1m": timedelta(minutes=1), "1h": timedelta(hours=1), "1d": timedelta(days=1)}
-UNITS = 10**12
-"""Money in the files is counted in 1e-12 of a dollar."""
-
 Json = dict[str, Any]
 
 
@@ -122,6 +119,13 @@ def build_amount(units: int, digits: int = 12) -> Decimal:
     whole = Decimal(units).scaleb(-digits)
     text = f"{whole:f}"
     return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def round_amount(units: int, digits: int) -> int:
+    """Return an amount of 1e-12 rounded half up to `digits` digits behind the point."""
+    step = 10 ** (12 - digits)
+    sign = -1 if units < 0 else 1
+    return sign * ((2 * abs(units) + step) // (2 * step)) * step
 
 
 def write_json(value: Any) -> str:
