@@ -70,9 +70,9 @@ charge_cells as (
 
 charges as (select * from core.charges),
 
-usage as (
+pools as (
     select *
-    from core.usage_costs
+    from core.usage_pools
     where charge_date >= $start and charge_date < $end
 ),
 
@@ -86,13 +86,6 @@ capacity as (
     select *
     from core.capacity_weights
     where charge_date >= $start and charge_date < $end
-),
-
-counts as (
-    select *
-    from core.provider_counts
-    where charge_date >= $start and charge_date < $end
-        and usage_kind = 'tokens'
 ),
 
 workloads as (select * from staging.workloads),
@@ -200,65 +193,39 @@ billed as (
         located.tag_environment
 ),
 
-usage_pools as (
+billed_pools as (
     select
-        usage.charge_date,
-        usage.pool_key,
-        usage.provider,
-        usage.model,
-        usage.token_class,
-        usage.service_tier,
-        usage.list_cost_currency,
-        sum(cast(usage.quantity_tokens as decimal(38, 0))) as logged_quantity,
-        sum(usage.list_cost) as list_cost
-    from usage
-    group by
-        usage.charge_date,
-        usage.pool_key,
-        usage.provider,
-        usage.model,
-        usage.token_class,
-        usage.service_tier,
-        usage.list_cost_currency
+        pools.charge_date,
+        pools.member_key as cell_id,
+        pools.pool_key
+    from pools
+    where pools.pool_side = 'billed'
 ),
 
 logged_pools as (
     select
-        usage_pools.charge_date,
-        usage_pools.pool_key,
-        cast(sum(usage_pools.logged_quantity) as decimal(38, 0)) as logged_quantity
-    from usage_pools
-    group by usage_pools.charge_date, usage_pools.pool_key
-    having sum(usage_pools.logged_quantity) > 0
+        pools.charge_date,
+        pools.pool_key,
+        cast(sum(pools.pool_quantity) as decimal(38, 0)) as logged_quantity,
+        max(case when pools.pool_key = pools.leaf_pool_key then 1 else 0 end) as is_leaf
+    from pools
+    where pools.pool_side = 'logged'
+    group by pools.charge_date, pools.pool_key
+    having
+        (pools.pool_key like 'mixed%' and sum(pools.list_cost) > 0)
+        or (pools.pool_key not like 'mixed%' and sum(pools.pool_quantity) > 0)
 ),
 
-/* What the provider itself counts, for bills that state no quantity; without a tier nobody knows which pool it is of. */
+/* What the provider itself counts, for bills that state no quantity. */
 counted_pools as (
     select
-        counts.charge_date,
-        'usage' || chr(31) || counts.provider || chr(31) || counts.model || chr(31)
-        || counts.token_class || chr(31) || counts.service_tier as pool_key,
-        cast(sum(counts.quantity) as decimal(38, 0)) as counted_tokens,
-        min(case when counts.is_final then 1 else 0 end) as is_final
-    from counts
-    where counts.token_class is not null and counts.model is not null and counts.service_tier is not null
-    group by
-        counts.charge_date,
-        counts.provider,
-        counts.model,
-        counts.token_class,
-        counts.service_tier
-),
-
-mixed_pools as (
-    select
-        usage_pools.charge_date,
-        usage_pools.provider,
-        usage_pools.model,
-        'mixed' || chr(31) || usage_pools.provider || chr(31) || usage_pools.model as pool_key
-    from usage_pools
-    where usage_pools.list_cost > 0
-    group by usage_pools.charge_date, usage_pools.provider, usage_pools.model
+        pools.charge_date,
+        pools.pool_key,
+        cast(sum(pools.pool_quantity) as decimal(38, 0)) as counted_tokens,
+        min(case when pools.is_final then 1 else 0 end) as is_final
+    from pools
+    where pools.pool_side = 'counted'
+    group by pools.charge_date, pools.pool_key
 ),
 
 physical_pools as (
@@ -286,17 +253,19 @@ pooled as (
         coalesce(
             capacity_pools.pool_key,
             logged_pools.pool_key,
-            mixed_pools.pool_key,
             named_pools.pool_key,
             general_pools.pool_key
         ) as pool_key,
         capacity_pools.measured_seconds,
         capacity_pools.coverage_share as capacity_coverage_share,
+        logged_pools.is_leaf as is_leaf_pool,
+        case when logged_pools.is_leaf = 1 then logged_pools.logged_quantity else 0 end
+            as own_logged_quantity,
         logged_pools.logged_quantity as pool_logged_quantity,
         case
             when capacity_pools.pool_key is not null then 'capacity_seconds'
+            when logged_pools.pool_key is not null and billed.token_class is null then 'list_cost'
             when logged_pools.pool_key is not null then 'tokens'
-            when mixed_pools.pool_key is not null then 'list_cost'
             when coalesce(named_pools.pool_key, general_pools.pool_key) is null then null
             when billed.cost_driver = 'egress' then 'bytes'
             else 'telemetry_bytes'
@@ -308,23 +277,12 @@ pooled as (
         and billed.charge_category = 'Usage'
         and coalesce(billed.commitment_discount_status, '') <> 'Unused'
         and capacity_pools.pool_key = 'capacity' || chr(31) || lower(billed.resource_id)
+    left join billed_pools
+        on billed.charge_date = billed_pools.charge_date
+        and billed.cell_id = billed_pools.cell_id
     left join logged_pools
-        on billed.charge_date = logged_pools.charge_date
-        and billed.cost_driver = 'inference'
-        and billed.charge_category = 'Usage'
-        and billed.token_class is not null
-        and logged_pools.pool_key = (
-            'usage' || chr(31) || billed.provider || chr(31)
-            || coalesce(billed.model, chr(30)) || chr(31)
-            || billed.token_class || chr(31) || billed.service_tier
-        )
-    left join mixed_pools
-        on billed.charge_date = mixed_pools.charge_date
-        and billed.cost_driver = 'inference'
-        and billed.charge_category = 'Usage'
-        and billed.token_class is null
-        and billed.provider = mixed_pools.provider
-        and billed.model = mixed_pools.model
+        on billed_pools.charge_date = logged_pools.charge_date
+        and billed_pools.pool_key = logged_pools.pool_key
     left join physical_pools as named_pools
         on billed.charge_date = named_pools.charge_date
         and billed.charge_category = 'Usage'
@@ -507,12 +465,13 @@ select
     owned.billed_quantity,
     case
         when owned.pool_method = 'tokens' and owned.pool_position = 1
-            then cast(owned.pool_logged_quantity as decimal(38, 12))
+            then cast(owned.own_logged_quantity as decimal(38, 12))
         when owned.pool_method = 'tokens' then cast(0 as decimal(38, 12))
     end as logged_quantity,
     owned.coverage_share,
     coalesce(owned.is_over_logged, false) as is_over_logged,
-    owned.pool_key is not null and owned.pool_position = 1 as is_pool_first,
+    owned.pool_key is not null and owned.pool_position = 1
+    and (owned.is_leaf_pool = 1 or owned.method_id <> 'tokens') as is_pool_first,
     cast(owned.missing_quantity as decimal(38, 12)) as missing_quantity,
     owned.pool_key,
     owned.method_id,

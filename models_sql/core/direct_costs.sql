@@ -44,10 +44,17 @@ usage as (
     where charge_date >= $start and charge_date < $end
 ),
 
+pools as (
+    select *
+    from core.usage_pools
+    where charge_date >= $start and charge_date < $end
+        and pool_side = 'logged'
+),
+
 /* The same rows once more: one import read by two steps would be kept in memory whole. */
 unmixed_usage as (
     select *
-    from core.usage_costs
+    from core.pooled_usage
     where charge_date >= $start and charge_date < $end
 ),
 
@@ -91,65 +98,78 @@ counted_models as (
     group by cells.charge_date, cells.provider, cells.model
 ),
 
-usage_weights as (
+/* Which logged usage a cell is split by: a few rows, so that usage is joined once and by one short key after. */
+token_cells as (
     select
-        usage.charge_date,
-        usage.pool_key,
+        cells.charge_date,
+        cells.cell_id,
+        cells.residual_reason,
+        pools.member_key,
+        case
+            when cells.method_id = 'list_price' and cells.list_cost is not null then cells.billing_currency
+        end as priced_currency,
+        cells.method_id = 'list_price' as is_estimated,
+        cells.is_pool_first,
+        cells.is_pool_first and cells.token_class <> 'output_tokens' as is_input_counted,
+        cells.is_pool_first and cells.token_class = 'output_tokens' as is_output_counted
+    from cells
+    inner join pools
+        on cells.charge_date = pools.charge_date
+        and cells.pool_key = pools.pool_key
+    where cells.method_id in ('tokens', 'list_price')
+),
+
+token_sums as (
+    select
+        token_cells.charge_date,
+        token_cells.cell_id,
         usage.owner_id,
         usage.from_zone,
         usage.to_zone,
-        usage.list_cost_currency,
+        max(token_cells.residual_reason) as residual_reason,
         cast(sum(usage.quantity_tokens) as bigint) as tokens,
-        sum(usage.list_cost) as list_cost,
-        cast(sum(usage.requests) as bigint) as requests
+        sum(case when token_cells.priced_currency is not null then usage.list_cost end) as list_cost,
+        cast(sum(case when token_cells.is_pool_first then usage.requests else 0 end) as bigint) as requests,
+        cast(sum(case when token_cells.is_input_counted then usage.quantity_tokens else 0 end) as bigint)
+            as input_tokens,
+        cast(sum(case when token_cells.is_output_counted then usage.quantity_tokens else 0 end) as bigint)
+            as output_tokens
     from usage
+    inner join token_cells
+        on usage.charge_date = token_cells.charge_date
+        and usage.segment_key = token_cells.member_key
+        and (
+            not token_cells.is_estimated
+            or coalesce(usage.list_cost_currency, chr(30)) = coalesce(token_cells.priced_currency, chr(30))
+        )
     group by
-        usage.charge_date,
-        usage.pool_key,
+        token_cells.charge_date,
+        token_cells.cell_id,
         usage.owner_id,
         usage.from_zone,
-        usage.to_zone,
-        usage.list_cost_currency
+        usage.to_zone
 ),
 
 token_rows as (
     select
-        cells.charge_date,
-        cells.cell_id,
-        usage_weights.owner_id,
-        usage_weights.from_zone,
-        usage_weights.to_zone,
-        cells.residual_reason,
-        case
-            when cells.method_id = 'list_price' and cells.list_cost is not null
-                then cast(
-                    cast(usage_weights.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
-                    as decimal(38, 0)
-                )
-            else cast(usage_weights.tokens as decimal(38, 0))
-        end as weight,
-        case when cells.is_pool_first then usage_weights.requests else 0 end as requests,
-        case
-            when cells.is_pool_first and cells.token_class <> 'output_tokens'
-                then usage_weights.tokens
-            else 0
-        end as input_tokens,
-        case
-            when cells.is_pool_first and cells.token_class = 'output_tokens'
-                then usage_weights.tokens
-            else 0
-        end as output_tokens,
+        token_sums.charge_date,
+        token_sums.cell_id,
+        token_sums.owner_id,
+        token_sums.from_zone,
+        token_sums.to_zone,
+        token_sums.residual_reason,
+        coalesce(
+            cast(
+                cast(token_sums.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+                as decimal(38, 0)
+            ),
+            cast(token_sums.tokens as decimal(38, 0))
+        ) as weight,
+        token_sums.requests,
+        token_sums.input_tokens,
+        token_sums.output_tokens,
         0 as bytes
-    from cells
-    inner join usage_weights
-        on cells.charge_date = usage_weights.charge_date
-        and cells.pool_key = usage_weights.pool_key
-        and (
-            cells.method_id = 'tokens'
-            or coalesce(usage_weights.list_cost_currency, chr(30))
-            = coalesce(case when cells.list_cost is not null then cells.billing_currency end, chr(30))
-        )
-    where cells.method_id in ('tokens', 'list_price')
+    from token_sums
 ),
 
 mixed_rows as (
@@ -186,11 +206,10 @@ mixed_rows as (
     from cells
     inner join unmixed_usage as usage
         on cells.charge_date = usage.charge_date
-        and cells.provider = usage.provider
-        and cells.model = usage.model
+        and cells.pool_key = usage.pool_key
     left join counted_pools
         on usage.charge_date = counted_pools.charge_date
-        and usage.pool_key = counted_pools.pool_key
+        and usage.leaf_pool_key = counted_pools.pool_key
     where cells.method_id = 'list_cost'
     group by
         cells.charge_date,

@@ -61,8 +61,9 @@ with
 
 all_usage as (
     select *
-    from core.usage_costs
+    from core.pooled_usage
     where charge_date >= $start and charge_date < $end
+        and pool_key = leaf_pool_key
 ),
 
 served as (

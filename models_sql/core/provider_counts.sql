@@ -4,15 +4,19 @@ description: >
     A model that nothing matches keeps the provider's name.
 materialized: table
 partition_by: {column: charge_date, unit: day}
-order_by: [charge_date, provider, billing_account_id, model, usage_kind, token_class, service_tier]
+order_by: [charge_date, provider, billing_account_id, sub_account_id, region_id, model, usage_kind, token_class,
+    service_tier, context_band]
 columns:
     charge_date: null
     provider: null
     billing_account_id: null
+    sub_account_id: null where the provider was not asked to tell accounts apart
+    region_id: null
     model: null
     usage_kind: tokens or requests
     token_class: null
     service_tier: null where the provider was not asked to tell tiers apart
+    context_band: null
     quantity: null
     is_final: all of it is final
 */
@@ -37,6 +41,9 @@ counted as (
         cast(source.bucket_start as date) as charge_date,
         coalesce(names.provider, source.provider) as provider,
         source.billing_account_id,
+        source.sub_account_id,
+        source.region_id,
+        source.context_band,
         coalesce(names.model, lower(source.model)) as model,
         source.usage_kind,
         source.token_class,
@@ -54,10 +61,13 @@ select
     counted.charge_date,
     counted.provider,
     counted.billing_account_id,
+    counted.sub_account_id,
+    counted.region_id,
     counted.model,
     counted.usage_kind,
     counted.token_class,
     counted.service_tier,
+    counted.context_band,
     cast(sum(counted.quantity) as decimal(38, 12)) as quantity,
     min(counted.is_final) = 1 as is_final
 from counted
@@ -65,7 +75,10 @@ group by
     counted.charge_date,
     counted.provider,
     counted.billing_account_id,
+    counted.sub_account_id,
+    counted.region_id,
     counted.model,
     counted.usage_kind,
     counted.token_class,
-    counted.service_tier
+    counted.service_tier,
+    counted.context_band

@@ -33,9 +33,9 @@ cells as (
         and coalesce(user_id, tenant, customer, team, feature, endpoint, workflow, environment) is not null
 ),
 
-usage_costs as (
+pooled_usage as (
     select *
-    from core.usage_costs
+    from core.pooled_usage
     where charge_date >= $start and charge_date < $end
 ),
 
@@ -107,25 +107,13 @@ pairs as (
     select
         cells.charge_date,
         cells.cell_id,
-        usage_costs.owner_id as log_owner_id
+        pooled_usage.owner_id as log_owner_id
     from cells
-    inner join usage_costs
-        on cells.charge_date = usage_costs.charge_date
-        and cells.pool_key = usage_costs.pool_key
-    where cells.method_id = 'tokens'
-    group by cells.charge_date, cells.cell_id, usage_costs.owner_id
-    union all
-    select
-        cells.charge_date,
-        cells.cell_id,
-        usage_costs.owner_id as log_owner_id
-    from cells
-    inner join usage_costs
-        on cells.charge_date = usage_costs.charge_date
-        and cells.provider = usage_costs.provider
-        and cells.model = usage_costs.model
-    where cells.method_id = 'list_cost'
-    group by cells.charge_date, cells.cell_id, usage_costs.owner_id
+    inner join pooled_usage
+        on cells.charge_date = pooled_usage.charge_date
+        and cells.pool_key = pooled_usage.pool_key
+    where cells.method_id in ('tokens', 'list_cost')
+    group by cells.charge_date, cells.cell_id, pooled_usage.owner_id
     union all
     select
         cells.charge_date,

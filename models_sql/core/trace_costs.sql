@@ -51,6 +51,12 @@ usage_costs as (
     where charge_date >= $start and charge_date < $end
 ),
 
+pooled_usage as (
+    select *
+    from core.pooled_usage
+    where charge_date >= $start and charge_date < $end
+),
+
 tagged as (
     select *
     from core.tagged_owners
@@ -149,11 +155,11 @@ trace_classes as (
 
 fact_owners as (
     select
-        usage_costs.charge_date,
-        usage_costs.pool_key,
-        usage_costs.owner_id as log_owner_id,
-        usage_costs.owner_id
-    from usage_costs
+        pooled_usage.charge_date,
+        pooled_usage.pool_key,
+        pooled_usage.owner_id as log_owner_id,
+        pooled_usage.owner_id
+    from pooled_usage
     union
     select
         tagged.charge_date,
@@ -166,27 +172,27 @@ fact_owners as (
 pool_tokens as (
     select
         trace_classes.charge_date,
-        usage_costs.pool_key,
+        pooled_usage.pool_key,
         fact_owners.owner_id,
-        coalesce(usage_costs.from_zone, chr(30)) as from_zone_key,
-        coalesce(usage_costs.to_zone, chr(30)) as to_zone_key,
+        coalesce(pooled_usage.from_zone, chr(30)) as from_zone_key,
+        coalesce(pooled_usage.to_zone, chr(30)) as to_zone_key,
         trace_classes.trace_id,
         cast(sum(cast(trace_classes.tokens as decimal(38, 0))) as decimal(15, 0)) as tokens
     from trace_classes
-    inner join usage_costs
-        on trace_classes.charge_date = usage_costs.charge_date
-        and trace_classes.usage_id = usage_costs.usage_id
-        and trace_classes.token_class = usage_costs.token_class
+    inner join pooled_usage
+        on trace_classes.charge_date = pooled_usage.charge_date
+        and trace_classes.usage_id = pooled_usage.usage_id
+        and trace_classes.token_class = pooled_usage.token_class
     inner join fact_owners
-        on usage_costs.charge_date = fact_owners.charge_date
-        and usage_costs.pool_key = fact_owners.pool_key
-        and usage_costs.owner_id = fact_owners.log_owner_id
+        on pooled_usage.charge_date = fact_owners.charge_date
+        and pooled_usage.pool_key = fact_owners.pool_key
+        and pooled_usage.owner_id = fact_owners.log_owner_id
     group by
         trace_classes.charge_date,
-        usage_costs.pool_key,
+        pooled_usage.pool_key,
         fact_owners.owner_id,
-        coalesce(usage_costs.from_zone, chr(30)),
-        coalesce(usage_costs.to_zone, chr(30)),
+        coalesce(pooled_usage.from_zone, chr(30)),
+        coalesce(pooled_usage.to_zone, chr(30)),
         trace_classes.trace_id
 ),
 

@@ -17,10 +17,11 @@ columns:
     service_tier: null
     context_min_tokens: null
     time_of_day_start: null
+    sub_account_id: as the request log states it
     region_id: null
     from_zone: null
     to_zone: null
-    pool_key: null
+    segment_key: null
     quantity_tokens: null
     requests: counted on one token class of a request only, so that they add up
     price_id: null
@@ -51,6 +52,7 @@ logged_segments as (
         usage.service_tier,
         usage.context_min_tokens,
         usage.time_of_day_start,
+        usage.sub_account_id,
         usage.region_id
     from usage
     group by
@@ -60,6 +62,7 @@ logged_segments as (
         usage.service_tier,
         usage.context_min_tokens,
         usage.time_of_day_start,
+        usage.sub_account_id,
         usage.region_id
 ),
 
@@ -80,6 +83,7 @@ named as (
                 logged_segments.service_tier,
                 logged_segments.context_min_tokens,
                 logged_segments.time_of_day_start,
+                logged_segments.sub_account_id,
                 logged_segments.region_id
         ) as segment_number
     from logged_segments
@@ -204,9 +208,12 @@ segment_classes as (
         token_classes.token_class,
         token_classes.audio_class,
         token_classes.image_class,
-        'usage' || chr(31) || coalesce(named.priced_provider, chr(30)) || chr(31)
+        coalesce(named.priced_provider, chr(30)) || chr(31)
         || coalesce(named.priced_model, chr(30)) || chr(31)
-        || token_classes.token_class || chr(31) || named.service_tier as pool_key
+        || token_classes.token_class || chr(31) || named.service_tier || chr(31)
+        || coalesce(cast(named.context_min_tokens as varchar), chr(30)) || chr(31)
+        || coalesce(named.sub_account_id, chr(30)) || chr(31)
+        || coalesce(named.region_id, chr(30)) as segment_key
     from named
     cross join token_classes
 ),
@@ -274,6 +281,7 @@ numbered as (
         and coalesce(usage.service_tier, chr(30)) = coalesce(named.service_tier, chr(30))
         and coalesce(usage.context_min_tokens, -1) = coalesce(named.context_min_tokens, -1)
         and coalesce(usage.time_of_day_start, chr(30)) = coalesce(named.time_of_day_start, chr(30))
+        and coalesce(usage.sub_account_id, chr(30)) = coalesce(named.sub_account_id, chr(30))
         and coalesce(usage.region_id, chr(30)) = coalesce(named.region_id, chr(30))
 ),
 
@@ -328,10 +336,11 @@ select
     segment_prices.service_tier,
     segment_prices.context_min_tokens,
     segment_prices.time_of_day_start,
+    segment_prices.sub_account_id,
     segment_prices.region_id,
     by_class.from_zone,
     by_class.to_zone,
-    segment_prices.pool_key,
+    segment_prices.segment_key,
     cast(by_class.quantity_tokens as bigint) as quantity_tokens,
     cast(by_class.requests as bigint) as requests,
     segment_prices.price_id,

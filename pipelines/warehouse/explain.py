@@ -221,7 +221,7 @@ _SELECTED = """
         select distinct costs.charge_date, costs.pool_key, costs.owner_id,
             coalesce(costs.from_zone, chr(30)) as from_zone, coalesce(costs.to_zone, chr(30)) as to_zone
         from core.trace_usage as used
-        inner join core.usage_costs as costs
+        inner join core.pooled_usage as costs
             on used.charge_date = costs.charge_date and used.usage_id = costs.usage_id
         where used.trace_id = $trace_id
             and case costs.token_class
@@ -328,9 +328,9 @@ _USAGE = """
     select owners.feature, owners.user_id, usage.model, usage.token_class, usage.service_tier,
         usage.quantity_tokens, usage.list_cost, usage.list_cost_currency, usage.unpriced_reason,
         usage.price_id, count(*) over () as total_count
-    from core.usage_costs as usage
+    from core.pooled_usage as usage
     left join core.owners_dim as owners on usage.owner_id = owners.owner_id
-    where usage.charge_date = $day and {pool}
+    where usage.charge_date = $day and usage.pool_key = $pool_key
         and usage.owner_id in (
             select owner_id from selected where charge_date = $day and cell_id = $cell_id
             union all
@@ -363,13 +363,7 @@ def _usage_of(connection: duckdb.DuckDBPyConnection, cell: Row, limit: int) -> P
             return Part((), 0)
         return _part(connection, _WEIGHTS, {**parameters, "pool_key": cell["pool_key"]})
     parameters["cell_id"] = cell["cell_id"]
-    if cell["method_id"] == "list_cost":
-        pool = "usage.provider = $provider and usage.model = $model"
-        parameters |= {"provider": cell["provider"], "model": cell["model"]}
-    else:
-        pool = "usage.pool_key = $pool_key"
-        parameters["pool_key"] = cell["pool_key"]
-    return _part(connection, _USAGE.format(pool=pool), parameters)
+    return _part(connection, _USAGE, parameters | {"pool_key": cell["pool_key"]})
 
 
 _REQUESTS = """

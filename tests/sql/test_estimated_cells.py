@@ -21,6 +21,7 @@ def _usage(pool: str, tokens: str, cost: str | None, currency: str | None = "USD
         "model": pool,
         "service_tier": "standard",
         "pool_key": pool,
+        "leaf_pool_key": pool,
         "quantity_tokens": tokens,
         "list_cost": cost,
         "list_cost_currency": currency,
@@ -45,7 +46,7 @@ def _coverage(watermark: str) -> dict[str, Any]:
 
 
 def _run(**given: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    names = {"usage": "core.usage_costs", "billed": "core.billed_cells", "coverage": "core.bill_coverage"}
+    names = {"usage": "core.pooled_usage", "billed": "core.billed_cells", "coverage": "core.bill_coverage"}
     names |= {"rates": "core.bill_rates", "fx": "staging.fx_rates"}
     rows = run_model("core.estimated_cells", {names[key]: value for key, value in given.items()}, WINDOW)
     return {row["pool_key"]: row for row in rows}

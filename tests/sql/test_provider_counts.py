@@ -246,7 +246,7 @@ def cell(quantity: str | None, tier: str = "standard", **fields: Any) -> dict[st
         "core.usage_costs": [
             {
                 "charge_date": DAY,
-                "pool_key": POOL + tier,
+                "segment_key": tier,
                 "provider": "anthropic",
                 "model": "claude",
                 "token_class": "uncached_input_tokens",
@@ -277,6 +277,8 @@ def test_a_bill_without_quantities_is_covered_by_what_the_provider_counts(
     billed: str | None, counts: list[dict[str, Any]], expected: tuple[Any, ...]
 ) -> None:
     given = {**cell(billed), "core.provider_counts": counts}
+    usage = {name: given.pop(name) for name in ("core.usage_costs", "core.provider_counts")}
+    given["core.usage_pools"] = run_model("core.usage_pools", {**given, **usage}, WINDOW, SETTINGS)
     (row,) = run_model("core.billed_cells", given, WINDOW, SETTINGS)
     assert (row["coverage_share"], row["missing_quantity"], row["is_over_logged"]) == expected
     assert row["billed_quantity"] == (None if billed is None else Decimal(billed)), "a count is never billed"

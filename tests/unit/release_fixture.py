@@ -69,7 +69,15 @@ TABLES = {
         ) as v(cell_id, row_id, owner_id, residual_reason, cost, requests, tokens, method_id, evidence)""",
     "core.usage_costs": f"""
         select date '{DAY}' as charge_date, usage_id, owner_id, 'openai' as provider, 'gpt-x' as model,
+            'output_tokens' as token_class, 'standard' as service_tier, 'segment-1' as segment_key,
+            quantity as quantity_tokens, cast(quantity as {_MONEY}) / 100 as list_cost, 'USD' as list_cost_currency,
+            null as unpriced_reason, 'price-1' as price_id,
+            cast(null as varchar) as from_zone, cast(null as varchar) as to_zone
+        from (values ('usage-1', 'owner-1', 675::bigint), ('usage-2', 'owner-2', 225)) as v(usage_id, owner_id, quantity)""",
+    "core.pooled_usage": f"""
+        select date '{DAY}' as charge_date, usage_id, owner_id, 'openai' as provider, 'gpt-x' as model,
             'output_tokens' as token_class, 'standard' as service_tier, 'pool-1' as pool_key,
+            'pool-1' as leaf_pool_key,
             quantity as quantity_tokens, cast(quantity as {_MONEY}) / 100 as list_cost, 'USD' as list_cost_currency,
             null as unpriced_reason, 'price-1' as price_id,
             cast(null as varchar) as from_zone, cast(null as varchar) as to_zone

@@ -182,10 +182,14 @@ def _usage(owner: str, tokens: int) -> dict[str, Any]:
         "model": "gpt-4o",
         "token_class": "output_tokens",
         "service_tier": "standard",
-        "pool_key": POOL,
+        "segment_key": "segment",
         "quantity_tokens": str(tokens),
         "requests": "1",
     }
+
+
+def _pooled(usage: list[dict[str, Any]], pools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return run_model("core.pooled_usage", {"core.usage_costs": usage, "core.usage_pools": pools})
 
 
 def _attribute(charge: dict[str, Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -199,18 +203,22 @@ def _attribute(charge: dict[str, Any], given: Mapping[str, Any]) -> tuple[dict[s
         "billed_quantity": charge.get("billed_quantity"),
     }
     settings = [{"coverage_epsilon_ppm": "500", "loop_min_calls": "12"}]
-    weights = {key: given[key] for key in ("core.usage_costs", "core.physical_weights") if key in given}
-    cells = run_model(
-        "core.billed_cells",
-        {
-            "core.charge_cells": [charge_cell],
-            "core.charges": [charge],
-            "reference.settings": settings,
-            **weights,
-        },
+    weights = {key: given[key] for key in ("core.physical_weights",) if key in given}
+    billed_lines = {"core.charge_cells": [charge_cell], "core.charges": [charge]}
+    usage = given.get("core.usage_costs", [])
+    pools = run_model(
+        "core.usage_pools",
+        {**billed_lines, "core.usage_costs": usage, "reference.settings": settings},
         DAY,
         RULE_TYPES,
     )
+    cells = run_model(
+        "core.billed_cells",
+        {**billed_lines, "core.usage_pools": pools, "reference.settings": settings, **weights},
+        DAY,
+        RULE_TYPES,
+    )
+    weights |= {"core.usage_costs": usage, "core.usage_pools": pools}
     billed = [cell for cell in cells if cell["cost_state"] != "estimated"]
     assert len(billed) == 1
     facts = run_model("core.direct_costs", {"core.cells": billed, **weights}, DAY)
@@ -271,7 +279,9 @@ def test_tags(row: Mapping[str, str]) -> None:
         }
         for who in ("A", "B")
     ]
-    given = {"core.cells": [cell], "core.usage_costs": usage}
+    pool = {"charge_date": "2026-11-05", "pool_side": "logged", "member_key": "segment", "pool_key": POOL}
+    given = {"core.cells": [cell], "core.pooled_usage": _pooled(usage, [pool])}
+    split_by = {"core.usage_costs": usage, "core.usage_pools": [pool], "core.cells": [cell]}
     tagged = run_model("core.tagged_owners", {**given, "core.request_usage": logged}, DAY)
     known = {found["log_owner_id"]: found for found in tagged}
     if row["tag"] != "none":
@@ -279,7 +289,7 @@ def test_tags(row: Mapping[str, str]) -> None:
         assert [known[who]["feature"] for who in ("A", "B")] == expected
         assert [known[who]["user_id"] for who in ("A", "B")] == ["A", "B"]
         assert {found["is_tag_overruled"] for found in tagged} == {row["overruled"] == "yes"}
-    facts = run_model("core.direct_costs", {**given, "core.tagged_owners": tagged}, DAY)
+    facts = run_model("core.direct_costs", {**split_by, "core.tagged_owners": tagged}, DAY)
     paid = {fact["owner_id"]: fact["billed_cost"] for fact in facts}
     owners = [known[who]["owner_id"] if who in known else who for who in ("A", "B")]
     assert paid == dict.fromkeys(owners, Decimal("0.5"))
