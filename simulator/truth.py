@@ -4,9 +4,10 @@ What belongs here: exact cost in integers of 1e-12 of the billing currency, comp
 not: anything of a bill or a log as written. The pipeline never reads what this writes.
 
 Written to `--truth DIR`: `calls.parquet` (a call, with its cost by token class), `sightings.parquet` (which logs hold a
-call, and whether they say whose it was), `shares.parquet` (who used how much of which pool: cost = pool_cost × busy_us ÷ provisioned_us ×
-used ÷ total, an exact rational), `other_costs.parquet` (metered things without weights), `habits.parquet` (what each
-habit touched: calls, tokens and cost by day, account, model and token class), `company.json` (period and doses).
+call, and whether they say whose it was), `shares.parquet` (who used how much of which pool: cost = pool_cost × busy_us
+÷ provisioned_us × used ÷ total, an exact rational), `other_costs.parquet` (metered things without weights),
+`habits.parquet` (what each habit touched: calls, tokens and cost by day, account, model and token class),
+`company.json` (period and doses).
 """
 
 from __future__ import annotations
