@@ -7,6 +7,7 @@ materialized: table
 partition_by: {column: charge_date, unit: day}
 reads:
     core.charges: overlap
+    core.shared_cells: overlap
 columns:
     charge_date: null
     cell_id: null
@@ -16,6 +17,11 @@ columns:
     billing_account_id: null
     sub_account_id: null
     billing_currency: null
+    billing_period_start: null
+    invoice_issuer_name: null
+    invoice_id: null
+    follows: null
+    shared_cost_rule_id: null
     charge_category: null
     cost_driver: null
     traffic_kind: null
@@ -69,6 +75,8 @@ charge_cells as (
 ),
 
 charges as (select * from core.charges),
+
+shared_cells as (select * from core.shared_cells),
 
 pools as (
     select *
@@ -124,6 +132,14 @@ billed as (
         located.billing_account_id,
         located.sub_account_id,
         located.billing_currency,
+        located.billing_period_start,
+        located.invoice_issuer_name,
+        located.invoice_id,
+        case
+            when shared_cells.shared_cost_rule_id is not null then 'rule'
+            else located.follows
+        end as follows,
+        shared_cells.shared_cost_rule_id,
         located.charge_category,
         located.cost_driver,
         located.traffic_kind,
@@ -159,6 +175,9 @@ billed as (
         cast(sum(charge_cells.list_cost_reporting) as decimal(38, 12)) as list_cost_reporting
     from charge_cells
     inner join located on charge_cells.charge_id = located.charge_id
+    left join shared_cells
+        on located.billing_period_start = shared_cells.billing_period_start
+        and located.cell_key = shared_cells.cell_key
     group by
         charge_cells.charge_date,
         charge_cells.cell_id,
@@ -168,6 +187,11 @@ billed as (
         located.billing_account_id,
         located.sub_account_id,
         located.billing_currency,
+        located.billing_period_start,
+        located.invoice_issuer_name,
+        located.invoice_id,
+        located.follows,
+        shared_cells.shared_cost_rule_id,
         located.charge_category,
         located.cost_driver,
         located.traffic_kind,
@@ -275,6 +299,7 @@ pooled as (
         on billed.charge_date = capacity_pools.charge_date
         and billed.cost_driver in ('inference', 'compute')
         and billed.charge_category = 'Usage'
+        and billed.follows is null
         and coalesce(billed.commitment_discount_status, '') <> 'Unused'
         and capacity_pools.pool_key = 'capacity' || chr(31) || lower(billed.resource_id)
     left join billed_pools
@@ -286,6 +311,7 @@ pooled as (
     left join physical_pools as named_pools
         on billed.charge_date = named_pools.charge_date
         and billed.charge_category = 'Usage'
+        and billed.follows is null
         and named_pools.pool_key = case billed.cost_driver
             when 'egress'
                 then 'egress' || chr(31) || billed.provider || chr(31)
@@ -299,6 +325,7 @@ pooled as (
     left join physical_pools as general_pools
         on billed.charge_date = general_pools.charge_date
         and billed.charge_category = 'Usage'
+        and billed.follows is null
         and named_pools.pool_key is null
         and general_pools.pool_key = case billed.cost_driver
             when 'egress'
@@ -447,6 +474,11 @@ select
     owned.billing_account_id,
     owned.sub_account_id,
     owned.billing_currency,
+    owned.billing_period_start,
+    owned.invoice_issuer_name,
+    owned.invoice_id,
+    owned.follows,
+    owned.shared_cost_rule_id,
     owned.charge_category,
     owned.cost_driver,
     owned.traffic_kind,
