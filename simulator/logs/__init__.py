@@ -3,3 +3,47 @@
 What belongs here: each emitter's own file format, and which call stands in which file. What must not: who did what
 (`simulator.world`), money (`simulator.bills`), or any import of the pipeline.
 """
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simulator.logs.inventories import write_inventories
+from simulator.logs.measurements import write_measurements
+from simulator.logs.otlp import write_lines, write_parquet
+from simulator.logs.requests import write_request_logs
+from simulator.logs.sightings import EMITTERS, delivered
+from simulator.logs.spans import build_spans
+from simulator.world import World
+
+__all__ = ["EMITTERS", "LARGE_WORLD_CALLS", "delivered", "write_logs"]
+
+LARGE_WORLD_CALLS = 200_000
+"""From so many calls on spans are written as Parquet of the ClickHouse exporter, which holds the same in a fortieth."""
+
+
+def write_logs(
+    root: Path,
+    world: World,
+    *,
+    spans_format: str = "auto",
+    file_period: str = "1w",
+    hours_per_object: int = 24,
+) -> None:
+    """Write all that is no bill below `root`.
+
+    `spans_format`: `json` (the collector's file exporter), `parquet` (ClickHouse exporter) or `auto` by size; a span
+    stands in the file of the UTC day on which it ended. `file_period` and `hours_per_object` say how much time
+    measurements, and objects of clouds' request logs, hold: vendors write smaller ones (`hours_per_object=1`).
+    Raises ValueError for another format.
+    """
+    if spans_format not in ("auto", "json", "parquet"):
+        raise ValueError(f"spans_format is {spans_format!r}; it is one of auto, json, parquet")
+    is_parquet = spans_format == "parquet" or (
+        spans_format == "auto" and len(world.calls) >= LARGE_WORLD_CALLS
+    )
+    write_spans = write_parquet if is_parquet else write_lines
+    write_spans(root / "traces", build_spans(world))
+    write_request_logs(root, world, hours_per_object=hours_per_object)
+    write_measurements(root, world, file_period=file_period)
+    write_inventories(root, world)

@@ -2,8 +2,8 @@
 
 What belongs here: the two formats. What must not: which spans exist or what they say (`spans`).
 
-A span frame has the fixed columns below and one column an attribute, named as OpenTelemetry names it: text, whole
-number, or a list of texts. A null is no attribute.
+A span frame has the fixed columns below and one column an attribute, named as OpenTelemetry names it: text,
+number, truth value or list of texts. A null is no attribute.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ FIXED = (
     "start_ns",
     "end_ns",
     "is_error",
+    "trace_state",
 )
 _KINDS = {"internal": 1, "server": 2, "client": 3}
 _SCOPE = f'{{"name":"{SCOPE_NAME}","version":"{SCOPE_VERSION}"}}'
@@ -87,6 +88,7 @@ def _span(frame: pl.DataFrame) -> pl.Expr:
             "traceId": text(pl.col("trace_id")),
             "spanId": text(pl.col("span_id")),
             "parentSpanId": text(pl.col("parent_span_id")),
+            "traceState": text(pl.col("trace_state")),
             "name": text(pl.col("span_name")),
             "kind": kind,
             "startTimeUnixNano": text(pl.col("start_ns").cast(pl.String)),
@@ -104,7 +106,9 @@ def _attributes(frame: pl.DataFrame, fixed: tuple[str, ...]) -> pl.Expr:
         if name in fixed or frame[name].null_count() == len(frame):
             continue
         column = pl.col(name)
-        if kind.is_integer():
+        if kind == pl.Boolean:
+            value = record({"boolValue": _truth(column)})
+        elif kind.is_integer():
             value = pl.concat_str(pl.lit('{"intValue":"'), column.cast(pl.String), pl.lit('"}'))
         elif kind.is_float():
             value = record({"doubleValue": column.cast(pl.String)})
@@ -116,6 +120,11 @@ def _attributes(frame: pl.DataFrame, fixed: tuple[str, ...]) -> pl.Expr:
             value = pl.concat_str(pl.lit('{"stringValue":"'), column, pl.lit('"}'))
         pairs.append(pl.concat_str(pl.lit(f'{{"key":"{name}","value":'), value, pl.lit("}")))
     return listed(joined(pairs))
+
+
+def _truth(column: pl.Expr) -> pl.Expr:
+    """`true` or `false`; null stays null."""
+    return column.replace_strict({True: "true", False: "false"}, return_dtype=pl.String)
 
 
 _STATUS = {True: "Error", False: "Unset"}
@@ -134,6 +143,7 @@ def write_parquet(root: Path, spans: Spans) -> None:
                 "TraceId": frame["trace_id"].to_arrow(),
                 "SpanId": frame["span_id"].to_arrow(),
                 "ParentSpanId": frame["parent_span_id"].fill_null("").to_arrow(),
+                "TraceState": frame["trace_state"].fill_null("").to_arrow(),
                 "SpanName": frame["span_name"].to_arrow(),
                 "SpanKind": frame["span_kind"].str.to_titlecase().to_arrow(),
                 "ResourceAttributes": maps.take(rows),
@@ -156,6 +166,8 @@ def _text_map(frame: pl.DataFrame, fixed: tuple[str, ...]) -> pa.Array:
         if isinstance(kind, pl.List):
             items = pl.col(name).list.eval(text(pl.element())).list.join(",")
             column = frame.select(pl.when(pl.col(name).is_not_null()).then(listed(items))).to_series()
+        if kind == pl.Boolean:
+            column = frame.select(_truth(pl.col(name))).to_series()
         names.append(name)
         columns.append(column.cast(pl.String))
     is_there = np.column_stack([column.is_not_null().to_numpy() for column in columns])
