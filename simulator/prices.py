@@ -82,7 +82,7 @@ METER_PRICES = {
     ("gcp", "log", "GiB"): "0.50",
     ("aws", "g6.xlarge", "hours"): "0.8048",
     ("azure", "ptu", "PTU hours"): "1",
-    ("own", "1xL4", "hours"): "0.43",
+    ("own", "1xL4", "hours"): "0.93",
     ("anthropic", "web_search", "requests"): "0.01",
 }
 
