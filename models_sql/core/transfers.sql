@@ -811,19 +811,41 @@ ranked as (
         and sums.emitter_kind = 'file'
 ),
 
+pair_accounts as (
+    select
+        ranked.charge_date,
+        ranked.pair_key,
+        ranked.account_id,
+        min(ranked.report_rank) as account_rank
+    from ranked
+    group by ranked.charge_date, ranked.pair_key, ranked.account_id
+),
+
+pairs as (
+    select
+        pair_accounts.charge_date,
+        pair_accounts.pair_key,
+        min(pair_accounts.account_rank) as pair_rank,
+        min(case when pair_accounts.account_id is null then pair_accounts.account_rank end) as nameless_rank
+    from pair_accounts
+    group by pair_accounts.charge_date, pair_accounts.pair_key
+),
+
+/* A pair of zones has few accounts and a day few pairs: ranked once each, not once a transfer. */
 compared as (
     select
         ranked.*,
-        min(ranked.report_rank) over (
-            partition by ranked.charge_date, ranked.pair_key
-        ) as pair_rank,
-        min(ranked.report_rank) over (
-            partition by ranked.charge_date, ranked.pair_key, ranked.account_id
-        ) as account_rank,
-        min(case when ranked.account_id is null then ranked.report_rank end) over (
-            partition by ranked.charge_date, ranked.pair_key
-        ) as nameless_rank
+        pairs.pair_rank,
+        pairs.nameless_rank,
+        pair_accounts.account_rank
     from ranked
+    inner join pairs
+        on ranked.charge_date = pairs.charge_date
+        and ranked.pair_key = pairs.pair_key
+    inner join pair_accounts
+        on ranked.charge_date = pair_accounts.charge_date
+        and ranked.pair_key = pair_accounts.pair_key
+        and coalesce(ranked.account_id, chr(30)) = coalesce(pair_accounts.account_id, chr(30))
 )
 
 select

@@ -68,8 +68,11 @@ repeated as (
     having count(*) > 1
 ),
 
-/* Reports that only a span or a call id can lead to their provider's id; a gateway's own id may stand for one. */
-unnamed as (
+/*
+Reports whose span alone, or whose call id alone, can lead to their provider's id; a gateway's own id may stand for one.
+Two questions, as hardly a company has both: each then reads few columns of few reports.
+*/
+nameless as (
     select
         cast(requests.started_at as date) as report_date,
         case extract(hour from requests.started_at)
@@ -78,28 +81,56 @@ unnamed as (
         end as midnight_date,
         requests.request_id,
         requests.trace_id,
-        requests.span_id,
-        requests.call_id,
-        requests.provider_request_id is null as is_nameless
+        requests.span_id
     from lake.requests as requests
-    where (requests.span_id is not null or requests.call_id is not null)
-        and (
-            requests.provider_request_id is null
-            or requests.provider_request_id like 'chatcmpl-________-____-____-____-____________'
-        )
+    where requests.provider_request_id is null
         and requests.started_at >= cast($start as timestamp) - interval 1 hour
         and requests.started_at < cast($end as timestamp) + interval 1 hour
 ),
 
+called_reports as (
+    select
+        cast(requests.started_at as date) as report_date,
+        case extract(hour from requests.started_at)
+            when 0 then cast(requests.started_at as date)
+            when 23 then cast(cast(requests.started_at as date) + interval 1 day as date)
+        end as midnight_date,
+        requests.call_id,
+        requests.provider_request_id
+    from lake.requests as requests
+    where requests.call_id is not null
+        and requests.started_at >= cast($start as timestamp) - interval 1 hour
+        and requests.started_at < cast($end as timestamp) + interval 1 hour
+),
+
+unnamed_calls as (
+    select
+        called_reports.report_date,
+        called_reports.midnight_date,
+        called_reports.call_id
+    from called_reports
+    group by called_reports.report_date, called_reports.midnight_date, called_reports.call_id
+    having
+        max(
+            case
+                when called_reports.provider_request_id is null
+                    or called_reports.provider_request_id
+                    like 'chatcmpl-________-____-____-____-____________'
+                    then 1
+                else 0
+            end
+        ) = 1
+),
+
 unnamed_spans as (
     select
-        unnamed.trace_id,
-        unnamed.span_id,
-        unnamed.report_date,
-        unnamed.midnight_date
-    from unnamed
-    where unnamed.span_id is not null and unnamed.is_nameless
-    group by unnamed.trace_id, unnamed.span_id, unnamed.report_date, unnamed.midnight_date
+        nameless.trace_id,
+        nameless.span_id,
+        nameless.report_date,
+        nameless.midnight_date
+    from nameless
+    group by nameless.trace_id, nameless.span_id, nameless.report_date, nameless.midnight_date
+    having max(nameless.span_id) is not null
 ),
 
 named_spans as (
@@ -144,16 +175,15 @@ met_keys as (
 
 unnamed_call_scopes as (
     select
-        unnamed.call_id,
-        cast(unnamed.report_date as timestamp) + interval 12 hour as scope_at
-    from unnamed
-    where unnamed.call_id is not null
+        unnamed_calls.call_id,
+        cast(unnamed_calls.report_date as timestamp) + interval 12 hour as scope_at
+    from unnamed_calls
     union
     select
-        unnamed.call_id,
-        cast(unnamed.midnight_date as timestamp) as scope_at
-    from unnamed
-    where unnamed.call_id is not null and unnamed.midnight_date is not null
+        unnamed_calls.call_id,
+        cast(unnamed_calls.midnight_date as timestamp) as scope_at
+    from unnamed_calls
+    where unnamed_calls.midnight_date is not null
 ),
 
 called as (
@@ -208,13 +238,13 @@ touched as (
     from met_spans
     union
     select
-        unnamed.report_date,
-        unnamed.request_id
-    from unnamed
+        nameless.report_date,
+        nameless.request_id
+    from nameless
     inner join met_keys
-        on unnamed.trace_id = met_keys.trace_id
-        and unnamed.span_id = met_keys.span_id
-        and unnamed.report_date = met_keys.unnamed_date
+        on nameless.trace_id = met_keys.trace_id
+        and nameless.span_id = met_keys.span_id
+        and nameless.report_date = met_keys.unnamed_date
     union
     select
         called.report_date,

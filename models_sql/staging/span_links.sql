@@ -36,7 +36,9 @@ with recursive
 
 /*
 Spans that hang in another file's tree, or that such spans hang below: all others are settled already. The log is read
-anew for every question, in a few columns: held for all of them, it would cost a company without such spans the most.
+anew for every question, in a few columns: held for all of them, it would cost a company without such spans the most. The
+questions ask for columns that are hardly ever filled, and for no other: a file without such a value is then not read.
+Rows without a span id are left out once they are grouped.
 */
 leaving as (
     select
@@ -58,8 +60,7 @@ leaving as (
         calls.environment,
         calls.session_id
     from lake.requests as calls
-    where calls.unresolved_parent_span_id is not null
-        and calls.emitter_kind = 'span' and calls.span_id is not null
+    where calls.unresolved_parent_span_id is not null and calls.emitter_kind = 'span'
     union all
     select
         other_spans.x_source,
@@ -81,7 +82,6 @@ leaving as (
         other_spans.session_id
     from lake.spans as other_spans
     where other_spans.unresolved_parent_span_id is not null
-        and other_spans.span_id is not null
 ),
 
 exits as (
@@ -482,6 +482,7 @@ links as (
         max(told.session_id) as session_id
     from told
     group by told.span_date, told.trace_id, told.span_id
+    having max(told.span_id) is not null
 ),
 
 /* From a call to the nearest call around it, in its own file or above the exit of its file. */
@@ -496,8 +497,7 @@ stated_steps as (
         cast(calls.started_at as date) as first_date,
         cast(calls.started_at as date) as last_date
     from lake.requests as calls
-    where calls.enclosing_call_span_id is not null
-        and calls.emitter_kind = 'span' and calls.span_id is not null
+    where calls.enclosing_call_span_id is not null and calls.emitter_kind = 'span'
     union all
     select
         calls.x_source,
@@ -515,7 +515,7 @@ stated_steps as (
         and cast(calls.started_at as date) = reached.span_date
     where calls.unresolved_parent_span_id is not null
         and calls.enclosing_call_span_id is null and reached.call_span_id is not null
-        and calls.emitter_kind = 'span' and calls.span_id is not null
+        and calls.emitter_kind = 'span'
 ),
 
 steps as (
@@ -530,6 +530,7 @@ steps as (
         max(stated_steps.last_date) as last_date
     from stated_steps
     group by stated_steps.trace_id, stated_steps.span_id
+    having max(stated_steps.span_id) is not null
 ),
 
 enclosing_ids as (

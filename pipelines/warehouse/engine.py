@@ -7,8 +7,9 @@ which partitions are stale (`selection`, `runner`).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -222,7 +223,8 @@ class Engine:
     def copy_all(self, copies: Sequence[tuple[str, Path]]) -> list[int]:
         """Like `copy` for many small (query, file), as many at once as there are threads; row counts in order.
 
-        One file is written by one thread, so that files written one by one leave the other threads idle.
+        One file is written by one thread, so that files written one by one leave the other threads idle. Each query
+        keeps to the thread that asks, as threads that help each other with small files take a quarter longer.
         """
         for folder in {target.parent for _, target in copies}:
             folder.mkdir(parents=True, exist_ok=True)
@@ -232,8 +234,17 @@ class Engine:
             with connection.cursor() as cursor:
                 return cursor.execute(_render_copy(*part)).fetchall()[0][0]
 
-        with ThreadPoolExecutor(self._settings.threads or os.cpu_count() or 1) as pool:
+        threads = self._settings.threads or os.cpu_count() or 1
+        with self._one_thread_a_query(threads), ThreadPoolExecutor(threads) as pool:
             return list(pool.map(write, copies))
+
+    @contextmanager
+    def _one_thread_a_query(self, threads: int) -> Iterator[None]:
+        self.connection.execute("set threads = 1")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"set threads = {threads}")
 
     def _create_view(self, name: str, sql: str) -> bool:
         if self._registered.get(name) == sql:
@@ -248,7 +259,9 @@ class Engine:
 
 
 def _render_copy(query: str, target: Path) -> str:
-    return f"copy ({query}) to {quote_text(str(target))} (format parquet, compression zstd)"
+    return (
+        f"copy ({query}) to {quote_text(str(target))} (format parquet, compression zstd, compression_level 1)"
+    )
 
 
 def render_order(columns: Iterable[str]) -> str:

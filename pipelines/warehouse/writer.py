@@ -32,6 +32,7 @@ class Writer:
         self._selection = selection
         self._tables = tables
         self._settings = settings
+        self._typed: set[object] = set()
 
     def write(self, model: Model, keys: Sequence[str], report: Callable[[int, int], None]) -> Files:
         """Builds these partitions, window by window; `report` gets (done, total) after each window."""
@@ -98,7 +99,17 @@ class Writer:
 
     def check_types(self, model: Model, parameters: Mapping[str, Any]) -> None:
         """Binds the SELECT and compares what comes out with the header; raises BuildError naming the
-        column."""
+        column. Types follow from the code and from the types it reads, so the windows of a model are checked once."""
+        shapes = tuple(
+            (ref, tuple(self._selection.relation(ref, model.name).columns.items())) for ref in model.refs
+        )
+        key = model.code_digest, shapes
+        if key in self._typed:
+            return
+        self._bind(model, parameters)
+        self._typed.add(key)
+
+    def _bind(self, model: Model, parameters: Mapping[str, Any]) -> None:
         found = self._engine.describe(f"select * from (\n{model.sql}\n) as model", parameters)
         if list(found) != list(model.columns):
             odd = sorted(set(found) ^ set(model.columns)) or "their order"
