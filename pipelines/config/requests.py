@@ -90,3 +90,9 @@ class RequestSettings(Section):
     api_keys: Annotated[tuple[ApiKeyOwner, ...], AfterValidator(_one_owner_a_key)] = Field(
         default=(), description="Owners of API keys, the last to be asked whose a call is."
     )
+    logging_keys: tuple[Text, ...] = Field(
+        default=(),
+        description="API key ids and cloud principals whose calls are logged, such as those of a gateway. Where one of "
+        "them stands in a provider's counts or bill, what stands there under any other is `bypass` in "
+        "`marts.reconciliation`. Keys that the log itself names need no row.",
+    )

@@ -83,6 +83,7 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
         "reference.source_ranks": _build_source_ranks(config),
         "reference.request_ranks": _build_request_ranks(config),
         "reference.api_keys": _build_api_keys(config),
+        "reference.logging_keys": _build_logging_keys(config),
     }
 
 
@@ -220,6 +221,16 @@ def _build_api_keys(config: Config) -> pa.Table:
         identity = Identity(settings.key_bytes(), settings.pseudonymise)
         rows = [{**row, "user_id": identity.pseudonymise(row["user_id"])} for row in rows]
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, _TEXT) for name in ApiKeyOwner.model_fields]))
+
+
+def _build_logging_keys(config: Config) -> pa.Table:
+    """Keys and principals whose calls are logged, as written and as the lake holds principals."""
+    settings = config.identity
+    names = set(config.requests.logging_keys)
+    if names and settings.pseudonymise:
+        identity = Identity(settings.key_bytes(), settings.pseudonymise)
+        names |= {name for text in config.requests.logging_keys if (name := identity.pseudonymise(text))}
+    return pa.table({"key_id": pa.array(sorted(names), _TEXT)})
 
 
 def _build_source_ranks(config: Config) -> pa.Table:

@@ -42,7 +42,7 @@ COST = {
 
 
 def test_a_difference_between_bill_and_logs_is_explained_cause_by_cause() -> None:
-    """3 million tokens billed, 2 logged: 4 of the 6 dollars at list price, 2 unlogged; a discount of 0.6 on top."""
+    """3 million tokens billed, 2 logged: a third of 5.40 is unlogged, the rest is 0.40 below the 4 of list price."""
     found = run(
         "core.reconciled_usage",
         "cause, billed_quantity, logged_quantity, priced_cost, difference_cost, difference_quantity",
@@ -53,27 +53,30 @@ def test_a_difference_between_bill_and_logs_is_explained_cause_by_cause() -> Non
     by_cause = {row[0]: row[1:] for row in found}
     quantities = ("3000000", "2000000", "4")
     assert by_cause["unlogged"] == (*quantities, "1.8", "1000000")
-    assert by_cause["discount"] == (*quantities, "-0.6", None)
-    assert by_cause["unexplained"] == (*quantities, "0.2", None)
+    assert by_cause["discount"] == (*quantities, "-0.4", None)
+    assert by_cause["unexplained"] == (*quantities, "0", None)
 
 
 def test_billing_accounts_share_what_the_logs_hold_and_nothing_twice() -> None:
     """One has a quarter of the billed tokens: it gets a quarter of the 4 million logged and of their 8 dollars."""
     found = run(
         "core.reconciled_usage",
-        "billing_account_id, billed_quantity, logged_quantity, priced_cost, difference_cost",
+        "billing_account_id, billed_quantity, logged_quantity, priced_cost, cause, difference_cost",
         charges=[
             tokens("a", "2", MILLION, billing_account_id="one"),
             tokens("b", "6.5", 3 * MILLION, billing_account_id="two"),
         ],
         requests=[call("ann", 3 * MILLION), call("bob", MILLION)],
         prices=[price(per_mtok="2")],
-        where="cause = 'unexplained'",
     )
-    assert found == [("one", "1000000", "1000000", "2", "0"), ("two", "3000000", "3000000", "6", "0.5")]
+    assert found == [
+        ("one", "1000000", "1000000", "2", "unexplained", "0"),
+        ("two", "3000000", "3000000", "6", "price_version", "0.5"),
+        ("two", "3000000", "3000000", "6", "unexplained", "0"),
+    ]
 
 
-def test_logged_usage_that_a_complete_bill_lacks_is_a_quantity_without_cost() -> None:
+def test_logged_usage_that_a_complete_bill_lacks_lowers_the_bill_by_its_list_price() -> None:
     found = run(
         "core.reconciled_usage",
         "cause, logged_quantity, difference_quantity, priced_cost, difference_cost, billed_cost",
@@ -82,7 +85,7 @@ def test_logged_usage_that_a_complete_bill_lacks_is_a_quantity_without_cost() ->
         prices=[price(per_mtok="2")],
         where="day(charge_date) = 1",
     )
-    assert found == [("logged_without_bill", "1000000", "-1000000", "2", None, None)]
+    assert found == [("logged_without_bill", "1000000", "-1000000", "2", "-2", None)]
 
 
 @pytest.mark.parametrize(

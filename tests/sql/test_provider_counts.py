@@ -294,49 +294,55 @@ def test_what_a_provider_counts_stands_beside_bill_and_log_and_alone() -> None:
         "charge_category": "Usage",
         "model": "claude",
         "token_class": "uncached_input_tokens",
+        "service_tier": "standard",
         "billing_currency": "USD",
-        "cost_state": "actual",
-        "logged_quantity": 250,
+        "cost_state": "provisional",
         **dict.fromkeys(("billed_cost", "effective_cost", "list_cost"), "3"),
         "coverage_share": "0.25",
     }
-    fact = {
-        "charge_date": DAY,
-        "cell_id": "cell",
-        "residual_reason": "unlogged_usage",
-        "effective_cost": "2.25",
-    }
-    only_logged = {
-        "charge_date": DAY,
-        "provider": "anthropic",
-        "model": "claude",
-        "token_class": "output_tokens",
-        "quantity_tokens": 10,
-    }
+    tokens = {"charge_date": DAY, "provider": "anthropic", "model": "claude", "service_tier": "standard"}
+    usage = [
+        {**tokens, "token_class": "uncached_input_tokens", "quantity_tokens": 150},
+        {**tokens, "token_class": "output_tokens", "quantity_tokens": 10},
+    ]
+    counts = [
+        count(600),
+        count(400, service_tier="batch"),
+        count(40, token_class="output_tokens"),
+        count(77, token_class="cache_read_tokens"),
+        count(5, usage_kind="requests", token_class=None),
+    ]
+    parameters = {**WINDOW, "reporting_currency": "USD"}
     given = {
         "core.cells": [cells],
-        "core.attributed_costs": [fact],
-        "core.usage_costs": [only_logged],
-        "core.provider_counts": [
-            count(600),
-            count(400, service_tier="batch"),
-            count(40, token_class="output_tokens"),
-            count(77, token_class="cache_read_tokens"),
-            count(5, usage_kind="requests", token_class=None),
-        ],
+        "core.usage_costs": usage,
+        "core.provider_counts": counts,
+        "reference.settings": EPSILON,
     }
-    rows = run_model("core.reconciled_usage", given, {**WINDOW, "reporting_currency": "USD"})
+    types = {**SETTINGS, "reference.logging_keys": {"key_id": "VARCHAR"}}
+    met = run_model("core.reconciled_cells", given, parameters, types)
+    given = {
+        "core.reconciled_cells": met,
+        "core.cells": [cells],
+        "core.provider_counts": counts,
+        "reference.settings": EPSILON,
+        "reference.currency_subunits": [{"currency": "*", "subunit_units": 10_000_000_000}],
+    }
+    types = {**SETTINGS, "reference.currency_subunits": {"currency": "VARCHAR", "subunit_units": "BIGINT"}}
+    rows = run_model("core.reconciled_usage", given, parameters, types)
     found = {
         (row["cause"], row["token_class"]): (
             row["provider_quantity"],
             row["logged_quantity"],
             row["difference_quantity"],
+            row["difference_cost"],
         )
         for row in rows
+        if row["cause"] != "unexplained"
     }
     assert found == {
-        ("unlogged", "uncached_input_tokens"): (1000, 250, None),
-        ("not_priced", "uncached_input_tokens"): (1000, 250, None),
-        ("logged_without_bill", "output_tokens"): (40, 10, -10),
-        ("counted_without_bill", "cache_read_tokens"): (77, None, -77),
+        ("unlogged", "uncached_input_tokens"): (1000, 150, 450, Decimal("2.25")),
+        ("not_priced", "uncached_input_tokens"): (1000, 150, None, Decimal("0.75")),
+        ("logged_without_bill", "output_tokens"): (40, 10, -10, 0),
+        ("counted_without_bill", "cache_read_tokens"): (77, None, -77, None),
     }

@@ -74,12 +74,12 @@ def test_trap_06_cached_tokens_of_a_gateway_differ_from_the_bill_in_their_class_
         charges=bill,
         requests=requests,
         prices=[price(), price("cache_read_tokens", "0.3")],
-        where="cause in ('unlogged', 'over_logged')",
+        where="cause in ('unlogged', 'over_logged', 'cache_class')",
     )
     assert 134_696 + 65_304 == 150_437 + 49_563  # in sum nothing is missing
     assert found == [
-        ("cache_read_tokens", "unlogged", "65304", "49563", "15741"),
-        ("uncached_input_tokens", "over_logged", "134696", "150437", None),
+        ("cache_read_tokens", "cache_class", "65304", "49563", "15741"),
+        ("uncached_input_tokens", "cache_class", "134696", "150437", "-15741"),
     ]
     shares = run(
         "core.attributed_costs",
