@@ -93,8 +93,8 @@ def build_page(
 def sum_by_bucket(
     frame: pl.DataFrame, width: str, groups: Sequence[str], counted: Sequence[str]
 ) -> dict[datetime, list[Json]]:
-    """Return the rows of each bucket: counts added up by the dimensions asked for, in a stable order."""
-    keys = ["bucket", *groups]
+    """Return the rows of each bucket: counts added up by the dimensions asked for that the files know, in order."""
+    keys = ["bucket", *(name for name in groups if name in frame.columns)]
     summed = (
         frame.with_columns(pl.col("at").dt.truncate(width).alias("bucket"))
         .group_by(keys)
