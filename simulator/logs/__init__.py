@@ -13,7 +13,7 @@ from simulator.logs.measurements import write_measurements
 from simulator.logs.otlp import write_lines, write_parquet
 from simulator.logs.requests import write_request_logs
 from simulator.logs.sightings import EMITTERS, delivered
-from simulator.logs.spans import build_spans
+from simulator.logs.spans import iterate_spans
 from simulator.world import World
 
 __all__ = ["EMITTERS", "LARGE_WORLD_CALLS", "delivered", "write_logs"]
@@ -42,8 +42,13 @@ def write_logs(
     is_parquet = spans_format == "parquet" or (
         spans_format == "auto" and len(world.calls) >= LARGE_WORLD_CALLS
     )
-    write_spans = write_parquet if is_parquet else write_lines
-    write_spans(root / "traces", build_spans(world))
+    traces = root / "traces"
+    traces.mkdir(parents=True, exist_ok=True)
+    for day, spans in iterate_spans(world):
+        if is_parquet:
+            write_parquet(traces / f"{day}.parquet", spans)
+        else:
+            write_lines(traces / f"{day}.jsonl", spans)
     write_request_logs(root, world, hours_per_object=hours_per_object)
     write_measurements(root, world, file_period=file_period)
     write_inventories(root, world)

@@ -14,7 +14,13 @@ _GZIP_LEVEL = 1
 
 
 def write_lines(root: Path, lines: pl.DataFrame, *, header: str | None = None) -> None:
-    """Write the column `line` of each `file` (a path below `root`) in order; `.gz` files are gzipped."""
+    """Write the column `line` of each `file` (a path below `root`) in order; `.gz` files are gzipped.
+
+    Where there is a column `copies`, lines with 2 stand once more at the end of their file: an exporter that was not
+    answered sends again.
+    """
+    if "copies" in lines.columns:
+        lines = pl.concat([lines, lines.filter(pl.col("copies") > 1)])
     for (name,), part in lines.partition_by("file", as_dict=True, maintain_order=True).items():
         path = root / str(name)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,6 @@ SCOPE_VERSION = "2.3.1"
 SPANS_PER_LINE = 512
 
 FIXED = (
-    "file_date",  # the file it stands in
     "resource",  # row of the resources
     "trace_id",
     "span_id",
@@ -48,24 +47,22 @@ class Spans:
     resources: pl.DataFrame
 
 
-def write_lines(root: Path, spans: Spans) -> None:
-    """Write `<date>.jsonl`, one `ExportTraceServiceRequest` a line, up to SPANS_PER_LINE spans in it."""
-    root.mkdir(parents=True, exist_ok=True)
+def write_lines(path: Path, spans: Spans) -> None:
+    """Write one `ExportTraceServiceRequest` a line, up to SPANS_PER_LINE spans in it."""
+    check_plain(spans.frame, [name for name in spans.frame.columns if not name.endswith("_id")])
     resources = spans.resources.select(
         "resource", record({"attributes": _attributes(spans.resources, ("resource",))}).alias("resource_text")
     )
-    for (day,), frame in spans.frame.partition_by("file_date", as_dict=True, maintain_order=True).items():
-        check_plain(frame, frame.columns)
-        written = frame.select("resource", _span(frame).alias("span")).with_row_index("row")
-        batches = written.group_by(
-            (pl.col("row") // SPANS_PER_LINE).alias("batch"), "resource", maintain_order=True
-        ).agg(pl.col("span").str.join(","))
-        parts = batches.join(resources, on="resource", how="left", maintain_order="left").with_columns(
-            _resource_spans().alias("part")
-        )
-        lines = parts.group_by("batch", maintain_order=True).agg(pl.col("part").str.join(","))
-        content = lines.select(record({"resourceSpans": listed(pl.col("part"))})).to_series()
-        (root / f"{day}.jsonl").write_text("\n".join(content.to_list()) + "\n")
+    written = spans.frame.select("resource", _span(spans.frame).alias("span")).with_row_index("row")
+    batches = written.group_by(
+        (pl.col("row") // SPANS_PER_LINE).alias("batch"), "resource", maintain_order=True
+    ).agg(pl.col("span").str.join(","))
+    parts = batches.join(resources, on="resource", how="left", maintain_order="left").with_columns(
+        _resource_spans().alias("part")
+    )
+    lines = parts.group_by("batch", maintain_order=True).agg(pl.col("part").str.join(","))
+    content = lines.select(record({"resourceSpans": listed(pl.col("part"))}).str.join("\n")).item()
+    path.write_text(content + "\n")
 
 
 def _resource_spans() -> pl.Expr:
@@ -130,30 +127,29 @@ def _truth(column: pl.Expr) -> pl.Expr:
 _STATUS = {True: "Error", False: "Unset"}
 
 
-def write_parquet(root: Path, spans: Spans) -> None:
-    """Write `<date>.parquet` in the columns of the ClickHouse exporter: what big worlds are written as."""
-    root.mkdir(parents=True, exist_ok=True)
+def write_parquet(path: Path, spans: Spans) -> None:
+    """Write one file in the columns of the ClickHouse exporter."""
     maps = _text_map(spans.resources, ("resource",))
     row_of = {resource: row for row, resource in enumerate(spans.resources["resource"].to_list())}
-    for (day,), frame in spans.frame.partition_by("file_date", as_dict=True, maintain_order=True).items():
-        rows = frame["resource"].replace_strict(row_of, return_dtype=pl.Int64).to_arrow()
-        table = pa.table(
-            {
-                "Timestamp": frame["start_ns"].cast(pl.Datetime("ns")).to_arrow(),
-                "TraceId": frame["trace_id"].to_arrow(),
-                "SpanId": frame["span_id"].to_arrow(),
-                "ParentSpanId": frame["parent_span_id"].fill_null("").to_arrow(),
-                "TraceState": frame["trace_state"].fill_null("").to_arrow(),
-                "SpanName": frame["span_name"].to_arrow(),
-                "SpanKind": frame["span_kind"].str.to_titlecase().to_arrow(),
-                "ResourceAttributes": maps.take(rows),
-                "ScopeName": pa.repeat(SCOPE_NAME, len(frame)).dictionary_encode(),
-                "SpanAttributes": _text_map(frame, FIXED),
-                "Duration": (frame["end_ns"] - frame["start_ns"]).to_arrow(),
-                "StatusCode": frame["is_error"].replace_strict(_STATUS).to_arrow(),
-            }
-        )
-        pq.write_table(table, root / f"{day}.parquet", compression="zstd")
+    frame = spans.frame
+    rows = frame["resource"].replace_strict(row_of, return_dtype=pl.Int64).to_arrow()
+    table = pa.table(
+        {
+            "Timestamp": frame["start_ns"].cast(pl.Datetime("ns")).to_arrow(),
+            "TraceId": frame["trace_id"].to_arrow(),
+            "SpanId": frame["span_id"].to_arrow(),
+            "ParentSpanId": frame["parent_span_id"].fill_null("").to_arrow(),
+            "TraceState": frame["trace_state"].fill_null("").to_arrow(),
+            "SpanName": frame["span_name"].to_arrow(),
+            "SpanKind": frame["span_kind"].str.to_titlecase().to_arrow(),
+            "ResourceAttributes": maps.take(rows),
+            "ScopeName": pa.repeat(SCOPE_NAME, len(frame)).dictionary_encode(),
+            "SpanAttributes": _text_map(frame, FIXED),
+            "Duration": (frame["end_ns"] - frame["start_ns"]).to_arrow(),
+            "StatusCode": frame["is_error"].replace_strict(_STATUS).to_arrow(),
+        }
+    )
+    pq.write_table(table, path, compression="lz4")
 
 
 def _text_map(frame: pl.DataFrame, fixed: tuple[str, ...]) -> pa.Array:

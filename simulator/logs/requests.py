@@ -7,14 +7,16 @@ What belongs here: what gateway and clouds know of a call, and under which names
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 
+from simulator import company
 from simulator.logs.apim import write_apim
 from simulator.logs.bedrock import write_invocations
 from simulator.logs.gateway import write_gateway
-from simulator.logs.sightings import find_gateway_calls, find_provider_calls, repeat_copies
+from simulator.logs.sightings import find_gateway_calls, find_provider_calls
 from simulator.logs.vertex import write_requests
 from simulator.world import World
 
@@ -25,16 +27,18 @@ _SERVING_REGIONS = {
 """Where an inference profile sends calls of a region."""
 
 
+_PROVIDER_LOGS: dict[str, tuple[str, Callable[..., None]]] = {
+    "aws.bedrock": ("bedrock", write_invocations),
+    "azure.ai.openai": ("apim", write_apim),
+    "gcp.vertex_ai": ("vertex", write_requests),
+}
+
+
 def write_request_logs(root: Path, world: World, *, hours_per_object: int = 24) -> None:
     """Write `gateway`, `bedrock`, `apim` and `vertex` below `root`; a log that saw no call is not there."""
     write_gateway(root / "gateway", _gateway_calls(world))
-    write_invocations(
-        root / "bedrock", _provider_calls(world, "aws.bedrock"), hours_per_object=hours_per_object
-    )
-    write_apim(root / "apim", _provider_calls(world, "azure.ai.openai"), hours_per_object=hours_per_object)
-    write_requests(
-        root / "vertex", _provider_calls(world, "gcp.vertex_ai"), hours_per_object=hours_per_object
-    )
+    for provider, (folder, write) in _PROVIDER_LOGS.items():
+        write(root / folder, _provider_calls(world, provider), hours_per_object=hours_per_object)
 
 
 def key_hash(name: str) -> str:
@@ -56,13 +60,13 @@ def _usage() -> list[pl.Expr]:
     return [pl.when(is_answered).then(value).alias(name) for name, value in counts.items()]
 
 
-def _gateway_calls(world: World) -> pl.DataFrame:
+def _gateway_calls(world: World) -> pl.LazyFrame:
     calls = find_gateway_calls(world)
     is_answered = pl.col("provider_request_id").is_not_null()
     is_bedrock = pl.col("provider") == "aws.bedrock"
     logical = pl.col("logical_call_id")
     trace = [logical.str.slice(0, 8), logical.str.slice(8, 4), pl.lit("4000-a000"), logical.str.slice(4, 12)]
-    hashes = {name: key_hash(name) for name in calls["service"].unique().to_list()}
+    hashes = {name: key_hash(name) for name in company.SERVICES}
     fallbacks = pl.col("is_fallback").cast(pl.Int64)
     named = calls.with_columns(
         *_usage(),
@@ -82,10 +86,10 @@ def _gateway_calls(world: World) -> pl.DataFrame:
     ).rename(
         {"service": "api_key_alias", "user_id_as_logged": "user_as_logged", "logged_model": "model_group"}
     )
-    return repeat_copies(named, "gateway_copies").sort("started_at", "call_index", maintain_order=True)
+    return named.with_columns(pl.col("gateway_copies").alias("copies"))
 
 
-def _provider_calls(world: World, provider: str) -> pl.DataFrame:
+def _provider_calls(world: World, provider: str) -> pl.LazyFrame:
     calls = find_provider_calls(world, provider)
     number = pl.col("call_index") % 3
     serving = pl.coalesce(
@@ -110,4 +114,4 @@ def _provider_calls(world: World, provider: str) -> pl.DataFrame:
             "logged_model": "bedrock_model_id",
         }
     )
-    return repeat_copies(named, "provider_log_copies").sort("started_at", "call_index", maintain_order=True)
+    return named.with_columns(pl.col("provider_log_copies").alias("copies"))

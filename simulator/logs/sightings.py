@@ -18,20 +18,20 @@ def has_provider_id() -> pl.Expr:
     return pl.col("provider_request_id").is_not_null()
 
 
-def find_span_calls(world: World) -> pl.DataFrame:
+def find_span_calls(world: World) -> pl.LazyFrame:
     """Calls with a span of their own. The gateway retries by itself: its failed attempts are in its own log only."""
     is_gateways = pl.col("in_gateway") & ~has_provider_id()
-    return world.calls.filter(pl.col("in_span") & ~is_gateways)
+    return world.calls.lazy().filter(pl.col("in_span") & ~is_gateways)
 
 
-def find_gateway_calls(world: World) -> pl.DataFrame:
+def find_gateway_calls(world: World) -> pl.LazyFrame:
     """Calls that the gateway wrote down."""
-    return world.calls.filter("in_gateway")
+    return world.calls.lazy().filter("in_gateway")
 
 
-def find_provider_calls(world: World, provider: str) -> pl.DataFrame:
+def find_provider_calls(world: World, provider: str) -> pl.LazyFrame:
     """Calls that the cloud `provider` wrote into its own request log."""
-    return world.calls.filter(pl.col("in_provider_log") & (pl.col("provider") == provider))
+    return world.calls.lazy().filter(pl.col("in_provider_log") & (pl.col("provider") == provider))
 
 
 def delivered(world: World) -> pl.DataFrame:
@@ -40,8 +40,10 @@ def delivered(world: World) -> pl.DataFrame:
     Columns: `call_index`, `emitter` (EMITTERS), `copies` (how often it stands there), `tells_feature` and `tells_user`:
     whether that log, with the spans around the call that were delivered, says whose it was.
     """
-    told_roots = world.spans.filter((pl.col("kind") == "server") & pl.col("in_span")).select(
-        "trace_id", has_root=pl.lit(value=True)
+    told_roots = (
+        world.spans.lazy()
+        .filter((pl.col("kind") == "server") & pl.col("in_span"))
+        .select("trace_id", has_root=pl.lit(value=True))
     )
     spans = find_span_calls(world).join(told_roots, on="trace_id", how="left", maintain_order="left")
     knows = pl.col("has_identity_everywhere") | pl.col("has_root").fill_null(value=False)
@@ -49,13 +51,16 @@ def delivered(world: World) -> pl.DataFrame:
         _sighting(spans, "span", "span_copies", knows),
         _sighting(find_gateway_calls(world), "gateway", "gateway_copies", pl.lit(value=True)),
         _sighting(
-            world.calls.filter("in_provider_log"), "provider_log", "provider_log_copies", pl.lit(value=True)
+            world.calls.lazy().filter("in_provider_log"),
+            "provider_log",
+            "provider_log_copies",
+            pl.lit(value=True),
         ),
     ]
-    return pl.concat(parts).sort("call_index", "emitter")
+    return pl.concat(parts).sort("call_index", "emitter").collect()
 
 
-def _sighting(calls: pl.DataFrame, emitter: str, copies: str, knows: pl.Expr) -> pl.DataFrame:
+def _sighting(calls: pl.LazyFrame, emitter: str, copies: str, knows: pl.Expr) -> pl.LazyFrame:
     return calls.select(
         "call_index",
         pl.lit(emitter).alias("emitter"),
@@ -67,4 +72,5 @@ def _sighting(calls: pl.DataFrame, emitter: str, copies: str, knows: pl.Expr) ->
 
 def repeat_copies(frame: pl.DataFrame, copies: str) -> pl.DataFrame:
     """Each row as often as the column `copies` says: an exporter that was not answered sends again."""
-    return pl.concat([frame, frame.filter(pl.col(copies) > 1)])
+    again = frame.filter(pl.col(copies) > 1)
+    return pl.concat([frame, again]) if len(again) else frame

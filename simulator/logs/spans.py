@@ -9,10 +9,14 @@ vLLM's own span `llm_request` below the client's, for calls to own GPUs. `app.*`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date, timedelta
+
 import numpy as np
 import polars as pl
 
 from simulator import company
+from simulator.company import midnight
 from simulator.identifiers import build_hex
 from simulator.logs.otlp import FIXED, Spans
 from simulator.logs.sightings import find_span_calls, repeat_copies
@@ -24,12 +28,45 @@ _RESOURCE_KEYS = tuple(
 )
 
 
-def build_spans(world: World) -> Spans:
-    """All spans that reach the collector, in the order of their end; a copy follows right after."""
-    calls = _add_client_columns(find_span_calls(world), world)
-    parts = [_surrounding_spans(world), _call_spans(calls), _server_spans(calls, world)]
-    frame = pl.concat(parts, how="diagonal")
-    frame = repeat_copies(frame, "copies").sort("ended_at", "span_id", maintain_order=True)
+_CALL_COLUMNS = """
+    trace_id span_id parent_span_id session_id user_id_as_logged tenant team feature has_identity_everywhere
+    service environment caller_cloud caller_account_id caller_region caller_zone caller_zone_id provider
+    account_id region logged_model response_model replica_id agent_step service_tier uncached_input_tokens
+    cache_read_tokens cache_write_5m_tokens cache_write_1h_tokens output_tokens reasoning_tokens
+    web_search_requests queue_us prefill_us decode_us started_at ended_at outcome error_type
+    provider_request_id gateway_call_id in_gateway span_copies clock_skew_ms
+""".split()
+_DAY = timedelta(days=1)
+
+
+def iterate_spans(world: World) -> Iterator[tuple[str, Spans]]:
+    """Yield each UTC day with the spans that ended on it, as they reach the collector: in the order of their end."""
+    calls = find_span_calls(world).select(_CALL_COLUMNS).collect()
+    calls = calls.with_columns(
+        server_span_id=build_hex(np.random.default_rng([world.seed, 30]), len(calls), 16)
+    )
+    around = world.spans.lazy().filter("in_span").collect()
+    for day in [*world.period.days, world.period.end + _DAY]:
+        day_calls = _add_client_columns(_ended_on(calls, day), world)
+        parts = [
+            _surrounding_spans(_ended_on(around, day), world),
+            _call_spans(day_calls),
+            _server_spans(day_calls, world),
+        ]
+        frame = pl.concat(parts, how="diagonal")
+        if len(frame):
+            yield str(day), _finish_day(frame)
+
+
+def _ended_on(frame: pl.DataFrame, day: date) -> pl.DataFrame:
+    """The rows that ended on a UTC day; the frame is sorted by start, and nothing lasts longer than a day."""
+    first, last = (frame["started_at"].search_sorted(midnight(day + step * _DAY)) for step in (-1, 1))
+    return frame.slice(first, last - first).filter(pl.col("ended_at").dt.date() == day)
+
+
+def _finish_day(frame: pl.DataFrame) -> Spans:
+    order = frame.select(row=pl.arg_sort_by("ended_at", "span_id")).to_series()
+    frame = repeat_copies(frame[order], "copies")
     resources = (
         frame.select(_RESOURCE_KEYS)
         .unique()
@@ -60,10 +97,9 @@ def _name_resources(resources: pl.DataFrame) -> pl.DataFrame:
 
 
 def _times() -> list[pl.Expr]:
-    """Start and end by the replica's clock; the file is that of the collector's day."""
+    """Start and end by the replica's clock."""
     skew = pl.col("clock_skew_ms") * 1_000_000
     return [
-        pl.col("ended_at").dt.date().cast(pl.String).alias("file_date"),
         (pl.col("started_at").dt.epoch("us") * 1000 + skew).alias("start_ns"),
         (pl.col("ended_at").dt.epoch("us") * 1000 + skew).alias("end_ns"),
         pl.col("ended_at"),
@@ -107,7 +143,7 @@ def _trace_state(world: World) -> pl.Expr:
     return pl.when(is_sampled).then(pl.lit(f"ot=th:{threshold}")).alias("trace_state")
 
 
-def _surrounding_spans(world: World) -> pl.DataFrame:
+def _surrounding_spans(spans: pl.DataFrame, world: World) -> pl.DataFrame:
     kind = pl.col("kind")
     is_server, is_agent, is_tool = kind == "server", kind == "agent", kind == "tool"
     name = (
@@ -118,7 +154,7 @@ def _surrounding_spans(world: World) -> pl.DataFrame:
         .otherwise(pl.concat_str(pl.lit("execute_tool "), pl.col("name")))
     )
     operation = pl.when(is_agent).then(pl.lit("invoke_agent")).when(is_tool).then(pl.lit("execute_tool"))
-    return world.spans.filter("in_span").select(
+    return spans.select(
         *_times(),
         *_resource(world),
         _trace_state(world),
@@ -232,7 +268,6 @@ def _server_spans(calls: pl.DataFrame, world: World) -> pl.DataFrame:
     """What vLLM itself exports of calls to own GPUs: a span below the client's, which only it names a replica in."""
     hosts = {host.replica_id: host for host in company.GPU_HOSTS}
     served = calls.filter((pl.col("provider") == "vllm") & pl.col("is_answered"))
-    ids = build_hex(np.random.default_rng([world.seed, 30]), len(served), 16)
     places = {
         "emitter_cloud": {name: company.ACCOUNTS[host.account].cloud for name, host in hosts.items()},
         "emitter_account": {name: company.ACCOUNTS[host.account].account_id for name, host in hosts.items()},
@@ -244,7 +279,7 @@ def _server_spans(calls: pl.DataFrame, world: World) -> pl.DataFrame:
     served = served.with_columns(
         *(pl.col("replica_id").replace_strict(names).alias(column) for column, names in places.items()),
         parent_span_id=pl.col("span_id"),
-        span_id=ids,
+        span_id=pl.col("server_span_id"),
         emitter_service=pl.lit("vllm"),
         emitter_instance=pl.col("replica_id"),
     )
