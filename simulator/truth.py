@@ -95,7 +95,7 @@ def _transfer_shares(world: World) -> pl.DataFrame:
     moved = world.transfers.with_columns(day=pl.col("window_start").dt.date())
     keys = ["day", "cloud", "account_id", "traffic_kind", "from_zone", "to_zone", "feature"]
     moved = moved.group_by(keys).agg(pl.col("bytes").sum(), pl.col("billed_bytes").sum())
-    is_twice = (pl.col("traffic_kind") == "inter_az") & pl.col("cloud").is_in(["aws", "gcp"])
+    is_twice = (pl.col("traffic_kind") == "inter_az") & (pl.col("cloud") == "aws")
     leaving = moved.with_columns(pool=pl.format("{}|out|{}", "traffic_kind", "from_zone"))
     arriving = moved.filter(is_twice).with_columns(pool=pl.format("{}|in|{}", "traffic_kind", "to_zone"))
     sides = pl.concat([leaving, arriving])

@@ -185,6 +185,7 @@ def _gpu_lines(use: Metered) -> pl.DataFrame:
         .sort("day", "resource_id")
         .with_columns(
             pl.format("BoxUsage:{}", "instance_type").alias("meter"),
+            pl.format("On Demand Linux {} Instance Hour", "instance_type").alias("description"),
             pl.col("resource_id").alias("resource"),
         )
     )
@@ -194,7 +195,6 @@ def _gpu_lines(use: Metered) -> pl.DataFrame:
         hosts, bill="aws", use="hours", days=1, kind="usage", currency="USD", service="AmazonEC2",
         operation="RunInstances", unit="Hrs", digits=0, region="us-east-1",
         tags='{"user_app":"meeting_summaries","user_env":"production","user_team":"collaboration"}',
-        description="On Demand Linux g6e.xlarge Instance Hour",
     )  # fmt: skip
 
 

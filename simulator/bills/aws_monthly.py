@@ -111,15 +111,17 @@ def _tax_lines(world: World, lines: pl.DataFrame, month: date) -> list[pl.DataFr
     return [build_lines(tax, bill="aws", use="tax", kind="tax", days=days, currency="USD")]
 
 
-def find_cut(period: Period, month: date, *, is_final: bool, world: World) -> Cut:
-    """Return what a delivery of a month knows; a first delivery of a closed month lacks its last evening."""
+def find_cut(world: World, month: date, *, is_final: bool = True) -> Cut:
+    """Return what a delivery of a month knows.
+
+    With restatements, the first delivery of a closed month lacks its last evening, and the open month its newest one.
+    """
+    period = world.period
     first = max(month, period.start)
     last = min(next_month(month) - timedelta(days=1), period.end)
     is_open = not is_closed(period, month)
-    if is_open:
-        is_late = world.habits.late_bill_rows > 0
-        return Cut(first, last, METERED_HOURS if is_late else 24, has_late_calls=not is_late)
-    return Cut(first, last) if is_final else Cut(first, last, METERED_HOURS, has_late_calls=False)
+    is_partial = world.habits.restatements > 0 and (is_open or not is_final)
+    return Cut(first, last, METERED_HOURS if is_partial else 24, has_late_calls=is_final and not is_open)
 
 
 def is_closed(period: Period, month: date) -> bool:
@@ -144,7 +146,7 @@ def write_bills(root: Path, world: World) -> None:
             is_restated = world.habits.restatements > 0 and again <= _now(period)
             deliveries = [(not is_restated, first), *([(True, again)] if is_restated else [])]
         for is_final, delivered_at in deliveries:
-            lines = build_month(world, find_cut(period, month, is_final=is_final, world=world))
+            lines = build_month(world, find_cut(world, month, is_final=is_final))
             table = aws_cur.render(lines, month, invoice, has_net_costs=has_net_costs)
             aws_cur.write_delivery(root, month, delivered_at, table)
 
@@ -155,5 +157,4 @@ def _number_invoice(month: date) -> str:
 
 def build_final_lines(world: World) -> pl.DataFrame:
     """Return all lines as the newest deliveries state them."""
-    cuts = [find_cut(world.period, month, is_final=True, world=world) for month in world.period.months]
-    return pl.concat([build_month(world, cut) for cut in cuts])
+    return pl.concat([build_month(world, find_cut(world, month)) for month in world.period.months])
