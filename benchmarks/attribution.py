@@ -16,51 +16,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.generated_lake import GeneratedLake, Shape, empty_relations, open_lake
-from connectors.common.contract import SourceReport
-from pipelines.config.model import Config
-from pipelines.night.inputs import write_bill_deliveries
-from pipelines.night.reference import build_alias_table, build_price_table, build_reference_tables
-from pipelines.night.run import MODELS_FOLDER, load_models
+from benchmarks.core_build import find_core_models, open_core_build
+from benchmarks.generated_lake import GeneratedLake, Shape, open_lake
+from benchmarks.measuring import Measured, empty_folder, measure
+from pipelines.night.run import load_models
 from pipelines.warehouse.engine import EngineSettings, open_connection
 from pipelines.warehouse.models import ModelSet
 from pipelines.warehouse.runner import Build
-
-CORE = (
-    "core.charge_signatures",
-    "core.signed_charges",
-    "core.charge_classes",
-    "core.charges",
-    "core.charge_cells",
-    "core.span_roots",
-    "core.rooted_requests",
-    "core.request_usage",
-    "core.model_names",
-    "core.usage_costs",
-    "core.transfers",
-    "core.physical_weights",
-    "core.bill_coverage",
-    "core.billed_cells",
-    "core.bill_rates",
-    "core.estimated_cells",
-    "core.cells",
-    "core.direct_costs",
-    "core.shared_costs",
-    "core.attributed_costs",
-)
-"""The attribution core; the staging models that these read are run, and timed, too."""
 
 _FLOOR_KEYS = (
     "user_id, tenant, customer, team, feature, endpoint, workflow, agent, agent_step, environment, "
@@ -100,17 +67,6 @@ _FLOOR_SQL = """
     where quantity_tokens > 0
     group by all
 """
-
-
-@dataclass
-class Measured:
-    """What one run took; `rss_bytes` is the highest resident size of this whole process during it."""
-
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    rss_bytes: int = 0
-    rows: dict[str, int] = field(default_factory=dict)
-    seconds_by_model: dict[str, float] = field(default_factory=dict)
 
 
 def main() -> None:
@@ -176,10 +132,10 @@ def _parse_arguments() -> argparse.Namespace:
 
 def _run_floor(home: Path, lake: GeneratedLake, settings: EngineSettings, select: str) -> Measured:
     files = ", ".join(f"'{file.path}'" for file in lake.requests.all_files)
-    with _empty_folder(home / "floor") as folder:
+    with empty_folder(home / "floor") as folder:
         rows = select.format(keys=_FLOOR_KEYS, files=files, token_classes=_CLASS_COLUMNS)
         sql = f"copy ({rows}) to '{folder / 'rows'}' (format parquet, compression zstd, partition_by (charge_date))"
-        with _measure() as measured, open_connection(":memory:", settings) as connection:
+        with measure() as measured, open_connection(":memory:", settings) as connection:
             measured.rows["floor"] = connection.execute(sql).fetchall()[0][0]
     return measured
 
@@ -187,9 +143,12 @@ def _run_floor(home: Path, lake: GeneratedLake, settings: EngineSettings, select
 def _run_core(
     home: Path, lake: GeneratedLake, models: ModelSet, shape: Shape, settings: EngineSettings
 ) -> Measured:
-    with _empty_folder(home / "core") as folder, _open_build(folder, lake, models, shape, settings) as build:
-        with _measure() as measured:
-            for name in _with_staging(models):
+    with (
+        empty_folder(home / "core") as folder,
+        open_core_build(folder, lake, models, shape.last_day, settings) as build,
+    ):
+        with measure() as measured:
+            for name in find_core_models(models):
                 result = build.run(name)
                 measured.seconds_by_model[name] = result.seconds
                 measured.rows[name] = result.rows or 0
@@ -197,42 +156,6 @@ def _run_core(
             raise SystemExit(f"a check failed, so the figures mean nothing: {build.failed_checks[:3]}")
         _show_shares(build)
     return measured
-
-
-def _open_build(
-    folder: Path, lake: GeneratedLake, models: ModelSet, shape: Shape, settings: EngineSettings
-) -> Build:
-    config = Config()
-    reference = MODELS_FOLDER / "reference"
-    known_at = datetime.combine(shape.last_day, datetime.min.time()) + timedelta(days=40)
-    relations = empty_relations() | {"lake.requests": lake.reports, "lake.charges": lake.charges}
-    own = ("lake.prices", "lake.model_aliases")
-    build = Build(
-        home=folder,
-        models=models,
-        inputs={name: relation for name, relation in relations.items() if name not in own},
-        parameters={
-            "as_of": known_at,
-            "today": shape.last_day,
-            "reporting_currency": config.reporting_currency,
-        },
-        engine=settings,
-    )
-    report = SourceReport("generated", "generated", lake.bill_deliveries, ())
-    build.add_input(write_bill_deliveries(build.tables, [report], known_at))
-    build.add_table("lake.prices", build_price_table(config, reference))
-    build.add_table("lake.model_aliases", build_alias_table(config, reference))
-    for name, table in build_reference_tables(config, reference).items():
-        build.add_table(name, table)
-    return build
-
-
-def _with_staging(models: ModelSet) -> list[str]:
-    needed = set(CORE)
-    for name in reversed(models.order):
-        if name in needed:
-            needed.update(ref for ref in models[name].dependencies if ref in models.models)
-    return [name for name in models.order if name in needed]
 
 
 def _show_shares(build: Build) -> None:
@@ -245,38 +168,6 @@ def _show_shares(build: Build) -> None:
         _say(
             f"    {row['method_id']:>18} {reason:<20} {row['fact_rows']:>10,} rows {row['cost'] or 0:>16,.2f} USD"
         )
-
-
-@contextmanager
-def _empty_folder(folder: Path) -> Iterator[Path]:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _measure() -> Iterator[Measured]:
-    measured, is_done = Measured(), threading.Event()
-    watcher = threading.Thread(target=_watch_memory, args=(measured, is_done), daemon=True)
-    watcher.start()
-    started, cpu_started = time.perf_counter(), time.process_time()
-    try:
-        yield measured
-    finally:
-        measured.seconds = time.perf_counter() - started
-        measured.cpu_seconds = time.process_time() - cpu_started
-        is_done.set()
-        watcher.join()
-
-
-def _watch_memory(measured: Measured, is_done: threading.Event) -> None:
-    page = os.sysconf("SC_PAGE_SIZE")
-    while not is_done.wait(0.02):
-        resident_pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        measured.rss_bytes = max(measured.rss_bytes, resident_pages * page)
 
 
 def _figures(shape: Shape, core: Measured, floor: Measured, rss_bytes: int) -> dict[str, float | int]:

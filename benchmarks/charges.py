@@ -27,10 +27,10 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks.attribution import Measured, _empty_folder, _measure
 from benchmarks.focus_bill import BillShape, write_bill
 from benchmarks.generated_lake import empty_relations
 from benchmarks.land_bill import CLOCK, land_bill
+from benchmarks.measuring import Measured, empty_folder, measure
 from connectors.common.contract import SourceReport
 from pipelines.config.model import Config
 from pipelines.night.inputs import build_lake_relations, write_bill_deliveries
@@ -73,9 +73,9 @@ def main() -> None:
     floors = [_run_ctas(arguments.home, bill, engine) for _ in range(arguments.rounds)]
     ctas = min(floors, key=lambda run: run.seconds)
     _say(f"create table as select: {ctas.seconds:.2f} s, {ctas.cpu_seconds:.2f} s of CPU")
-    with _empty_folder(arguments.home / "charges") as folder:
+    with empty_folder(arguments.home / "charges") as folder:
         _deliver(folder, {_MONTH: bill})
-        with _measure() as measured:
+        with measure() as measured:
             built = _build(folder, models, engine, None)
         _check_rows(built, arguments.rows)
     figures |= _bill_figures(built, measured, ctas)
@@ -117,7 +117,7 @@ def _parse_arguments() -> argparse.Namespace:
 
 
 def _run_ctas(home: Path, bill: Path, engine: EngineSettings) -> Measured:
-    with _empty_folder(home / "ctas") as folder, _measure() as measured:
+    with empty_folder(home / "ctas") as folder, measure() as measured:
         with duckdb.connect(str(folder / "bill.duckdb")) as connection:
             connection.execute("set enable_progress_bar = false")
             connection.execute(f"set memory_limit = '{engine.memory_limit}'")
@@ -135,7 +135,7 @@ def _run_year(
     restated = months[len(months) // 2]
     bills = {month: write_bill(data, BillShape(month, arguments.month_rows)) for month in months}
     other = write_bill(data, BillShape(restated, arguments.month_rows, version=1))
-    with _empty_folder(arguments.home / "year") as folder:
+    with empty_folder(arguments.home / "year") as folder:
         _deliver(folder, bills)
         first = _build(folder, models, engine, None)
         _check_rows(first, arguments.month_rows * len(months))

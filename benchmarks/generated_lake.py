@@ -388,6 +388,32 @@ def _bill_delivery(month: str, file: DataFile) -> Delivery:
     )
 
 
+def restate_month(lake: GeneratedLake, month: str, folder: Path) -> GeneratedLake:
+    """The same lake after the month's bill was delivered once more: the same lines, every cost a tenth higher."""
+    folder.mkdir(parents=True)
+    costs = ("billed_cost", "effective_cost", "contracted_cost", "list_cost")
+    higher = ", ".join(f"cast({c} * cast(1.1 as decimal(2, 1)) as decimal(38, 12)) as {c}" for c in costs)
+    target = folder / f"{month}.parquet"
+    files = ", ".join(f"'{file.path}'" for file in lake.charges.files[month])
+    snapshot = f"'{SOURCE}-again' as x_snapshot_id"
+    duckdb.execute(
+        f"copy (select * replace ({higher}, {snapshot}) from read_parquet([{files}]) order by charge_id) "
+        f"to '{target}' (format parquet, compression zstd)"
+    )
+    rows = sum(file.rows for file in lake.charges.files[month])
+    again = DataFile(target, read_digest(target), rows, month)
+    deliveries = tuple(
+        replace(
+            delivery, snapshot_id=f"{SOURCE}-again", delivered_at=delivery.delivered_at + timedelta(days=1)
+        )
+        if delivery.period == month
+        else delivery
+        for delivery in lake.bill_deliveries
+    )
+    charges = replace(lake.charges, files={**lake.charges.files, month: (again,)})
+    return replace(lake, charges=charges, bill_deliveries=deliveries)
+
+
 def empty_relations() -> dict[str, Relation]:
     """Every canonical dataset, and the days of own hardware, as a typed relation without rows."""
     days = Relation("reference.rate_card_days", duckdb_columns(RATE_CARD_DAY_SCHEMA), "month", {})
