@@ -1,7 +1,7 @@
 /*
 description: >
-    The fact: every cell's cost split exactly over who caused it, directly (core.direct_costs) or as a part of what other
-    cost they caused (core.shared_costs). What nobody caused, or nobody can name, is a row with its reason. Sums to the
+    The fact: every cell's cost split exactly over who caused it, directly (core.direct_costs) or by the other cost that it
+    follows (core.shared_costs, core.tax_costs). What nobody caused, or nobody can name, is a row with its reason. Sums to the
     bill to the last digit.
 grain: [charge_date, cell_id, row_id]
 materialized: view
@@ -55,7 +55,9 @@ with
 
 direct as (select * from core.direct_costs),
 
-shared as (select * from core.shared_costs)
+shared as (select * from core.shared_costs),
+
+taxes as (select * from core.tax_costs)
 
 select
     direct.charge_date,
@@ -106,3 +108,28 @@ select
     shared.evidence,
     shared.cost_state
 from shared
+union all
+select
+    taxes.charge_date,
+    taxes.cell_id,
+    taxes.row_id,
+    taxes.owner_id,
+    taxes.from_zone,
+    taxes.to_zone,
+    taxes.residual_reason,
+    taxes.billed_cost,
+    taxes.effective_cost,
+    taxes.list_cost,
+    taxes.billing_currency,
+    taxes.billed_cost_reporting,
+    taxes.effective_cost_reporting,
+    taxes.list_cost_reporting,
+    taxes.fx_date,
+    taxes.requests,
+    taxes.input_tokens,
+    taxes.output_tokens,
+    taxes.bytes,
+    taxes.method_id,
+    taxes.evidence,
+    taxes.cost_state
+from taxes

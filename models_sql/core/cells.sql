@@ -15,6 +15,11 @@ columns:
     billing_account_id: null
     sub_account_id: null
     billing_currency: null
+    billing_period_start: null
+    invoice_issuer_name: null
+    invoice_id: null
+    follows: null
+    shared_cost_rule_id: null
     charge_category: null
     cost_driver: null
     traffic_kind: null
@@ -93,6 +98,11 @@ select
     billed.billing_account_id,
     billed.sub_account_id,
     billed.billing_currency,
+    billed.billing_period_start,
+    billed.invoice_issuer_name,
+    billed.invoice_id,
+    billed.follows,
+    billed.shared_cost_rule_id,
     billed.charge_category,
     billed.cost_driver,
     billed.traffic_kind,
@@ -145,6 +155,11 @@ select
     estimated.billing_account_id,
     estimated.sub_account_id,
     estimated.billing_currency,
+    estimated.billing_period_start,
+    estimated.invoice_issuer_name,
+    estimated.invoice_id,
+    estimated.follows,
+    estimated.shared_cost_rule_id,
     estimated.charge_category,
     estimated.cost_driver,
     estimated.traffic_kind,

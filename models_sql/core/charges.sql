@@ -69,6 +69,7 @@ columns:
     spread_end_at: null
     spread_start_date: null
     spread_end_date: null
+    follows: null
     cell_key: null
 checks:
     - name: every_charge_is_classified
@@ -199,7 +200,16 @@ spread as (
                 or joined.watermark_at <= joined.charge_period_start
                 then joined.charge_period_end
             else least(joined.charge_period_end, joined.watermark_at)
-        end as covered_until
+        end as covered_until,
+        case
+            when joined.charge_category = 'Tax' then 'invoice'
+            when joined.charge_category in ('Credit', 'Adjustment')
+                and joined.charge_period_end > joined.charge_period_start
+                and joined.charge_period_end
+                <= cast(cast(joined.charge_period_start as date) as timestamp) + interval 1 day
+                then 'day'
+            when joined.charge_category in ('Credit', 'Adjustment') then 'month'
+        end as follows
     from joined
 ),
 
@@ -328,6 +338,7 @@ select
             then cast(converted.covered_until as date)
         else cast(cast(converted.covered_until as date) + interval 1 day as date)
     end as spread_end_date,
+    converted.follows,
     md5(
         concat(
             converted.class_key, chr(31), converted.x_source,
@@ -346,7 +357,11 @@ select
             chr(31), coalesce(converted.x_tag_endpoint, chr(30)),
             chr(31), coalesce(converted.x_tag_workflow, chr(30)),
             chr(31), coalesce(converted.x_tag_environment, chr(30)),
-            chr(31), coalesce(cast(converted.fx_date as varchar), chr(30))
+            chr(31), coalesce(cast(converted.fx_date as varchar), chr(30)),
+            chr(31), cast(cast(converted.billing_period_start as date) as varchar),
+            chr(31), coalesce(converted.invoice_issuer_name, chr(30)),
+            chr(31), coalesce(converted.invoice_id, chr(30)),
+            chr(31), coalesce(converted.follows, chr(30))
         )
     ) as cell_key
 from converted

@@ -36,6 +36,7 @@ cells as (
     select *
     from core.cells
     where charge_date >= $start and charge_date < $end
+        and follows is null
 ),
 
 usage as (

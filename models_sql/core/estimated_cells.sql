@@ -15,6 +15,11 @@ columns:
     billing_account_id: null
     sub_account_id: null
     billing_currency: null
+    billing_period_start: null
+    invoice_issuer_name: null
+    invoice_id: null
+    follows: null
+    shared_cost_rule_id: null
     charge_category: null
     cost_driver: null
     traffic_kind: null
@@ -311,6 +316,11 @@ select
     cast(null as varchar) as billing_account_id,
     cast(null as varchar) as sub_account_id,
     coalesce(shared.list_cost_currency, $reporting_currency) as billing_currency,
+    cast(null as timestamp) as billing_period_start,
+    cast(null as varchar) as invoice_issuer_name,
+    cast(null as varchar) as invoice_id,
+    cast(null as varchar) as follows,
+    cast(null as varchar) as shared_cost_rule_id,
     'Usage' as charge_category,
     'inference' as cost_driver,
     cast(null as varchar) as traffic_kind,

@@ -73,6 +73,7 @@ amounts as (
         case when cells.method_id in ('tokens', 'list_price') then cells.pool_key end as pool_key,
         case
             when facts.residual_reason is not null and facts.residual_reason <> 'unpriced' then 'none'
+            when cells.charge_category = 'Tax' then 'none'
             when cells.method_id in ('tokens', 'list_price') then 'pool'
             else 'owner'
         end as split_by,
@@ -90,6 +91,7 @@ amounts as (
         case when cells.method_id in ('tokens', 'list_price') then cells.pool_key end,
         case
             when facts.residual_reason is not null and facts.residual_reason <> 'unpriced' then 'none'
+            when cells.charge_category = 'Tax' then 'none'
             when cells.method_id in ('tokens', 'list_price') then 'pool'
             else 'owner'
         end

@@ -151,6 +151,7 @@ def _check_duplicate_rows(config: Config, problems: list[Problem]) -> None:
         ("fx_rates",): [(row.from_currency, row.to_currency, row.rate_date) for row in config.fx_rates],
         ("model_aliases",): [(row.alias, row.provider) for row in config.model_aliases],
         ("classification",): [(row.rule_id,) for row in config.classification],
+        ("shared_costs",): [(row.rule_id,) for row in config.shared_costs],
         ("prices", "overrides"): [
             (row.provider, row.model, row.token_class, row.service_tier, row.valid_from)
             for row in config.prices.overrides

@@ -25,6 +25,7 @@ from pipelines.config.rows import (
     PriceListFile,
     PriceOverride,
 )
+from pipelines.config.shared_costs import SharedCostRule
 
 
 class IdentitySettings(Section):
@@ -156,6 +157,10 @@ class Config(Section):
     classification: tuple[ClassificationRule, ...] = Field(
         default=(),
         description="Your own rules for what a bill line pays for; they come before the shipped ones.",
+    )
+    shared_costs: tuple[SharedCostRule, ...] = Field(
+        default=(),
+        description="Who pays for cost that nobody causes alone, such as support and platform fees; first match wins.",
     )
     report: ReportSettings = Field(default=ReportSettings(), description="The weekly report.")
     retention: RetentionSettings = Field(

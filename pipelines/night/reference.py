@@ -60,6 +60,20 @@ _RULE_COLUMNS = (
 )
 
 
+SHARED_COST_RULE_SCHEMA = pa.schema(
+    [
+        ("priority", pa.int64()),
+        *((name, _TEXT) for name in ("shared_cost_rule_id", "provider", "account", "service_name")),
+        *((name, _TEXT) for name in ("charge_category", "cost_driver", "tag_key", "tag_value", "split")),
+        *((name, _TEXT) for name in ("measure", "followed_scope", "followed_cost_driver", "shared_among")),
+    ]
+)
+SHARED_COST_TARGET_SCHEMA = pa.schema(
+    [("shared_cost_rule_id", _TEXT), ("feature", _TEXT), ("team", _TEXT), ("share_ppm", pa.int64())]
+)
+SHARED_COST_TEAM_SCHEMA = pa.schema([("shared_cost_rule_id", _TEXT), ("team", _TEXT)])
+
+
 def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
     """All reference.* inputs by name; `folder` is models_sql/reference."""
     return {
@@ -83,6 +97,7 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
         "reference.source_ranks": _build_source_ranks(config),
         "reference.request_ranks": _build_request_ranks(config),
         "reference.api_keys": _build_api_keys(config),
+        **_build_shared_costs(config),
         "reference.logging_keys": _build_logging_keys(config),
     }
 
@@ -231,6 +246,45 @@ def _build_logging_keys(config: Config) -> pa.Table:
         identity = Identity(settings.key_bytes(), settings.pseudonymise)
         names |= {name for text in config.requests.logging_keys if (name := identity.pseudonymise(text))}
     return pa.table({"key_id": pa.array(sorted(names), _TEXT)})
+
+
+def _build_shared_costs(config: Config) -> dict[str, pa.Table]:
+    """The shared-cost rules, who pays fixed parts, and whose cost a split looks at; names in lower case."""
+    rules, targets, teams = [], [], []
+    for position, rule in enumerate(config.shared_costs, start=1):
+        match, (tag_key, _, tag_value) = rule.match, (rule.match.tag or "").partition("=")
+        rules.append(
+            {
+                "priority": position,
+                "shared_cost_rule_id": rule.rule_id,
+                "provider": _lower(match.provider),
+                "account": _lower(match.account),
+                "service_name": _lower(match.service),
+                "charge_category": match.charge_category,
+                "cost_driver": match.cost_driver,
+                "tag_key": tag_key or None,
+                "tag_value": tag_value or None,
+                "split": rule.split,
+                "measure": rule.by.measure,
+                "followed_scope": rule.by.scope,
+                "followed_cost_driver": rule.by.cost_driver,
+                "shared_among": rule.among,
+            }
+        )
+        named = {"shared_cost_rule_id": rule.rule_id}
+        for target in rule.to:
+            share = {"share_ppm": int(target.percent * 10_000)}
+            targets.append({**named, "feature": target.feature, "team": target.team, **share})
+        teams += [{**named, "team": team} for team in sorted(set(rule.by.teams))]
+    return {
+        "reference.shared_cost_rules": pa.Table.from_pylist(rules, SHARED_COST_RULE_SCHEMA),
+        "reference.shared_cost_targets": pa.Table.from_pylist(targets, SHARED_COST_TARGET_SCHEMA),
+        "reference.shared_cost_teams": pa.Table.from_pylist(teams, SHARED_COST_TEAM_SCHEMA),
+    }
+
+
+def _lower(name: str | None) -> str | None:
+    return None if name is None else name.lower()
 
 
 def _build_source_ranks(config: Config) -> pa.Table:
