@@ -263,17 +263,25 @@ def build_transfers(
                 round_trips=pl.col("bytes") // 64_000,
             )
         )
-    return _fill_feature(pl.concat(frames), workloads, "from_workload_ref")
+    return _fill_feature(pl.concat(frames), workloads)
 
 
-def _fill_feature(frame: pl.DataFrame, workloads: pl.DataFrame, ref: str) -> pl.DataFrame:
+def _fill_feature(frame: pl.DataFrame, workloads: pl.DataFrame) -> pl.DataFrame:
     """The owner's feature of each row: the sender's by the inventory at the time, else the receiver's."""
+    frame = frame.with_row_index("_row")
+    for side in ("from", "to"):
+        owned = _find_owned(frame, workloads, f"{side}_workload_ref").rename({"_owner": f"_{side}"})
+        frame = frame.join(owned, on="_row", how="left", maintain_order="left")
+    return frame.with_columns(feature=pl.coalesce("_from", "_to")).drop("_row", "_from", "_to")
+
+
+def _find_owned(frame: pl.DataFrame, workloads: pl.DataFrame, ref: str) -> pl.DataFrame:
+    """`_row` and `_owner`, the feature that a reference belonged to at the time; rows without one are not there."""
     owners = workloads.filter(pl.col("feature").is_not_null())
     by_time = owners.select(
         pl.col("workload_ref").alias(ref), pl.col("feature").alias("_owner"), "valid_from", "valid_to"
     )
-    frame = frame.with_row_index("_row")
-    match = (
+    return (
         frame.select("_row", ref, "window_start")
         .join(by_time, on=ref, how="inner")
         .filter(
@@ -281,12 +289,6 @@ def _fill_feature(frame: pl.DataFrame, workloads: pl.DataFrame, ref: str) -> pl.
             & (pl.col("valid_to").is_null() | (pl.col("window_start") < pl.col("valid_to")))
         )
         .select("_row", "_owner")
-    )
-    return (
-        frame.join(match, on="_row", how="left")
-        .sort("_row")
-        .with_columns(feature=pl.col("_owner"))
-        .drop("_row", "_owner")
     )
 
 
