@@ -36,6 +36,7 @@ FAMILIES = (
     "llama-3.1-8b",
 )
 CELL = ("day", "account", "model", "tier", "token_class")
+MEASURED_TRAFFIC = ("inter_az", "inter_region", "internet", "nat")
 FULL_COVERAGE = 0.99
 EPSILON_SHARE = 0.0006  # what the coverage rule may round away (0.0005), and bills' own rounding
 EPSILON_COST = 1e-4  # of the billing currency, a cell: cents that vendors round to
@@ -196,19 +197,23 @@ def compare_pools(facts: Facts, truth: Truth) -> pl.DataFrame:
     true = used.group_by("day", "pool_kind", "cloud", "currency", "feature").agg(
         pl.col("cost").sum().round(0).cast(pl.Int64)
     )
-    replicas = truth.shares.filter(pl.col("pool_kind") == "capacity")["pool"].unique().to_list()
     is_capacity = pl.col("method_id") == "capacity_seconds"
+    is_egress = (pl.col("cost_driver") == "egress") & pl.col("traffic_kind").is_in(MEASURED_TRAFFIC)
     kind = (
         pl.when(is_capacity)
         .then(pl.lit("capacity"))
-        .when(pl.col("cost_driver").is_in(["egress", "monitoring"]) & (pl.col("charge_category") == "Usage"))
+        .when(is_egress | (pl.col("cost_driver") == "monitoring"))
         .then(pl.col("cost_driver"))
     )
     rows = facts.rows.with_columns(
         pool_kind=kind,
-        cloud=pl.col("provider").replace({"google": "gcp"}),
-    ).filter(pl.col("pool_kind").is_not_null() & (pl.col("residual_reason").fill_null("") != "idle_capacity"))
-    del replicas
+        cloud=pl.col("provider").replace({"google": "gcp", "own hardware": "own"}),
+    ).filter(
+        pl.col("pool_kind").is_not_null()
+        & (pl.col("charge_category") == "Usage")
+        & ~pl.col("sku_meter").fill_null("").str.contains("TimedStorage")
+        & ~pl.col("residual_reason").fill_null("").is_in(["idle_capacity", "unmeasured_capacity"])
+    )
     keys = ["day", "pool_kind", "cloud", "currency", "feature"]
     return _compare(rows, true, keys).sort("error", descending=True)
 

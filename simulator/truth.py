@@ -133,7 +133,8 @@ def _telemetry_shares(world: World) -> pl.DataFrame:
 
 def _capacity_shares(world: World) -> pl.DataFrame:
     """Prefill and decode time of each user's calls beside that of all calls of the resource, on each day."""
-    hours = world.capacity_hours.with_columns(day=pl.col("hour").dt.date())
+    seconds = (pl.col("busy_us") + 500_000) // 1_000_000 * 1_000_000  # as the meters of hosts tell it
+    hours = world.capacity_hours.with_columns(day=pl.col("hour").dt.date(), busy_us=seconds)
     pools = ["day", "cloud", "account_id", "replica_id", "instance_type", "kind"]
     capacity = hours.group_by(pools).agg(
         pl.col("units").sum(),

@@ -195,6 +195,12 @@ EMITTERS = (
 BYTES_PER_RECORD = 420
 
 
+def find_emitter_feature(emitter: Emitter) -> str:
+    """Whose an emitter is: the feature of its service, else the one whose calls write into it."""
+    service = company.SERVICES.get(emitter.service)
+    return service.feature if service else emitter.feature
+
+
 def count_calls(calls: pl.DataFrame, period: Period) -> dict[str, np.ndarray]:
     """Calls of each feature by hour of the run."""
     first = int(np.datetime64(period.start, "us").astype(np.int64))
@@ -311,7 +317,7 @@ def build_telemetry(calls: dict[str, np.ndarray], period: Period, seed: int) -> 
                 signal=pl.lit(emitter.signal),
                 workload_ref=pl.lit(emitter.workload_ref),
                 service=pl.lit(emitter.service),
-                feature=pl.lit(emitter.feature or None, dtype=pl.String),
+                feature=pl.lit(find_emitter_feature(emitter) or None, dtype=pl.String),
                 volume_count=pl.col("volume_bytes") // BYTES_PER_RECORD,
             )
         )
@@ -414,9 +420,7 @@ def build_workloads(period: Period, habits: Habits) -> pl.DataFrame:
         add(service.name, "service", service.name, service.feature, service.account)
     for emitter in EMITTERS:
         kind = "log_group" if emitter.account.startswith("aws") else "service"
-        services = company.SERVICES
-        feature = services[emitter.service].feature if emitter.service in services else emitter.feature
-        add(emitter.workload_ref, kind, emitter.service, feature, emitter.account)
+        add(emitter.workload_ref, kind, emitter.service, find_emitter_feature(emitter), emitter.account)
     add(DOMAIN, "index", DOMAIN, "doc_search", "aws_production", "eu-west-1b")
     add(f"{DOMAIN}-replica", "index", DOMAIN, "doc_search", "aws_production", "us-east-1b")
     add("conversations-db", "resource", "conversations-db", "support_chat", "aws_production", "us-east-1a")
@@ -631,7 +635,7 @@ RESOURCES = (
         "USE1-TimedStorage-ByteHrs",
         "GB-Mo",
         "0.03",
-        "log-group:archive",
+        "log-group:/ecs/public-api",
         "27.9",
         "monitoring",
     ),
