@@ -134,6 +134,7 @@ def _regional_lines(use: Metered, moved: pl.DataFrame, side: str, operation: str
     measured = as_gibibytes(moved, "billed_bytes", use.habits).with_columns(
         pl.col(f"{side}_region").alias("region"),
         pl.col(f"{side}_zone").alias("zone"),
+        pl.lit(None, dtype=pl.String).alias("to_region"),
         pl.concat_str(
             pl.col(f"{side}_region").replace_strict(_PREFIXES), pl.lit("DataTransfer-Regional-Bytes")
         ).alias("meter"),
