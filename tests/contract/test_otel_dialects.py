@@ -97,6 +97,24 @@ def test_openllmetry(company: Company) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("shape", ["ephemeral_{}_input_tokens", "ephemeral_{}.input_tokens"])
+def test_lifetimes_of_cache_writes_that_some_emitters_add(company: Company, shape: str) -> None:
+    """OTel names the total of cache writes only; what no lifetime tells counts as five minutes."""
+    usage = "gen_ai.usage.cache_creation."
+    attributes = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": 20,
+        f"{usage}input_tokens": 30,
+        f"{usage}{shape.format('5m')}": 4,
+        f"{usage}{shape.format('1h')}": 25,
+    }
+    row = land_one(company, attributes)
+    told = ("uncached_input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens")
+    assert [row[name] for name in told] == [70, 5, 25, 20]
+
+
 def test_openinference(company: Company) -> None:
     """Its metadata is a JSON object as text, and it states a cost."""
     attributes = {
