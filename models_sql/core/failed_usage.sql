@@ -1,7 +1,7 @@
 /*
 description: >
-    Tokens of attempts that failed, per day, model, class and tier: what retries and failures took of the use that the
-    logs hold. An attempt that failed without tokens is not here.
+    Tokens of attempts that failed, and of those that came after the first of their call, per day, model, class and tier:
+    what failures and retries took of the use that the logs hold. An attempt without tokens is not here.
 grain: [charge_date, provider, model, token_class, service_tier]
 materialized: table
 partition_by: {column: charge_date, unit: day}
@@ -11,16 +11,16 @@ columns:
     model: null
     token_class: null
     service_tier: null
-    failed_attempts: null
     failed_quantity: null
+    retried_quantity: of second and later attempts, those that failed again included
 */
 with
 
-failed as (
+attempts as (
     select *
     from staging.requests
     where started_at >= cast($start as timestamp) and started_at < cast($end as timestamp)
-        and status <> 'ok'
+        and (status <> 'ok' or attempt_number > 1)
 ),
 
 names as (
@@ -43,23 +43,25 @@ token_classes as (
 
 counted as (
     select
-        cast(failed.started_at as date) as charge_date,
+        cast(attempts.started_at as date) as charge_date,
         names.provider,
         names.model,
-        coalesce(failed.service_tier, 'standard') as service_tier,
+        coalesce(attempts.service_tier, 'standard') as service_tier,
         token_classes.token_class,
+        attempts.status,
+        attempts.attempt_number,
         case token_classes.token_class
-            when 'uncached_input_tokens' then failed.uncached_input_tokens
-            when 'cache_read_tokens' then failed.cache_read_tokens
-            when 'cache_write_5m_tokens' then failed.cache_write_5m_tokens
-            when 'cache_write_1h_tokens' then failed.cache_write_1h_tokens
-            else failed.output_tokens
+            when 'uncached_input_tokens' then attempts.uncached_input_tokens
+            when 'cache_read_tokens' then attempts.cache_read_tokens
+            when 'cache_write_5m_tokens' then attempts.cache_write_5m_tokens
+            when 'cache_write_1h_tokens' then attempts.cache_write_1h_tokens
+            else attempts.output_tokens
         end as quantity
-    from failed
+    from attempts
     inner join names
-        on cast(failed.started_at as date) = names.charge_date
-        and failed.provider = names.logged_provider
-        and failed.model = names.logged_model
+        on cast(attempts.started_at as date) = names.charge_date
+        and attempts.provider = names.logged_provider
+        and attempts.model = names.logged_model
     cross join token_classes
     where names.model is not null
 )
@@ -70,8 +72,10 @@ select
     counted.model,
     counted.token_class,
     counted.service_tier,
-    count(*) as failed_attempts,
-    cast(sum(counted.quantity) as decimal(38, 12)) as failed_quantity
+    cast(sum(case when counted.status <> 'ok' then counted.quantity else 0 end) as decimal(38, 12))
+        as failed_quantity,
+    cast(sum(case when counted.attempt_number > 1 then counted.quantity else 0 end) as decimal(38, 12))
+        as retried_quantity
 from counted
 where counted.quantity > 0
 group by

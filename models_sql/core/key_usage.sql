@@ -1,19 +1,21 @@
 /*
 description: >
     Tokens by API key as the provider counts them and as the logs hold them, of the days and providers of which the
-    provider counts by key: what tells calls that bypass the logs from calls that the logs lost. Nothing else of the
-    log is read for it. What states no key stands without one.
-order_by: [charge_date, provider, billing_account_id, model, token_class, service_tier, api_key_id]
+    provider counts by key; and logged tokens by the principal that called. They tell calls that bypass the logs from
+    calls that the logs lost. No other call of the log is read for it. A call of such a day that states no key stands
+    without one.
+order_by: [charge_date, key_kind, provider, billing_account_id, model, token_class, service_tier, key_id]
 materialized: table
 partition_by: {column: charge_date, unit: day}
 columns:
     charge_date: null
+    key_kind: null
+    key_id: null
     provider: null
     billing_account_id: of what is counted; logs do not know it
     model: null
     token_class: null
     service_tier: null
-    api_key_id: null
     provider_quantity: null
     logged_quantity: null
 */
@@ -23,6 +25,14 @@ requests as (
     select *
     from staging.requests
     where started_at >= cast($start as timestamp) and started_at < cast($end as timestamp)
+),
+
+/* The same rows once more: one import read by two steps would be kept in memory whole. */
+calls_of_principals as (
+    select *
+    from staging.requests
+    where started_at >= cast($start as timestamp) and started_at < cast($end as timestamp)
+        and principal_id is not null
 ),
 
 counts as (
@@ -39,6 +49,7 @@ names as (
     select *
     from core.model_names
     where charge_date >= $start and charge_date < $end
+        and model is not null
 ),
 
 token_classes as (
@@ -68,7 +79,6 @@ counted as (
         on cast(counts.bucket_start as date) = names.charge_date
         and counts.provider = names.logged_provider
         and counts.model = names.logged_model
-    where names.model is not null
     group by
         names.charge_date,
         names.provider,
@@ -98,16 +108,16 @@ keyed_names as (
     inner join keyed_days
         on names.charge_date = keyed_days.charge_date
         and names.provider = keyed_days.provider
-    where names.model is not null
 ),
 
-keyed as (
+logged as (
     select
+        'api_key' as key_kind,
+        requests.api_key_id as key_id,
         keyed_names.charge_date,
         keyed_names.provider,
         keyed_names.model,
         coalesce(requests.service_tier, 'standard') as service_tier,
-        requests.api_key_id,
         sum(coalesce(requests.uncached_input_tokens, 0)) as uncached_input_tokens,
         sum(coalesce(requests.cache_read_tokens, 0)) as cache_read_tokens,
         sum(coalesce(requests.cache_write_5m_tokens, 0)) as cache_write_5m_tokens,
@@ -119,52 +129,79 @@ keyed as (
         and requests.provider = keyed_names.logged_provider
         and requests.model = keyed_names.logged_model
     group by
+        requests.api_key_id,
         keyed_names.charge_date,
         keyed_names.provider,
         keyed_names.model,
-        coalesce(requests.service_tier, 'standard'),
-        requests.api_key_id
+        coalesce(requests.service_tier, 'standard')
+    union all
+    select
+        'principal' as key_kind,
+        calls.principal_id as key_id,
+        names.charge_date,
+        names.provider,
+        names.model,
+        coalesce(calls.service_tier, 'standard') as service_tier,
+        sum(coalesce(calls.uncached_input_tokens, 0)) as uncached_input_tokens,
+        sum(coalesce(calls.cache_read_tokens, 0)) as cache_read_tokens,
+        sum(coalesce(calls.cache_write_5m_tokens, 0)) as cache_write_5m_tokens,
+        sum(coalesce(calls.cache_write_1h_tokens, 0)) as cache_write_1h_tokens,
+        sum(coalesce(calls.output_tokens, 0)) as output_tokens
+    from calls_of_principals as calls
+    inner join names
+        on cast(calls.started_at as date) = names.charge_date
+        and calls.provider = names.logged_provider
+        and calls.model = names.logged_model
+    group by
+        calls.principal_id,
+        names.charge_date,
+        names.provider,
+        names.model,
+        coalesce(calls.service_tier, 'standard')
 ),
 
 by_class as (
     select
-        keyed.charge_date,
-        keyed.provider,
-        keyed.model,
+        logged.charge_date,
+        logged.key_kind,
+        logged.key_id,
+        logged.provider,
+        logged.model,
         token_classes.token_class,
-        keyed.service_tier,
-        keyed.api_key_id,
+        logged.service_tier,
         case token_classes.token_class
-            when 'uncached_input_tokens' then keyed.uncached_input_tokens
-            when 'cache_read_tokens' then keyed.cache_read_tokens
-            when 'cache_write_5m_tokens' then keyed.cache_write_5m_tokens
-            when 'cache_write_1h_tokens' then keyed.cache_write_1h_tokens
-            else keyed.output_tokens
+            when 'uncached_input_tokens' then logged.uncached_input_tokens
+            when 'cache_read_tokens' then logged.cache_read_tokens
+            when 'cache_write_5m_tokens' then logged.cache_write_5m_tokens
+            when 'cache_write_1h_tokens' then logged.cache_write_1h_tokens
+            else logged.output_tokens
         end as logged_quantity
-    from keyed
+    from logged
     cross join token_classes
 )
 
 select
     counted.charge_date,
+    'api_key' as key_kind,
+    counted.api_key_id as key_id,
     counted.provider,
     counted.billing_account_id,
     counted.model,
     counted.token_class,
     counted.service_tier,
-    counted.api_key_id,
     cast(counted.provider_quantity as decimal(38, 12)) as provider_quantity,
     cast(null as decimal(38, 12)) as logged_quantity
 from counted
 union all
 select
     by_class.charge_date,
+    by_class.key_kind,
+    by_class.key_id,
     by_class.provider,
     cast(null as varchar) as billing_account_id,
     by_class.model,
     by_class.token_class,
     by_class.service_tier,
-    by_class.api_key_id,
     cast(null as decimal(38, 12)) as provider_quantity,
     cast(by_class.logged_quantity as decimal(38, 12)) as logged_quantity
 from by_class

@@ -26,6 +26,7 @@ columns:
     logged_quantity: null
     unpriced_quantity: null
     failed_quantity: null
+    retried_quantity: null
     bypass_quantity: null
     bypass_observable: null
     tier_quantity: null
@@ -92,6 +93,12 @@ origins as (select * from core.charge_origins),
 
 logging_keys as (select * from reference.logging_keys),
 
+declared_keys as (
+    select count(*) as declared
+    from logging_keys
+    having count(*) > 0
+),
+
 settings as (select * from reference.settings),
 
 open_days as (
@@ -134,7 +141,7 @@ billed as (
         cells.service_tier
 ),
 
-/* What a line cost in the currency of its prices, against the same at our rate; and which principals called. */
+/* What a line cost in the currency of its prices, against the same at our rate; and which principal called. */
 origin_parts as (
     select
         cells.charge_date,
@@ -144,9 +151,8 @@ origin_parts as (
         cells.model,
         cells.token_class,
         cells.service_tier,
-        case when origins.x_principal_id is not null and known.key_id is null then 1 else 0 end
-        * coalesce(charge_cells.billed_quantity, 0) as stranger_quantity,
-        case when known.key_id is null then 0 else 1 end as is_known_principal,
+        origins.x_principal_id,
+        coalesce(charge_cells.billed_quantity, 0) as billed_quantity,
         case
             when origins.pricing_currency = $reporting_currency
                 and cells.billing_currency <> $reporting_currency
@@ -175,10 +181,9 @@ origin_parts as (
     inner join cells
         on charge_cells.charge_date = cells.charge_date
         and charge_cells.cell_id = cells.cell_id
-    left join logging_keys as known on origins.x_principal_id = known.key_id
 ),
 
-origin_totals as (
+fx_totals as (
     select
         parts.charge_date,
         parts.provider,
@@ -187,7 +192,6 @@ origin_totals as (
         parts.model,
         parts.token_class,
         parts.service_tier,
-        sum(parts.stranger_quantity) as stranger_quantity,
         sum(parts.fx_cost) as fx_cost
     from origin_parts as parts
     group by
@@ -200,13 +204,143 @@ origin_totals as (
         parts.service_tier
 ),
 
-known_principals as (
+/* Whose tokens the bill or the provider tells apart: API keys as counted, principals and sub accounts as billed. */
+told_keys as (
+    select
+        keys.charge_date,
+        keys.key_kind,
+        keys.key_id,
+        keys.provider,
+        keys.billing_account_id,
+        keys.model,
+        keys.token_class,
+        keys.service_tier,
+        keys.provider_quantity as quantity
+    from keys
+    where keys.provider_quantity > 0
+    union all
     select
         parts.charge_date,
-        parts.provider
+        'principal' as key_kind,
+        parts.x_principal_id as key_id,
+        parts.provider,
+        parts.billing_account_id,
+        parts.model,
+        parts.token_class,
+        parts.service_tier,
+        parts.billed_quantity as quantity
     from origin_parts as parts
-    where parts.is_known_principal = 1
-    group by parts.charge_date, parts.provider
+    where parts.x_principal_id is not null and parts.billed_quantity > 0
+    union all
+    select
+        cells.charge_date,
+        'account' as key_kind,
+        cells.sub_account_id as key_id,
+        cells.provider,
+        cells.billing_account_id,
+        cells.model,
+        cells.token_class,
+        cells.service_tier,
+        cells.billed_quantity as quantity
+    from cells
+    cross join declared_keys
+    where cells.cost_state <> 'estimated' and cells.sub_account_id is not null and cells.billed_quantity > 0
+),
+
+logged_keys as (
+    select
+        keys.charge_date,
+        keys.key_kind,
+        keys.key_id,
+        keys.provider
+    from keys
+    where keys.logged_quantity > 0 and keys.key_id is not null
+    group by keys.charge_date, keys.key_kind, keys.key_id, keys.provider
+),
+
+judged_keys as (
+    select
+        told_keys.charge_date,
+        told_keys.key_kind,
+        told_keys.key_id,
+        told_keys.provider,
+        max(case when known.key_id is null then 0 else 1 end) as is_declared,
+        max(case when logged_keys.key_id is null then 0 else 1 end) as is_logged
+    from told_keys
+    left join logging_keys as known
+        on told_keys.key_id = known.key_id
+        or (told_keys.key_kind = 'account' and told_keys.key_id = '/subscriptions/' || known.key_id)
+    left join logged_keys
+        on told_keys.charge_date = logged_keys.charge_date
+        and told_keys.key_kind = logged_keys.key_kind
+        and told_keys.key_id = logged_keys.key_id
+        and told_keys.provider = logged_keys.provider
+    group by told_keys.charge_date, told_keys.key_kind, told_keys.key_id, told_keys.provider
+),
+
+/* Without any key that is known to be logged, nothing says that another one is not. */
+key_days as (
+    select
+        judged_keys.charge_date,
+        judged_keys.key_kind,
+        judged_keys.provider,
+        max(judged_keys.is_declared) as has_declared
+    from judged_keys
+    group by judged_keys.charge_date, judged_keys.key_kind, judged_keys.provider
+    having max(judged_keys.is_declared) = 1 or max(judged_keys.is_logged) = 1
+),
+
+stranger_keys as (
+    select
+        told_keys.charge_date,
+        told_keys.key_kind,
+        told_keys.provider,
+        told_keys.billing_account_id,
+        told_keys.model,
+        told_keys.token_class,
+        told_keys.service_tier,
+        sum(told_keys.quantity) as quantity
+    from told_keys
+    inner join judged_keys
+        on told_keys.charge_date = judged_keys.charge_date
+        and told_keys.key_kind = judged_keys.key_kind
+        and told_keys.key_id = judged_keys.key_id
+        and told_keys.provider = judged_keys.provider
+    where judged_keys.is_declared = 0 and judged_keys.is_logged = 0
+    group by
+        told_keys.charge_date,
+        told_keys.key_kind,
+        told_keys.provider,
+        told_keys.billing_account_id,
+        told_keys.model,
+        told_keys.token_class,
+        told_keys.service_tier
+),
+
+/* Logged tokens of keys that are told: what else is logged may be of any key. */
+bound_keys as (
+    select
+        keys.charge_date,
+        keys.key_kind,
+        keys.provider,
+        keys.model,
+        keys.token_class,
+        keys.service_tier,
+        sum(keys.logged_quantity) as bound_quantity
+    from keys
+    inner join judged_keys
+        on keys.charge_date = judged_keys.charge_date
+        and keys.key_kind = judged_keys.key_kind
+        and keys.key_id = judged_keys.key_id
+        and keys.provider = judged_keys.provider
+    where keys.logged_quantity > 0
+    group by
+        keys.charge_date,
+        keys.key_kind,
+        keys.provider,
+        keys.model,
+        keys.token_class,
+        keys.service_tier
 ),
 
 /* Usage of one model, class and tier by the currency of its price; served capacity is paid for elsewhere. */
@@ -573,58 +707,6 @@ counted as (
         coalesce(named.service_tier, main_tiers.service_tier)
 ),
 
-counted_keys as (
-    select
-        keys.charge_date,
-        keys.provider,
-        keys.api_key_id,
-        max(case when known.key_id is null then 0 else 1 end) as is_declared,
-        max(case when keys.logged_quantity > 0 then 1 else 0 end) as is_logged
-    from keys
-    left join logging_keys as known on keys.api_key_id = known.key_id
-    where keys.api_key_id is not null
-    group by keys.charge_date, keys.provider, keys.api_key_id
-    having sum(keys.provider_quantity) > 0
-),
-
-key_days as (
-    select
-        counted_keys.charge_date,
-        counted_keys.provider,
-        max(counted_keys.is_declared) as has_declared,
-        max(counted_keys.is_logged) as has_logged
-    from counted_keys
-    group by counted_keys.charge_date, counted_keys.provider
-),
-
-stranger_keys as (
-    select
-        keys.charge_date,
-        keys.provider,
-        keys.billing_account_id,
-        keys.model,
-        keys.token_class,
-        keys.service_tier,
-        sum(
-            case
-                when counted_keys.is_declared = 0 and counted_keys.is_logged = 0 then keys.provider_quantity
-            end
-        ) as stranger_quantity,
-        sum(case when counted_keys.api_key_id is null then keys.logged_quantity end) as loose_quantity
-    from keys
-    left join counted_keys
-        on keys.charge_date = counted_keys.charge_date
-        and keys.provider = counted_keys.provider
-        and keys.api_key_id = counted_keys.api_key_id
-    group by
-        keys.charge_date,
-        keys.provider,
-        keys.billing_account_id,
-        keys.model,
-        keys.token_class,
-        keys.service_tier
-),
-
 strangers as (
     select
         shares.charge_date,
@@ -634,18 +716,20 @@ strangers as (
         shares.model,
         shares.token_class,
         shares.service_tier,
+        stranger_keys.key_kind,
         greatest(
-            coalesce(sum(stranger_keys.stranger_quantity), 0)
+            sum(stranger_keys.quantity)
             - case
-                when max(key_days.has_declared) = 1 then 0 else coalesce(sum(stranger_keys.loose_quantity), 0)
+                when max(key_days.has_declared) = 1 then 0
+                else greatest(
+                        coalesce(max(logged_segments.logged_quantity), 0)
+                        - coalesce(max(bound_keys.bound_quantity), 0),
+                        0
+                    )
             end,
             0
         ) as stranger_quantity
     from shares
-    inner join key_days
-        on shares.charge_date = key_days.charge_date
-        and shares.provider = key_days.provider
-        and (key_days.has_declared = 1 or key_days.has_logged = 1)
     inner join stranger_keys
         on shares.charge_date = stranger_keys.charge_date
         and shares.provider = stranger_keys.provider
@@ -657,6 +741,23 @@ strangers as (
             or stranger_keys.billing_account_id is null
             or shares.billing_account_id = stranger_keys.billing_account_id
         )
+    inner join key_days
+        on stranger_keys.charge_date = key_days.charge_date
+        and stranger_keys.key_kind = key_days.key_kind
+        and stranger_keys.provider = key_days.provider
+    left join logged_segments
+        on shares.charge_date = logged_segments.charge_date
+        and shares.provider = logged_segments.provider
+        and shares.model = logged_segments.model
+        and shares.token_class = logged_segments.token_class
+        and shares.service_tier = logged_segments.service_tier
+    left join bound_keys
+        on stranger_keys.charge_date = bound_keys.charge_date
+        and stranger_keys.key_kind = bound_keys.key_kind
+        and stranger_keys.provider = bound_keys.provider
+        and stranger_keys.model = bound_keys.model
+        and stranger_keys.token_class = bound_keys.token_class
+        and stranger_keys.service_tier = bound_keys.service_tier
     where shares.is_billed
     group by
         shares.charge_date,
@@ -665,7 +766,33 @@ strangers as (
         shares.billing_currency,
         shares.model,
         shares.token_class,
-        shares.service_tier
+        shares.service_tier,
+        stranger_keys.key_kind
+),
+
+/* The same tokens under another kind of key are the same bypass: the kind that tells most of it counts. */
+bypasses as (
+    select
+        strangers.charge_date,
+        strangers.provider,
+        strangers.billing_account_id,
+        strangers.billing_currency,
+        strangers.model,
+        strangers.token_class,
+        strangers.service_tier,
+        max(strangers.stranger_quantity) as stranger_quantity,
+        max(case when strangers.key_kind = 'api_key' then strangers.stranger_quantity end) as key_quantity,
+        max(case when strangers.key_kind = 'principal' then strangers.stranger_quantity end)
+            as principal_quantity
+    from strangers
+    group by
+        strangers.charge_date,
+        strangers.provider,
+        strangers.billing_account_id,
+        strangers.billing_currency,
+        strangers.model,
+        strangers.token_class,
+        strangers.service_tier
 ),
 
 failed as (
@@ -675,7 +802,8 @@ failed as (
         failures.model,
         failures.token_class,
         failures.service_tier,
-        cast(failures.failed_quantity as decimal(22, 0)) as failed_quantity
+        cast(failures.failed_quantity as decimal(22, 0)) as failed_quantity,
+        cast(failures.retried_quantity as decimal(22, 0)) as retried_quantity
     from failures
 ),
 
@@ -683,7 +811,7 @@ met as (
     select
         shares.*,
         priced.currency as priced_currency,
-        origin_totals.fx_cost as origin_fx_cost,
+        fx_totals.fx_cost as origin_fx_cost,
         idiv(counted.provider_quantity * shares.until_share, 1000000000)
         - idiv(counted.provider_quantity * shares.before_share, 1000000000) as provider_quantity,
         idiv(counted.tier_quantity * shares.until_share, 1000000000)
@@ -705,11 +833,17 @@ met as (
             - idiv(failed.failed_quantity * shares.before_share, 1000000000),
             0
         ) as failed_quantity,
-        coalesce(strangers.stranger_quantity, 0) as stranger_quantity,
+        coalesce(
+            idiv(failed.retried_quantity * shares.until_share, 1000000000)
+            - idiv(failed.retried_quantity * shares.before_share, 1000000000),
+            0
+        ) as retried_quantity,
+        coalesce(bypasses.stranger_quantity, 0) as stranger_quantity,
         case
-            when known_principals.provider is null then 0
-            else coalesce(origin_totals.stranger_quantity, 0)
-        end as stranger_principal_quantity,
+            when bypasses.key_quantity = bypasses.stranger_quantity then 'api_key'
+            when bypasses.principal_quantity = bypasses.stranger_quantity then 'principal'
+            else 'account'
+        end as stranger_kind,
         open_days.charge_date is not null as is_open_day
     from shares
     left join priced
@@ -731,25 +865,22 @@ met as (
         and shares.model = failed.model
         and shares.token_class = failed.token_class
         and shares.service_tier = failed.service_tier
-    left join strangers
-        on shares.charge_date = strangers.charge_date
-        and shares.provider = strangers.provider
-        and coalesce(shares.billing_account_id, chr(30)) = coalesce(strangers.billing_account_id, chr(30))
-        and coalesce(shares.billing_currency, chr(30)) = coalesce(strangers.billing_currency, chr(30))
-        and shares.model = strangers.model
-        and shares.token_class = strangers.token_class
-        and shares.service_tier = strangers.service_tier
-    left join origin_totals
-        on shares.charge_date = origin_totals.charge_date
-        and shares.provider = origin_totals.provider
-        and coalesce(shares.billing_account_id, chr(30)) = coalesce(origin_totals.billing_account_id, chr(30))
-        and coalesce(shares.billing_currency, chr(30)) = coalesce(origin_totals.billing_currency, chr(30))
-        and shares.model = origin_totals.model
-        and shares.token_class = origin_totals.token_class
-        and shares.service_tier = origin_totals.service_tier
-    left join known_principals
-        on shares.charge_date = known_principals.charge_date
-        and shares.provider = known_principals.provider
+    left join bypasses
+        on shares.charge_date = bypasses.charge_date
+        and shares.provider = bypasses.provider
+        and coalesce(shares.billing_account_id, chr(30)) = coalesce(bypasses.billing_account_id, chr(30))
+        and coalesce(shares.billing_currency, chr(30)) = coalesce(bypasses.billing_currency, chr(30))
+        and shares.model = bypasses.model
+        and shares.token_class = bypasses.token_class
+        and shares.service_tier = bypasses.service_tier
+    left join fx_totals
+        on shares.charge_date = fx_totals.charge_date
+        and shares.provider = fx_totals.provider
+        and coalesce(shares.billing_account_id, chr(30)) = coalesce(fx_totals.billing_account_id, chr(30))
+        and coalesce(shares.billing_currency, chr(30)) = coalesce(fx_totals.billing_currency, chr(30))
+        and shares.model = fx_totals.model
+        and shares.token_class = fx_totals.token_class
+        and shares.service_tier = fx_totals.service_tier
     left join open_days
         on shares.charge_date = open_days.charge_date
         and coalesce(shares.provider, chr(30)) = coalesce(open_days.provider, chr(30))
@@ -765,9 +896,7 @@ whole as (
                 when met.counted_quantity > 0 then met.counted_quantity
             end as decimal(22, 0)
         ) as whole_quantity,
-        cast(
-            round(greatest(met.stranger_quantity, met.stranger_principal_quantity), 0) as decimal(22, 0)
-        ) as stranger_tokens
+        cast(round(met.stranger_quantity, 0) as decimal(22, 0)) as stranger_tokens
     from met
 ),
 
@@ -1007,12 +1136,9 @@ select
     cast(classed.logged_quantity as decimal(38, 12)) as logged_quantity,
     cast(classed.unpriced_quantity as decimal(38, 12)) as unpriced_quantity,
     cast(classed.failed_quantity as decimal(38, 12)) as failed_quantity,
+    cast(classed.retried_quantity as decimal(38, 12)) as retried_quantity,
     cast(classed.bypass_quantity as decimal(38, 12)) as bypass_quantity,
-    case
-        when classed.bypass_quantity = 0 then null
-        when classed.stranger_quantity >= classed.stranger_principal_quantity then 'api_key'
-        else 'principal'
-    end as bypass_observable,
+    case when classed.bypass_quantity <> 0 then classed.stranger_kind end as bypass_observable,
     cast(classed.tier_quantity as decimal(38, 12)) as tier_quantity,
     cast(classed.class_quantity as decimal(38, 12)) as class_quantity,
     cast(classed.rest_quantity - classed.tier_quantity - classed.class_quantity as decimal(38, 12))

@@ -266,6 +266,7 @@ scaled as (
         cast(timed.logged_quantity as decimal(16, 0)) as logged_quantity,
         cast(timed.unpriced_quantity as decimal(16, 0)) as unpriced_quantity,
         cast(timed.failed_quantity as decimal(16, 0)) as failed_quantity,
+        cast(timed.retried_quantity as decimal(16, 0)) as retried_quantity,
         cast(timed.bypass_quantity as decimal(16, 0)) as bypass_quantity,
         cast(timed.tier_quantity as decimal(16, 0)) as tier_quantity,
         cast(timed.class_quantity as decimal(16, 0)) as class_quantity,
@@ -300,6 +301,7 @@ converted as (
         cast(
             case
                 when scaled.fx_units = 0 or scaled.effective_units = 0 then scaled.list_units
+                when scaled.list_units = scaled.effective_units then scaled.effective_units - scaled.fx_units
                 else idiv(
                         scaled.list_units * cast(
                             idiv(
@@ -408,19 +410,33 @@ comparable as (
         logged.billing_account_id,
         logged.billing_currency,
         logged.model,
-        logged.token_class,
-        logged.service_tier,
-        logged.priced_units,
+        cast(sum(logged.priced_units) as decimal(22, 0)) as priced_units,
+        cast(sum(logged.logged_units) as decimal(22, 0)) as logged_units,
         cast(
-            idiv(logged.logged_units * cast(1000000000 as decimal(10, 0)), logged.priced_units)
-            as decimal(22, 0)
-        ) as paid_ratio
+            idiv(
+                cast(sum(logged.logged_units) as decimal(22, 0)) * cast(1000000000 as decimal(10, 0)),
+                sum(logged.priced_units)
+            ) as decimal(22, 0)
+        ) as paid_ratio,
+        sum(
+            case
+                when idiv(logged.billed_units, 10000000000) * 10000000000 = logged.billed_units
+                    then logged.cells * 5000000000
+                else 0
+            end
+        ) as slack_units
     from logged
     where logged.is_billed
         and logged.rated_quantity is not null
         and logged.unpriced_quantity = 0
         and logged.priced_units > 0
         and logged.logged_units > 0
+    group by
+        logged.charge_date,
+        logged.provider,
+        logged.billing_account_id,
+        logged.billing_currency,
+        logged.model
 ),
 
 stated_lists as (
@@ -443,11 +459,7 @@ ranked as (
                 comparable.provider,
                 comparable.billing_account_id,
                 comparable.billing_currency
-            order by
-                comparable.paid_ratio,
-                comparable.model,
-                comparable.token_class,
-                comparable.service_tier
+            order by comparable.paid_ratio, comparable.model
             rows between unbounded preceding and current row
         ) as until_units,
         sum(comparable.priced_units) over (
@@ -484,7 +496,10 @@ common_ratios as (
         and ranked.provider = medians.provider
         and coalesce(ranked.billing_account_id, chr(30)) = coalesce(medians.billing_account_id, chr(30))
         and ranked.billing_currency = medians.billing_currency
-        and abs(ranked.paid_ratio - medians.paid_ratio) <= 5000000
+        and abs(
+            ranked.logged_units
+            - idiv(ranked.priced_units * cast(medians.paid_ratio as decimal(10, 0)), 1000000000)
+        ) <= idiv(ranked.priced_units, 200) + ranked.slack_units
     left join stated_lists
         on ranked.charge_date = stated_lists.charge_date
         and ranked.provider = stated_lists.provider
@@ -598,6 +613,8 @@ causes as (
     union all
     select 'retries' as cause
     union all
+    select 'failed_attempts' as cause
+    union all
     select 'unexplained' as cause
 ),
 
@@ -638,7 +655,8 @@ cell_parts as (
             when causes.cause = 'not_priced' then 'price_book'
             when causes.cause = 'fx' then 'pricing_currency'
             when causes.cause = 'commitment' then 'effective_cost'
-            when causes.cause = 'retries' then 'status'
+            when causes.cause = 'retries' then 'attempt_number'
+            when causes.cause = 'failed_attempts' then 'status'
             else 'none'
         end as observable,
         case causes.cause
@@ -666,10 +684,13 @@ cell_parts as (
             else 0
         end as difference_units,
         case
-            when causes.cause = 'retries' and explained.logged_quantity > 0
+            when causes.cause in ('retries', 'failed_attempts') and explained.logged_quantity > 0
                 then idiv(
                     case when explained.is_billed then explained.logged_units else explained.priced_units end
-                    * explained.failed_quantity,
+                    * case
+                        when causes.cause = 'retries' then explained.retried_quantity
+                        else explained.failed_quantity
+                    end,
                     explained.logged_quantity
                 )
         end as included_units

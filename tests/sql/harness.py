@@ -37,7 +37,7 @@ from pipelines.warehouse.engine import (
     render_empty,
     render_typed,
 )
-from pipelines.warehouse.models import Model, read_dictionary, read_model
+from pipelines.warehouse.models import Column, Model, read_dictionary, read_model
 from pipelines.warehouse.relations import duckdb_columns
 
 MODELS_ROOT = Path(__file__).resolve().parents[2] / "models_sql"
@@ -153,9 +153,18 @@ def _read_project_model(name: str) -> Model:
     return _read_model(name, MODELS_ROOT)
 
 
+def _read_columns(root: Path) -> Mapping[str, Column]:
+    return _read_project_columns() if root == MODELS_ROOT else read_dictionary(root / "dictionary.yml")
+
+
+@cache
+def _read_project_columns() -> Mapping[str, Column]:
+    return read_dictionary(MODELS_ROOT / "dictionary.yml")
+
+
 def _read_model(name: str, root: Path) -> Model:
     layer, _, table = name.partition(".")
-    return read_model(root / layer / f"{table}.sql", read_dictionary(root / "dictionary.yml"))
+    return read_model(root / layer / f"{table}.sql", _read_columns(root))
 
 
 def _give(
@@ -177,7 +186,7 @@ def _columns(relation: str, types: Mapping[str, str], root: Path) -> dict[str, s
         return {**_read(relation, root).columns, **types}
     if layer == "lake" and table in DATASETS:
         return {**duckdb_columns(DATASETS[table].schema), **types}
-    dictionary = read_dictionary(root / "dictionary.yml")
+    dictionary = _read_columns(root)
     return {**{name: column.type for name, column in dictionary.items()}, **types}
 
 
