@@ -6,6 +6,7 @@ not: anything of a bill or a log as written. The pipeline never reads what this 
 Written to `--truth DIR`: `calls.parquet` (a call, with its cost by token class), `sightings.parquet` (which logs hold a
 call, and whether they say whose it was), `shares.parquet` (who used how much of which pool: cost = pool_cost × busy_us
 ÷ provisioned_us × used ÷ total, an exact rational), `other_costs.parquet` (metered things without weights),
+`bills.parquet` (what each bill comes to),
 `habits.parquet` (what each habit touched: calls, tokens and cost by day, account, model and token class),
 `company.json` (period and doses).
 """
@@ -19,12 +20,15 @@ from pathlib import Path
 import polars as pl
 
 from simulator import company, volumes
+from simulator.bills import lines
 from simulator.logs.sightings import delivered
 from simulator.prices import (
     BILLING_CURRENCY,
+    CHANGED_PRICE,
     TOKEN_CLASSES,
     as_units,
     contract_price,
+    find_euro_per_dollar_e4,
     meter_price,
     round_half_up,
 )
@@ -34,25 +38,31 @@ GIB = 2**30
 COST_COLUMNS = tuple(name.removesuffix("_tokens") + "_cost" for name in TOKEN_CLASSES)
 
 
+def _prices(world: World) -> pl.DataFrame:
+    """Token prices with one column a class: what is paid, what is listed, and what stood listed before the change."""
+    rows = []
+    for row in world.token_prices.iter_rows(named=True):
+        is_changed = (row["provider"], row["model"]) == CHANGED_PRICE and row[
+            "valid_from"
+        ] >= world.period.price_change_day
+        listed = row["list_price"]
+        booked = round(listed / (1 + world.habits.price_change)) if is_changed else listed
+        if row["billing_currency"] == "EUR":
+            rate = find_euro_per_dollar_e4(row["valid_from"])
+            listed, booked = (round_half_up(price * rate, 10**4) for price in (listed, booked))
+        rows.append(row | {"paid": row["contract_price"], "listed": listed, "booked": booked})
+    keys = ["provider", "model", "service_tier", "context_band", "valid_from", "valid_to"]
+    frame = pl.DataFrame(rows)
+    return frame.pivot(on="token_class", index=keys, values=["paid", "listed", "booked"])
+
+
 def build_call_costs(world: World) -> pl.DataFrame:
-    """Every call with `<class>_cost`, `web_search_cost` and `cost`, their sum; null costs: paid by the hour."""
-    prices = world.token_prices.pivot(
-        on="token_class",
-        index=[
-            "provider",
-            "model",
-            "service_tier",
-            "context_band",
-            "valid_from",
-            "valid_to",
-            "billing_currency",
-        ],
-        values="contract_price",
-    )
+    """Every call with `<class>_cost`, `web_search_cost` and `cost`, their sum; null costs: paid by the hour.
+
+    `list_cost` is the same of all classes at list price, `book_cost` at the list price before it changed.
+    """
     keys = ["provider", "model", "service_tier", "context_band"]
-    priced = world.calls.join(
-        prices.rename({name: f"_price_{name}" for name in TOKEN_CLASSES}), on=keys, how="left"
-    ).filter(
+    priced = world.calls.join(_prices(world), on=keys, how="left").filter(
         pl.col("valid_from").is_null()
         | ((pl.col("day") >= pl.col("valid_from")) & (pl.col("day") < pl.col("valid_to")))
     )
@@ -67,20 +77,29 @@ def build_call_costs(world: World) -> pl.DataFrame:
         for day in world.period.days
     }
     has_price = pl.col("valid_from").is_not_null()
+
+    def value(kind: str, name: str) -> pl.Expr:
+        return pl.col(name) * pl.col(f"{kind}_{name}").fill_null(0)
+
     costs = [
-        pl.when(has_price).then(pl.col(name) * pl.col(f"_price_{name}").fill_null(0)).alias(cost)
+        pl.when(has_price).then(value("paid", name)).alias(cost)
         for name, cost in zip(TOKEN_CLASSES, COST_COLUMNS, strict=True)
     ]
-    clouds = {cloud: BILLING_CURRENCY[cloud] for cloud in BILLING_CURRENCY}
+    sums = {
+        column: pl.when(has_price).then(pl.sum_horizontal(value(kind, name) for name in TOKEN_CLASSES))
+        for column, kind in (("list_cost", "listed"), ("book_cost", "booked"))
+    }
+    prices = [f"{kind}_{name}" for kind in ("paid", "listed", "booked") for name in TOKEN_CLASSES]
     return (
         priced.with_columns(
             *costs,
+            **sums,
             web_search_cost=pl.col("web_search_requests") * pl.col("day").replace_strict(search),
-            currency=pl.col("cloud").replace_strict(clouds),
+            currency=pl.col("cloud").replace_strict(BILLING_CURRENCY),
             is_logged=pl.col("unlogged_reason").is_null(),
         )
         .with_columns(cost=pl.when(has_price).then(pl.sum_horizontal(*COST_COLUMNS, "web_search_cost")))
-        .drop([f"_price_{name}" for name in TOKEN_CLASSES] + ["valid_from", "valid_to", "billing_currency"])
+        .drop(*prices, "valid_from", "valid_to")
         .sort("call_index")
     )
 
@@ -223,6 +242,15 @@ def build_habit_costs(costs: pl.DataFrame, world: World) -> pl.DataFrame:
     return pl.concat(frames).filter(pl.col("tokens") > 0).sort("habit", *keys, "token_class")
 
 
+def _bill_totals(world: World) -> pl.DataFrame:
+    """What each bill comes to by kind of line (usage, credit, tax …), as its newest delivery states it."""
+    frames = [
+        frame.group_by("bill", "currency", "kind").agg(pl.col("billed", "effective").sum())
+        for frame in lines(world).values()
+    ]
+    return pl.concat(frames).sort("bill", "currency", "kind")
+
+
 def write_truth(world: World, folder: Path) -> None:
     """Write the answer key of `world` to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -231,6 +259,7 @@ def write_truth(world: World, folder: Path) -> None:
     delivered(world).write_parquet(folder / "sightings.parquet")
     shares = pl.concat([_transfer_shares(world), _telemetry_shares(world), _capacity_shares(world)])
     shares.write_parquet(folder / "shares.parquet")
+    _bill_totals(world).write_parquet(folder / "bills.parquet")
     build_other_costs(world).write_parquet(folder / "other_costs.parquet")
     build_habit_costs(costs, world).write_parquet(folder / "habits.parquet")
     facts = {
