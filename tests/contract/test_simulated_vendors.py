@@ -290,7 +290,7 @@ def test_bedrock_tells_principals_apart(landed: Landed) -> None:
     lines = landed.rows("aws", "aws_cur_lines")
     principals = {row["line_item_iam_principal"] for row in lines} - {None}
     used = landed.said["aws"].filter(pl.col("use") == "tokens")["principal"]
-    assert len(principals) == used.n_unique() >= 4
+    assert len(principals) == used.n_unique() >= 3
 
 
 def test_the_same_arguments_give_the_same_bytes(landed: Landed, tmp_path: Path) -> None:
@@ -321,7 +321,8 @@ def test_pages_hold_what_one_answer_holds(landed: Landed) -> None:
             pages += page["data"]
             cursor = f"&page={page['next_page']}" if page["has_more"] else None
         assert pages == whole["data"]
-        status, error = ask(f"{base}&limit=4&page={page['next_page'] or 'bm8='}", OPENAI)
+        _, first = ask(f"{base}&limit=3", OPENAI)
+        status, error = ask(f"{base}&limit=4&page={first['next_page']}", OPENAI)
         assert status == 400 and "page token" in error["error"]["message"]
         _, hours = ask(
             f"{base.replace('&group_by=model&group_by=api_key_id', '')}&bucket_width=1h&limit=168", OPENAI
