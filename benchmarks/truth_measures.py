@@ -65,6 +65,7 @@ class Truth:
     sightings: pl.DataFrame
     shares: pl.DataFrame
     other: pl.DataFrame
+    bills: pl.DataFrame
     habits: pl.DataFrame
     start: date
     end: date
@@ -101,6 +102,7 @@ def read_truth(folder: Path) -> Truth:
         sightings=pl.read_parquet(folder / "sightings.parquet"),
         shares=pl.read_parquet(folder / "shares.parquet"),
         other=pl.read_parquet(folder / "other_costs.parquet"),
+        bills=pl.read_parquet(folder / "bills.parquet"),
         habits=pl.read_parquet(folder / "habits.parquet").with_columns(model=name_family("model")),
         start=date.fromisoformat(facts["start"]),
         end=date.fromisoformat(facts["end"]),
@@ -282,46 +284,70 @@ def measure_wrong_users(facts: Facts, truth: Truth) -> tuple[float, pl.DataFrame
     return float(beyond["beyond"].sum()) / 1e12, beyond.sort("beyond", descending=True)
 
 
+CAPACITY_FAMILIES = ("gpt-4.1-nano", "llama-3.1-8b")
+
+
 def expected_tokens(truth: Truth) -> pl.DataFrame:
-    """Tokens that logs hold, by model, class, and the feature and user that some log names: the logged truth."""
+    """Tokens that logs hold, by model, class, and the feature and user that some log names: the logged truth.
+
+    Models that are paid by the hour have no classes in the fact: their tokens are `input` and `output`.
+    """
     told = truth.sightings.group_by("call_index").agg(pl.col("tells_feature", "tells_user").any())
     logged = truth.calls.join(told, on="call_index", how="inner")
     named = logged.with_columns(
         user_id=pl.when("tells_user").then("user_id"), feature=pl.when("tells_feature").then("feature")
     )
     tokens = named.unpivot(
-        CLASSES,
-        index=["provider", "model", "feature", "user_id"],
-        variable_name="token_class",
-        value_name="tokens",
+        CLASSES, index=["model", "feature", "user_id"], variable_name="token_class", value_name="tokens"
     )
+    wide = pl.when(pl.col("token_class") == "output_tokens").then(pl.lit("output")).otherwise(pl.lit("input"))
+    is_capacity = pl.col("model").is_in(CAPACITY_FAMILIES)
+    tokens = tokens.with_columns(token_class=pl.when(is_capacity).then(wide).otherwise(pl.col("token_class")))
     return tokens.group_by("model", "token_class", "feature", "user_id").agg(pl.col("tokens").sum())
+
+
+def fact_tokens(facts: Facts) -> pl.DataFrame:
+    """Tokens of the fact in the same shape. Cells of capacity name their model or are known by their resource."""
+    rows = facts.rows.filter(pl.col("method_id") != "residual")
+    classed = rows.filter(pl.col("token_class").is_in(CLASSES)).with_columns(
+        tokens=pl.col("input_tokens").fill_null(0) + pl.col("output_tokens").fill_null(0)
+    )
+    is_ptu = pl.col("resource_id").fill_null("").str.contains("ptu")
+    hourly = rows.filter(pl.col("method_id") == "capacity_seconds").with_columns(
+        model=pl.when(is_ptu).then(pl.lit("gpt-4.1-nano")).otherwise(pl.lit("llama-3.1-8b"))
+    )
+    sides = [
+        hourly.with_columns(token_class=pl.lit(side), tokens=pl.col(f"{side}_tokens").fill_null(0))
+        for side in ("input", "output")
+    ]
+    keys = ["model", "token_class", "feature", "user_id"]
+    return (
+        pl.concat([classed, *sides], how="diagonal").group_by(keys).agg(pl.col("tokens").sum().cast(pl.Int64))
+    )
 
 
 def compare_tokens(facts: Facts, truth: Truth) -> pl.DataFrame:
     """Per model, class, feature and user: tokens of the fact beside the logged truth, those that differ."""
-    rows = facts.rows.filter(pl.col("token_class").is_in(CLASSES)).with_columns(
-        tokens=pl.col("input_tokens").fill_null(0) + pl.col("output_tokens").fill_null(0)
-    )
     keys = ["model", "token_class", "feature", "user_id"]
-    fact = rows.group_by(keys).agg(pl.col("tokens").sum().cast(pl.Int64).alias("in_fact"))
-    true = expected_tokens(truth).rename({"tokens": "logged"})
-    joined = fact.join(true, on=keys, how="full", coalesce=True, nulls_equal=True)
-    joined = joined.with_columns(pl.col("in_fact", "logged").fill_null(0))
-    return joined.filter(pl.col("in_fact") != pl.col("logged")).sort(
-        (pl.col("in_fact") - pl.col("logged")).abs(), descending=True
+    joined = fact_tokens(facts).join(
+        expected_tokens(truth).rename({"tokens": "logged"}),
+        on=keys,
+        how="full",
+        coalesce=True,
+        nulls_equal=True,
     )
+    joined = joined.with_columns(pl.col("tokens", "logged").fill_null(0))
+    joined = joined.with_columns(difference=pl.col("tokens") - pl.col("logged"))
+    return joined.filter(pl.col("difference") != 0).sort(pl.col("difference").abs(), descending=True)
 
 
 def measure_double_counted(facts: Facts, truth: Truth) -> int:
     """Tokens that the fact holds beyond those that were logged, by model and class over all owners."""
-    rows = facts.rows.filter(pl.col("token_class").is_in(CLASSES)).with_columns(
-        tokens=pl.col("input_tokens").fill_null(0) + pl.col("output_tokens").fill_null(0)
-    )
-    fact = rows.group_by("model", "token_class").agg(pl.col("tokens").sum().cast(pl.Int64).alias("in_fact"))
-    true = expected_tokens(truth).group_by("model", "token_class").agg(pl.col("tokens").sum().alias("logged"))
-    joined = fact.join(true, on=["model", "token_class"], how="full", coalesce=True, nulls_equal=True)
-    beyond = pl.col("in_fact").fill_null(0) - pl.col("logged").fill_null(0)
+    keys = ["model", "token_class"]
+    fact = fact_tokens(facts).group_by(keys).agg(pl.col("tokens").sum())
+    true = expected_tokens(truth).group_by(keys).agg(pl.col("tokens").sum().alias("logged"))
+    joined = fact.join(true, on=keys, how="full", coalesce=True, nulls_equal=True)
+    beyond = pl.col("tokens").fill_null(0) - pl.col("logged").fill_null(0)
     return int(joined.select(pl.max_horizontal(beyond, pl.lit(0)).sum()).item())
 
 
@@ -337,3 +363,11 @@ def bill_difference(facts: Facts) -> pl.DataFrame:
         billed_difference=pl.col("billed") - pl.col("bill_billed"),
         effective_difference=pl.col("effective") - pl.col("bill_effective"),
     )
+
+
+def sum_differences(compared: pl.DataFrame) -> float:
+    """The absolute differences of `bill_difference`, in units of the currencies: 0 where the fact is the bill."""
+    differences = compared.select(
+        pl.col("billed_difference", "effective_difference").fill_null(10**12).abs().sum()
+    )
+    return float(sum(differences.row(0))) / 1e12
