@@ -230,14 +230,15 @@ logged_pools as (
     select
         pools.charge_date,
         pools.pool_key,
+        pools.pool_kind,
         cast(sum(pools.pool_quantity) as decimal(38, 0)) as logged_quantity,
         max(case when pools.pool_key = pools.leaf_pool_key then 1 else 0 end) as is_leaf
     from pools
     where pools.pool_side = 'logged'
-    group by pools.charge_date, pools.pool_key
+    group by pools.charge_date, pools.pool_key, pools.pool_kind
     having
-        (pools.pool_key like 'mixed%' and sum(pools.list_cost) > 0)
-        or (pools.pool_key not like 'mixed%' and sum(pools.pool_quantity) > 0)
+        (pools.pool_kind = 'mixed' and sum(pools.list_cost) > 0)
+        or (pools.pool_kind <> 'mixed' and sum(pools.pool_quantity) > 0)
 ),
 
 /* What the provider itself counts, for bills that state no quantity. */
@@ -288,8 +289,11 @@ pooled as (
         logged_pools.logged_quantity as pool_logged_quantity,
         case
             when capacity_pools.pool_key is not null then 'capacity_seconds'
-            when logged_pools.pool_key is not null and billed.token_class is null then 'list_cost'
-            when logged_pools.pool_key is not null then 'tokens'
+            when logged_pools.pool_kind = 'usage' then 'tokens'
+            when logged_pools.pool_kind = 'mixed' then 'list_cost'
+            when logged_pools.pool_kind = 'web_search' then 'tool_uses'
+            when logged_pools.pool_kind = 'requests' then 'requests'
+            when logged_pools.pool_kind = 'cache_storage' then 'cached_tokens'
             when coalesce(named_pools.pool_key, general_pools.pool_key) is null then null
             when billed.cost_driver = 'egress' then 'bytes'
             else 'telemetry_bytes'
@@ -308,6 +312,7 @@ pooled as (
     left join logged_pools
         on billed_pools.charge_date = logged_pools.charge_date
         and billed_pools.pool_key = logged_pools.pool_key
+        and billed.follows is null
     left join physical_pools as named_pools
         on billed.charge_date = named_pools.charge_date
         and billed.charge_category = 'Usage'
@@ -340,7 +345,7 @@ covered as (
     select
         pooled.*,
         case
-            when pooled.pool_method = 'tokens'
+            when pooled.pool_method in ('tokens', 'tool_uses', 'requests')
                 then sum(pooled.billed_quantity) over (
                     partition by pooled.charge_date, pooled.pool_key
                 )
@@ -370,7 +375,7 @@ measured as (
     left join counted_pools
         on covered.charge_date = counted_pools.charge_date
         and covered.pool_key = counted_pools.pool_key
-        and covered.pool_method = 'tokens'
+        and covered.pool_method in ('tokens', 'tool_uses')
 ),
 
 resolved as (
@@ -510,8 +515,9 @@ select
     case
         when owned.provider = 'own hardware' then 'assumed'
         when owned.method_id in ('residual', 'bill_tag', 'workload_resource') then 'billed'
-        when owned.method_id = 'tokens' and owned.coverage_share is null then 'assumed'
-        when owned.method_id = 'list_cost' then 'assumed'
+        when owned.method_id in ('tokens', 'tool_uses', 'requests') and owned.coverage_share is null
+            then 'assumed'
+        when owned.method_id in ('list_cost', 'cached_tokens') then 'assumed'
         else 'allocated'
     end as evidence,
     owned.residual_reason,

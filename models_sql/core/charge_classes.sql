@@ -21,6 +21,7 @@ columns:
     token_class: null
     service_tier: null
     context_min_tokens: where the meter names its context; null where it names none
+    counted_use: null
     consumed_unit_tokens: null
     pricing_unit_tokens: null
     class_key: null
@@ -57,6 +58,8 @@ units as (select * from reference.units),
 tiers as (select * from reference.service_tiers),
 
 contexts as (select * from reference.context_meters),
+
+uses as (select * from reference.use_meters),
 
 aliases as (select * from staging.model_aliases),
 
@@ -267,6 +270,17 @@ named_contexts as (
     inner join contexts on regexp_matches(meters.meter_text, contexts.meter_pattern)
 ),
 
+named_uses as (
+    select
+        meters.meter_text,
+        uses.counted_use,
+        row_number() over (
+            partition by meters.meter_text order by uses.priority, uses.counted_use
+        ) as candidate_rank
+    from meters
+    inner join uses on regexp_matches(meters.meter_text, uses.meter_pattern)
+),
+
 rule_candidates as (
     select
         classes.billing_period_start,
@@ -316,6 +330,10 @@ decided as (
         case when rules.token_class is not null then named_contexts.context_min_tokens end
             as context_min_tokens,
         case
+            when rules.token_class is null and rules.cost_driver in ('inference', 'retrieval')
+                then named_uses.counted_use
+        end as counted_use,
+        case
             when rules.token_class is not null
                 then nullif(
                     lower(regexp_extract(classes.sku_price_details, '"ModelId" *: *"([^"]+)"', 1)), ''
@@ -339,6 +357,7 @@ decided as (
     left join named_contexts
         on classes.meter_text = named_contexts.meter_text
         and named_contexts.candidate_rank = 1
+    left join named_uses on classes.meter_text = named_uses.meter_text and named_uses.candidate_rank = 1
 ),
 
 provider_candidates as (
@@ -420,6 +439,8 @@ joined as (
         case
             when named.token_class is not null and consumed_units.base_unit = 'tokens'
                 then consumed_units.multiplier
+            when named.counted_use in ('web_search', 'requests') and consumed_units.base_unit = 'count'
+                then consumed_units.multiplier
         end as consumed_unit_tokens,
         case
             when named.token_class is null then null
@@ -480,6 +501,7 @@ select
     located.token_class,
     located.service_tier,
     located.context_min_tokens,
+    located.counted_use,
     located.consumed_unit_tokens,
     located.pricing_unit_tokens,
     md5(

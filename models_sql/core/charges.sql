@@ -45,6 +45,7 @@ columns:
     token_class: null
     service_tier: null
     context_min_tokens: where the meter names its context; null where it names none
+    counted_use: null
     rule_id: null
     tag_user_id: null
     tag_tenant: null
@@ -54,7 +55,8 @@ columns:
     tag_endpoint: null
     tag_workflow: null
     tag_environment: null
-    billed_quantity: how many tokens the line bills; null where the unit is not tokens
+    billed_quantity: >
+        how many tokens the line bills, or searches or requests where it bills these; null where its unit is neither
     line_quantity: null
     billed_cost: null
     effective_cost: null
@@ -140,6 +142,7 @@ joined as (
         classes.token_class,
         classes.service_tier,
         classes.context_min_tokens,
+        classes.counted_use,
         classes.class_key,
         deliveries.watermark_at,
         deliveries.period_status,
@@ -305,6 +308,7 @@ select
     converted.token_class,
     converted.service_tier,
     converted.context_min_tokens,
+    converted.counted_use,
     converted.rule_id,
     converted.x_tag_user_id as tag_user_id,
     converted.x_tag_tenant as tag_tenant,

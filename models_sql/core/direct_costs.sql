@@ -110,27 +110,39 @@ token_cells as (
             when cells.method_id = 'list_price' and cells.list_cost is not null then cells.billing_currency
         end as priced_currency,
         cells.method_id = 'list_price' as is_estimated,
-        cells.is_pool_first,
+        cells.method_id in ('tool_uses', 'requests', 'cached_tokens') as is_by_use,
+        cells.method_id = 'tool_uses' as is_by_searches,
+        cells.method_id = 'requests' as is_by_requests,
+        cells.is_pool_first and cells.token_class is not null as is_counted,
         cells.is_pool_first and cells.token_class <> 'output_tokens' as is_input_counted,
         cells.is_pool_first and cells.token_class = 'output_tokens' as is_output_counted
     from cells
     inner join pools
         on cells.charge_date = pools.charge_date
         and cells.pool_key = pools.pool_key
-    where cells.method_id in ('tokens', 'list_price')
+    where cells.method_id in ('tokens', 'list_price', 'tool_uses', 'requests', 'cached_tokens')
 ),
 
 token_sums as (
     select
         token_cells.charge_date,
         token_cells.cell_id,
+        token_cells.is_by_use,
         usage.owner_id,
         usage.from_zone,
         usage.to_zone,
         max(token_cells.residual_reason) as residual_reason,
-        cast(sum(usage.quantity_tokens) as bigint) as tokens,
+        cast(
+            sum(
+                case
+                    when token_cells.is_by_searches then usage.web_searches
+                    when token_cells.is_by_requests then usage.requests
+                    else usage.quantity_tokens
+                end
+            ) as bigint
+        ) as tokens,
         sum(case when token_cells.priced_currency is not null then usage.list_cost end) as list_cost,
-        cast(sum(case when token_cells.is_pool_first then usage.requests else 0 end) as bigint) as requests,
+        cast(sum(case when token_cells.is_counted then usage.requests else 0 end) as bigint) as requests,
         cast(sum(case when token_cells.is_input_counted then usage.quantity_tokens else 0 end) as bigint)
             as input_tokens,
         cast(sum(case when token_cells.is_output_counted then usage.quantity_tokens else 0 end) as bigint)
@@ -146,6 +158,7 @@ token_sums as (
     group by
         token_cells.charge_date,
         token_cells.cell_id,
+        token_cells.is_by_use,
         usage.owner_id,
         usage.from_zone,
         usage.to_zone
@@ -171,6 +184,7 @@ token_rows as (
         token_sums.output_tokens,
         0 as bytes
     from token_sums
+    where token_sums.tokens > 0 or not token_sums.is_by_use
 ),
 
 mixed_rows as (
@@ -329,7 +343,7 @@ missing_rows as (
         0 as output_tokens,
         0 as bytes
     from cells
-    where cells.method_id = 'tokens' and cells.missing_quantity > 0
+    where cells.method_id in ('tokens', 'tool_uses', 'requests') and cells.missing_quantity > 0
 ),
 
 whole_rows as (
@@ -688,7 +702,9 @@ select
         else reported.method_id
     end as method_id,
     case
-        when reported.residual_reason = 'unlogged_usage' and reported.method_id = 'tokens' then 'billed'
+        when reported.residual_reason = 'unlogged_usage'
+            and reported.method_id in ('tokens', 'tool_uses', 'requests')
+            then 'billed'
         else reported.evidence
     end as evidence,
     reported.cost_state

@@ -22,6 +22,7 @@ columns:
     to_zone: null
     quantity_tokens: null
     requests: counted on one token class of a request only, so that they add up
+    web_searches: as requests are
     price_id: null
     list_cost: null
     list_cost_currency: null
@@ -54,6 +55,7 @@ select
     usage.to_zone,
     usage.quantity_tokens,
     usage.requests,
+    usage.web_searches,
     usage.price_id,
     usage.list_cost,
     usage.list_cost_currency,

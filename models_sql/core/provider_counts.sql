@@ -13,7 +13,7 @@ columns:
     sub_account_id: null where the provider was not asked to tell accounts apart
     region_id: null
     model: null
-    usage_kind: tokens or requests
+    usage_kind: tokens, requests or web_searches
     token_class: null
     service_tier: null where the provider was not asked to tell tiers apart
     context_band: null
@@ -27,7 +27,7 @@ source as (
     from staging.provider_usage
     where bucket_start >= cast($start as timestamp)
         and bucket_start < cast($end as timestamp)
-        and usage_kind in ('tokens', 'requests')
+        and usage_kind in ('tokens', 'requests', 'web_searches')
 ),
 
 names as (

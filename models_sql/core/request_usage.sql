@@ -39,6 +39,7 @@ columns:
     cache_write_1h_tokens: null
     output_tokens: null
     reasoning_tokens: null
+    web_searches: null
     saved_input_tokens: null
     saved_output_tokens: null
     uncached_audio_tokens: null
@@ -112,6 +113,7 @@ logged as (
         sum(requests.cache_write_1h_tokens) as cache_write_1h_tokens,
         sum(requests.output_tokens) as output_tokens,
         sum(requests.reasoning_tokens) as reasoning_tokens,
+        sum(requests.web_search_count) as web_searches,
         sum(requests.saved_input_tokens) as saved_input_tokens,
         sum(requests.saved_output_tokens) as saved_output_tokens,
         sum(requests.uncached_audio_tokens) as uncached_audio_tokens,
@@ -251,6 +253,7 @@ identified as (
         logged.cache_write_1h_tokens,
         logged.output_tokens,
         logged.reasoning_tokens,
+        logged.web_searches,
         logged.saved_input_tokens,
         logged.saved_output_tokens,
         logged.uncached_audio_tokens,
@@ -297,6 +300,7 @@ grouped as (
         coalesce(sum(identified.cache_write_1h_tokens), 0) as cache_write_1h_tokens,
         coalesce(sum(identified.output_tokens), 0) as output_tokens,
         coalesce(sum(identified.reasoning_tokens), 0) as reasoning_tokens,
+        coalesce(sum(identified.web_searches), 0) as web_searches,
         coalesce(sum(identified.saved_input_tokens), 0) as saved_input_tokens,
         coalesce(sum(identified.saved_output_tokens), 0) as saved_output_tokens,
         coalesce(sum(identified.uncached_audio_tokens), 0) as uncached_audio_tokens,
@@ -392,6 +396,7 @@ select
     cast(digested.cache_write_1h_tokens as bigint) as cache_write_1h_tokens,
     cast(digested.output_tokens as bigint) as output_tokens,
     cast(digested.reasoning_tokens as bigint) as reasoning_tokens,
+    cast(digested.web_searches as bigint) as web_searches,
     cast(digested.saved_input_tokens as bigint) as saved_input_tokens,
     cast(digested.saved_output_tokens as bigint) as saved_output_tokens,
     cast(digested.uncached_audio_tokens as bigint) as uncached_audio_tokens,

@@ -36,6 +36,7 @@ columns:
     cache_write_1h_tokens: null
     output_tokens: null
     reasoning_tokens: null
+    web_search_count: null
     uncached_audio_tokens: null
     cache_read_audio_tokens: null
     output_audio_tokens: null
@@ -150,6 +151,7 @@ select
     sized.cache_write_1h_tokens,
     sized.output_tokens,
     sized.reasoning_tokens,
+    sized.web_search_count,
     sized.uncached_audio_tokens,
     sized.cache_read_audio_tokens,
     sized.output_audio_tokens,

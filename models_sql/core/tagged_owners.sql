@@ -29,7 +29,10 @@ cells as (
     select *
     from core.cells
     where charge_date >= $start and charge_date < $end
-        and method_id in ('tokens', 'list_cost', 'capacity_seconds', 'bytes', 'telemetry_bytes')
+        and method_id in (
+            'tokens', 'list_cost', 'tool_uses', 'requests', 'cached_tokens', 'capacity_seconds', 'bytes',
+            'telemetry_bytes'
+        )
         and coalesce(user_id, tenant, customer, team, feature, endpoint, workflow, environment) is not null
 ),
 
@@ -112,7 +115,7 @@ pairs as (
     inner join pooled_usage
         on cells.charge_date = pooled_usage.charge_date
         and cells.pool_key = pooled_usage.pool_key
-    where cells.method_id in ('tokens', 'list_cost')
+    where cells.method_id in ('tokens', 'list_cost', 'tool_uses', 'requests', 'cached_tokens')
     group by cells.charge_date, cells.cell_id, pooled_usage.owner_id
     union all
     select

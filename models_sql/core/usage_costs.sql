@@ -24,6 +24,7 @@ columns:
     segment_key: null
     quantity_tokens: null
     requests: counted on one token class of a request only, so that they add up
+    web_searches: as requests are
     price_id: null
     audio_price_id: null
     image_price_id: null
@@ -315,6 +316,8 @@ crossed as (
         end as image_tokens,
         case when token_classes.token_class = numbered.requests_class then numbered.requests else 0 end
             as requests,
+        case when token_classes.token_class = numbered.requests_class then numbered.web_searches else 0 end
+            as web_searches,
         token_classes.token_class = numbered.requests_class as is_requests_class
     from numbered
     cross join token_classes
@@ -343,6 +346,7 @@ select
     segment_prices.segment_key,
     cast(by_class.quantity_tokens as bigint) as quantity_tokens,
     cast(by_class.requests as bigint) as requests,
+    cast(coalesce(by_class.web_searches, 0) as bigint) as web_searches,
     segment_prices.price_id,
     case when by_class.audio_tokens > 0 then segment_prices.audio_price_id end as audio_price_id,
     case when by_class.image_tokens > 0 then segment_prices.image_price_id end as image_price_id,

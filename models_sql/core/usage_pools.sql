@@ -1,6 +1,7 @@
 /*
 description: >
-    Which pool every billed cell and every segment of logged usage is in, per UTC day: provider, model and token class,
+    Which pool every billed cell and every segment of logged usage is in, per UTC day: provider, model and token class
+    (or what else a line counts: searches of the web, requests, cache storage),
     and of tier, context band, account and region those by which bill and logs both tell usage apart. Where either does
     not, or where the bill's quantities contradict what the logs state, the pool is the wider one. A bill line that
     states less, and no quantity, has a wider pool of its own over the same usage.
@@ -13,6 +14,7 @@ reads:
 columns:
     charge_date: null
     pool_side: null
+    pool_kind: null
     member_key: null
     pool_key: null
     leaf_pool_key: null
@@ -31,9 +33,11 @@ charge_cells as (
 charges as (
     select *
     from core.charges
-    where cost_driver = 'inference'
-        and charge_category = 'Usage'
-        and (token_class is not null or model is not null)
+    where charge_category = 'Usage'
+        and (
+            counted_use is not null
+            or (cost_driver = 'inference' and (token_class is not null or model is not null))
+        )
 ),
 
 usage as (
@@ -46,8 +50,13 @@ counts as (
     select *
     from core.provider_counts
     where charge_date >= $start and charge_date < $end
-        and usage_kind = 'tokens'
-        and token_class is not null and model is not null and service_tier is not null
+        and (
+            usage_kind = 'web_searches'
+            or (
+                usage_kind = 'tokens'
+                and token_class is not null and model is not null and service_tier is not null
+            )
+        )
 ),
 
 prices as (select * from core.dated_prices),
@@ -61,6 +70,9 @@ billed as (
         charges.provider,
         coalesce(charges.model, chr(30)) as model,
         charges.token_class,
+        coalesce(
+            charges.counted_use, case when charges.token_class is null then 'mixed' else 'usage' end
+        ) as pool_kind,
         charges.service_tier,
         charges.context_min_tokens,
         charges.sub_account_id,
@@ -75,6 +87,7 @@ billed as (
         charges.provider,
         coalesce(charges.model, chr(30)),
         charges.token_class,
+        charges.counted_use,
         charges.service_tier,
         charges.context_min_tokens,
         charges.sub_account_id,
@@ -93,6 +106,8 @@ logged as (
         usage.sub_account_id,
         usage.region_id,
         cast(sum(usage.quantity_tokens) as decimal(38, 0)) as pool_quantity,
+        cast(sum(usage.requests) as decimal(38, 0)) as requests,
+        cast(sum(usage.web_searches) as decimal(38, 0)) as web_searches,
         sum(usage.list_cost) as list_cost
     from usage
     group by
@@ -132,14 +147,61 @@ long_contexts as (
     group by billed.charge_date, billed.provider, billed.model
 ),
 
-mixed_models as (
+/* What the day's bill counts besides tokens, of a model or of all of a provider's; searches are told of providers only. */
+billed_uses as (
     select
         billed.charge_date,
         billed.provider,
-        billed.model
+        case when billed.pool_kind = 'web_search' then chr(30) else billed.model end as model,
+        billed.pool_kind
     from billed
-    where billed.token_class is null
-    group by billed.charge_date, billed.provider, billed.model
+    where billed.pool_kind <> 'usage'
+    group by
+        billed.charge_date,
+        billed.provider,
+        case when billed.pool_kind = 'web_search' then chr(30) else billed.model end,
+        billed.pool_kind
+),
+
+logged_uses as (
+    select
+        logged.charge_date,
+        logged.member_key,
+        logged.provider,
+        billed_uses.model,
+        billed_uses.pool_kind,
+        logged.sub_account_id,
+        logged.region_id,
+        logged.list_cost,
+        case billed_uses.pool_kind
+            when 'web_search' then logged.web_searches
+            when 'requests' then logged.requests
+            else logged.pool_quantity
+        end as pool_quantity,
+        case
+            when logged.token_class in ('cache_write_5m_tokens', 'cache_write_1h_tokens') then 1
+            else 0
+        end as is_write,
+        logged.token_class = 'cache_read_tokens' as is_read
+    from logged
+    inner join billed_uses
+        on logged.charge_date = billed_uses.charge_date
+        and logged.provider = billed_uses.provider
+        and (
+            logged.model = billed_uses.model
+            or (billed_uses.model = chr(30) and billed_uses.pool_kind <> 'mixed')
+        )
+),
+
+/* A cache is kept for whoever wrote to it; where no log tells of writes, for whoever read from it. */
+used as (
+    select
+        logged_uses.*,
+        max(case when logged_uses.pool_quantity > 0 then logged_uses.is_write else 0 end) over (
+            partition by
+                logged_uses.charge_date, logged_uses.provider, logged_uses.model, logged_uses.pool_kind
+        ) as has_writes
+    from logged_uses
 ),
 
 members as (
@@ -147,9 +209,9 @@ members as (
         billed.charge_date,
         'billed' as pool_side,
         billed.member_key,
-        case when billed.token_class is null then 'mixed' else 'usage' end as pool_kind,
+        billed.pool_kind,
         billed.provider,
-        billed.model,
+        case when billed.pool_kind = 'web_search' then chr(30) else billed.model end as model,
         billed.token_class,
         billed.service_tier,
         case
@@ -194,41 +256,45 @@ members as (
         and logged.model = long_contexts.model
     union all
     select
-        logged.charge_date,
+        used.charge_date,
         'logged' as pool_side,
-        logged.member_key,
-        'mixed' as pool_kind,
-        logged.provider,
-        logged.model,
+        used.member_key,
+        used.pool_kind,
+        used.provider,
+        used.model,
         cast(null as varchar) as token_class,
         cast(null as varchar) as service_tier,
         cast(null as varchar) as context_band,
-        logged.sub_account_id,
-        logged.region_id,
-        logged.pool_quantity,
-        logged.list_cost,
+        used.sub_account_id,
+        used.region_id,
+        used.pool_quantity,
+        used.list_cost,
         cast(null as integer) as final_count
-    from logged
-    inner join mixed_models
-        on logged.charge_date = mixed_models.charge_date
-        and logged.provider = mixed_models.provider
-        and logged.model = mixed_models.model
+    from used
+    where used.pool_kind = 'mixed'
+        or (used.pool_kind <> 'cache_storage' and used.pool_quantity > 0)
+        or (
+            used.pool_kind = 'cache_storage'
+            and (used.is_write = 1 or (used.has_writes = 0 and used.is_read))
+        )
     union all
     select
         counts.charge_date,
         'counted' as pool_side,
         md5(
-            coalesce(counts.billing_account_id, chr(30)) || chr(31) || counts.provider || chr(31)
-            || counts.model || chr(31) || counts.token_class || chr(31) || counts.service_tier
+            coalesce(counts.billing_account_id, chr(30)) || chr(31) || counts.provider
+            || chr(31) || coalesce(counts.model, chr(30)) || chr(31) || counts.usage_kind
+            || chr(31) || coalesce(counts.token_class, chr(30))
+            || chr(31) || coalesce(counts.service_tier, chr(30))
             || chr(31) || coalesce(counts.context_band, chr(30))
             || chr(31) || coalesce(counts.sub_account_id, chr(30))
             || chr(31) || coalesce(counts.region_id, chr(30))
         ) as member_key,
-        'usage' as pool_kind,
+        case when counts.usage_kind = 'tokens' then 'usage' else 'web_search' end as pool_kind,
         counts.provider,
-        counts.model,
+        case when counts.usage_kind = 'tokens' then counts.model else chr(30) end as model,
         counts.token_class,
-        counts.service_tier,
+        case when counts.usage_kind = 'tokens' then counts.service_tier end as service_tier,
         case
             when counts.context_band is null then null
             when counts.context_band like '0-%' then 'short'
@@ -270,7 +336,8 @@ placed as (
         end as account_id,
         spelled.pool_kind || chr(31) || spelled.provider || chr(31) || spelled.model
         || coalesce(chr(31) || spelled.token_class, '') as group_key,
-        coalesce(spelled.service_tier = 'provisioned', false) as is_provisioned
+        coalesce(spelled.pool_kind = 'usage' and spelled.service_tier = 'provisioned', false)
+            as is_provisioned
     from spelled
 ),
 
@@ -492,7 +559,7 @@ decided as (
         placed.list_cost,
         placed.final_count,
         case
-            when placed.pool_kind = 'mixed' then ''
+            when placed.pool_kind <> 'usage' then ''
             when chosen.is_any_tier then chr(31) || 'any'
             else chr(31) || placed.service_tier
         end as tier_key,
@@ -567,6 +634,7 @@ silent_counts as (
 logged_pools as (
     select
         pooled.charge_date,
+        pooled.pool_kind,
         pooled.member_key,
         pooled.pool_key,
         pooled.pool_quantity,
@@ -576,6 +644,7 @@ logged_pools as (
     union all
     select
         pooled.charge_date,
+        pooled.pool_kind,
         pooled.member_key,
         wide_pools.pool_key,
         pooled.pool_quantity,
@@ -594,6 +663,7 @@ logged_pools as (
 select
     logged_pools.charge_date,
     'logged' as pool_side,
+    logged_pools.pool_kind,
     logged_pools.member_key,
     logged_pools.pool_key,
     leaves.pool_key as leaf_pool_key,
@@ -608,6 +678,7 @@ union all
 select
     pooled.charge_date,
     pooled.pool_side,
+    pooled.pool_kind,
     pooled.member_key,
     pooled.pool_key,
     cast(null as varchar) as leaf_pool_key,
@@ -620,6 +691,7 @@ union all
 select
     pooled.charge_date,
     pooled.pool_side,
+    pooled.pool_kind,
     pooled.member_key,
     pooled.pool_key,
     cast(null as varchar) as leaf_pool_key,
