@@ -3,7 +3,7 @@ description: >
     Billed against logged per day, provider, billing account, model, token class and tier, as far as one day can tell:
     what is billed, counted, logged and priced, and how much of the difference in tokens bypassed the logs, or stands
     under another tier or class there. core.reconciled_usage looks at the neighbouring days and puts money to it.
-grain: [charge_date, provider, billing_account_id, billing_currency, model, token_class, service_tier]
+order_by: [charge_date, provider, billing_account_id, billing_currency, model, token_class, service_tier]
 materialized: table
 partition_by: {column: charge_date, unit: day}
 reads:
