@@ -27,7 +27,7 @@ from simulator.logs.measurements import build_capacity
 from simulator.world import World, build_world
 from tests.sql.chain import Chain, Inputs, Window
 
-PERIOD = Period(date(2026, 11, 2), date(2026, 11, 6))
+PERIOD = Period(date(2026, 11, 3), date(2026, 11, 5))
 NOW = datetime(2026, 11, 20, 6, 0)
 IDENTITY = Identity(key=b"a key for tests")
 README = Path(__file__).resolve().parents[2] / "simulator" / "logs" / "README.md"
@@ -282,3 +282,26 @@ def test_a_name_that_json_would_have_to_escape_is_refused(tmp_path: Path, real: 
 def test_times_in_files_are_utc(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", pl.DataFrame({"at": [datetime(2026, 11, 1, 5)], "n": [None]}))
     assert (tmp_path / "a.csv").read_text() == "at,n\n2026-11-01T05:00:00Z,\n"
+
+
+def test_api_management_logs_what_an_account_with_such_a_log_would(tmp_path: Path, clean: Landed) -> None:
+    """No account of the company has one by default; `company.PROVIDER_LOG_ACCOUNTS` says which have."""
+    is_azure = (pl.col("provider") == "azure.ai.openai") & pl.col("provider_request_id").is_not_null()
+    calls = clean.world.calls.with_columns(in_provider_log=is_azure)
+    write_logs(tmp_path, World(**{**vars(clean.world), "calls": calls}))
+    settings = registry.load_settings_class("azure_apim_logs").model_validate(
+        {
+            "name": "apim",
+            "connector": "azure_apim_logs",
+            "path": "apim/insights-logs-gatewayllmlogs",
+            "gateway_path": "apim/insights-logs-gatewaylogs",
+            "first_day": PERIOD.start,
+        },
+        context={"base_dir": tmp_path},
+    )
+    report = registry.land(settings, LandingContext(tmp_path / "lake", NOW, IDENTITY, {}))
+    assert report.findings == ()
+    landed = Landed(clean.world, {"apim": report}, *[pl.DataFrame()] * 3).lake("requests")
+    expected = as_logged(calls.filter("in_provider_log"))
+    assert len(expected) > 20
+    assert sums(landed, "feature", "user_id", "team") == sums(expected, "feature", "user_id", "team")
