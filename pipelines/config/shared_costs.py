@@ -61,7 +61,7 @@ class FollowedCost(Section):
     )
     scope: Literal["bill", "account", "all"] = Field(
         default="bill",
-        description="Cost of the same bill, of the same sub account of it, or of all bills (in the reporting currency).",
+        description="Cost of the same bill, of its same sub account, or of all bills (in the reporting currency).",
     )
     cost_driver: CostDriver | None = Field(default=None, description="Only cost of this driver.")
     teams: tuple[Text, ...] = Field(default=(), description="Only cost of these teams; empty: of anybody.")

@@ -37,6 +37,11 @@ def _section(heading: str) -> str:
     return found[1]
 
 
+def read_page_table(heading: str) -> list[dict[str, str]]:
+    """The rows of the table under a heading of the page, for tests that run other models than those here."""
+    return _table(heading)
+
+
 def _table(heading: str) -> list[dict[str, str]]:
     """The first table below a heading, by column name; code marks and thousands commas taken off."""
     lines = [line for line in _section(heading).splitlines() if line.startswith("|")]
