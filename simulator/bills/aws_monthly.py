@@ -6,7 +6,7 @@ a report (`aws_cur`).
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -111,50 +111,54 @@ def _tax_lines(world: World, lines: pl.DataFrame, month: date) -> list[pl.DataFr
     return [build_lines(tax, bill="aws", use="tax", kind="tax", days=days, currency="USD")]
 
 
-def find_cut(world: World, month: date, *, is_final: bool = True) -> Cut:
-    """Return what a delivery of a month knows.
+def find_cut(world: World, month: date, today: date, *, is_final: bool) -> Cut:
+    """Return what a delivery on the morning of `today` knows of a month.
 
-    With restatements, the first delivery of a closed month lacks its last evening, and the open month its newest one.
+    With restatements the last evening of what is known comes with the final delivery only.
     """
-    period = world.period
-    first = max(month, period.start)
-    last = min(next_month(month) - timedelta(days=1), period.end)
-    is_open = not is_closed(period, month)
-    is_partial = world.habits.restatements > 0 and (is_open or not is_final)
-    return Cut(first, last, METERED_HOURS if is_partial else 24, has_late_calls=is_final and not is_open)
+    yesterday = today - timedelta(days=1)
+    last = min(next_month(month) - timedelta(days=1), world.period.end, yesterday)
+    is_partial = world.habits.restatements > 0 and not is_final
+    return Cut(max(month, world.period.start), last, METERED_HOURS if is_partial else 24, yesterday)
 
 
-def is_closed(period: Period, month: date) -> bool:
-    """Tell whether the run saw the invoice of a month: on its fifth day after."""
-    return midnight(next_month(month)) + timedelta(days=4) + _DELIVERED <= _now(period)
+def _find_deliveries(world: World, month: date, today: date) -> list[tuple[date, bool, bool]]:
+    """Return the days on which a month was delivered, whether its invoice was there, and whether it was final."""
+    closed, restated = next_month(month) + timedelta(days=4), next_month(month) + timedelta(days=11)
+    if today < closed:
+        return [(today, False, False)]
+    if not world.habits.restatements:
+        return [(closed, True, True)]
+    return [(closed, True, False), *([(restated, True, True)] if restated <= today else [])]
 
 
-def _now(period: Period) -> datetime:
-    return midnight(period.end + timedelta(days=1)) + _DELIVERED
+def _find_months(period: Period, today: date) -> list[date]:
+    return [month for month in period.months if max(month, period.start) < today]
 
 
-def write_bills(root: Path, world: World) -> None:
-    """Write every delivery: closed months on the fifth and again a week later, the open one after the last day."""
-    period = world.period
+def write_bills(root: Path, world: World, today: date) -> None:
+    """Write every delivery up to the morning of `today`: closed months on the 5th and the 12th, the open one now."""
     has_net_costs = world.habits.negotiated_discounts > 0
-    for month in period.months:
-        invoice, deliveries = "", [(True, _now(period))]
-        if is_closed(period, month):
-            invoice = _number_invoice(month)
-            closed = midnight(next_month(month))
-            first, again = closed + timedelta(days=4) + _DELIVERED, closed + timedelta(days=11) + _DELIVERED
-            is_restated = world.habits.restatements > 0 and again <= _now(period)
-            deliveries = [(not is_restated, first), *([(True, again)] if is_restated else [])]
-        for is_final, delivered_at in deliveries:
-            lines = build_month(world, find_cut(world, month, is_final=is_final))
+    for month in _find_months(world.period, today):
+        for day, has_invoice, is_final in _find_deliveries(world, month, today):
+            lines = build_month(world, find_cut(world, month, day, is_final=is_final))
+            invoice = _number_invoice(month) if has_invoice else ""
             table = aws_cur.render(lines, month, invoice, has_net_costs=has_net_costs)
-            aws_cur.write_delivery(root, month, delivered_at, table)
+            aws_cur.write_delivery(root, month, midnight(day) + _DELIVERED, table)
 
 
 def _number_invoice(month: date) -> str:
     return f"{month:%y%m}{int(sha256(str(month).encode()).hexdigest()[:8], 16) % 10**7:07d}"
 
 
-def build_final_lines(world: World) -> pl.DataFrame:
-    """Return all lines as the newest deliveries state them."""
-    return pl.concat([build_month(world, find_cut(world, month)) for month in world.period.months])
+def build_lines_known(world: World, today: date) -> pl.DataFrame:
+    """Return all lines as the newest deliveries up to the morning of `today` state them."""
+    newest = [
+        (month, _find_deliveries(world, month, today)[-1]) for month in _find_months(world.period, today)
+    ]
+    return pl.concat(
+        [
+            build_month(world, find_cut(world, month, day, is_final=is_final))
+            for month, (day, _, is_final) in newest
+        ]
+    )

@@ -134,36 +134,34 @@ def _resource_lines(use: Metered) -> pl.DataFrame:
     return _build(named.drop("region"), use="other_usage")
 
 
-def is_closed(period: Period, month: date) -> bool:
-    """Tell whether the run saw the last export of a month, four days after it."""
-    return _close(month) <= _now(period)
+def _find_delivery(month: date, today: date) -> tuple[datetime, bool]:
+    """Return when the newest run of a month was delivered, and whether its invoice was there: on its fifth day."""
+    closed = midnight(next_month(month)) + timedelta(days=4, hours=9, minutes=30)
+    is_closed = closed.date() < today
+    return (closed, True) if is_closed else (midnight(today) + timedelta(hours=5, minutes=45), False)
 
 
-def _close(month: date) -> datetime:
-    return midnight(next_month(month)) + timedelta(days=3, hours=9, minutes=30)
+def _build_month(world: World, month: date, delivered_at: datetime) -> pl.DataFrame:
+    yesterday = delivered_at.date() - timedelta(days=1)
+    last = min(next_month(month) - timedelta(days=1), world.period.end, yesterday)
+    return build_usage_lines(world, Cut(max(month, world.period.start), last, known_until=yesterday))
 
 
-def _now(period: Period) -> datetime:
-    return midnight(period.end + timedelta(days=1)) + timedelta(hours=5, minutes=45)
+def _find_months(period: Period, today: date) -> list[date]:
+    return [month for month in period.months if max(month, period.start) < today]
 
 
-def find_cut(world: World, month: date) -> Cut:
-    """Return what the newest delivery of a month knows: whole days, and no late calls while the month is open."""
-    period = world.period
-    last = min(next_month(month) - timedelta(days=1), period.end)
-    return Cut(max(month, period.start), last, has_late_calls=is_closed(period, month))
+def build_lines_known(world: World, today: date) -> pl.DataFrame:
+    """Return all lines as the newest deliveries up to the morning of `today` state them."""
+    months = _find_months(world.period, today)
+    return pl.concat([_build_month(world, month, _find_delivery(month, today)[0]) for month in months])
 
 
-def build_final_lines(world: World) -> pl.DataFrame:
-    """Return all lines as the newest deliveries state them."""
-    return pl.concat([build_usage_lines(world, find_cut(world, month)) for month in world.period.months])
-
-
-def write_bills(root: Path, world: World) -> None:
-    """Write one delivery a month: four days after it closed, or on the morning after the run."""
-    for month in world.period.months:
-        closed = is_closed(world.period, month)
+def write_bills(root: Path, world: World, today: date) -> None:
+    """Write one delivery a month: on its fifth day after, or on the morning of `today`; Azure's days are whole."""
+    for month in _find_months(world.period, today):
+        delivered_at, has_invoice = _find_delivery(month, today)
         number = int(sha256(f"azure {month}".encode()).hexdigest()[:8], 16) % 10**9
-        lines = build_usage_lines(world, find_cut(world, month))
-        table = azure_focus.render(lines, month, f"G{number:09d}" if closed else "")
-        azure_focus.write_delivery(root, month, _close(month) if closed else _now(world.period), table)
+        lines = _build_month(world, month, delivered_at)
+        table = azure_focus.render(lines, month, f"G{number:09d}" if has_invoice else "")
+        azure_focus.write_delivery(root, month, delivered_at, table)

@@ -5,7 +5,7 @@ What belongs here: SKUs, units and the times of export. What must not: fields of
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from simulator.bills.exact import DIGITS, divide, round_units
 from simulator.bills.lines import build_lines, contract_lines, price_lines
 from simulator.bills.metered import Cut, Metered, as_gibibytes, as_quantities, meter, sum_bytes
 from simulator.bills.tokens import build_token_lines
-from simulator.company import Period, midnight, next_month
+from simulator.company import midnight, next_month
 from simulator.prices import as_units, meter_price
 from simulator.world import World
 
@@ -27,8 +27,8 @@ _PROMOTED = "E2 Instance Core running in Americas"
 _EXPORT_DELAY = timedelta(hours=29)  # after a day begins: five in the morning of the next
 
 
-def build_final_lines(world: World) -> pl.DataFrame:
-    """Return all lines that were exported by the morning after the run."""
+def build_lines_known(world: World, today: date) -> pl.DataFrame:
+    """Return all lines that were exported by the morning of `today`."""
     period = world.period
     use = meter(world, "gcp", Cut(period.start, period.end))
     digits = COST_DIGITS if world.habits.quantity_rounding else DIGITS
@@ -38,11 +38,7 @@ def build_final_lines(world: World) -> pl.DataFrame:
     priced = priced.with_columns(pl.coalesce("known_at", exported))
     with_credits = pl.concat([priced, _credit_lines(priced, world)])
     everything = pl.concat([with_credits, *_tax_lines(with_credits, world)])
-    return everything.filter(pl.col("known_at") <= _now(period))
-
-
-def _now(period: Period) -> datetime:
-    return midnight(period.end + timedelta(days=1)) + timedelta(hours=6)
+    return everything.filter(pl.col("known_at") <= midnight(today) + timedelta(hours=6))
 
 
 def _build(frame: pl.DataFrame, **values: Any) -> pl.DataFrame:
@@ -138,9 +134,9 @@ def _tax_line(day: date, amount: int) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def write_bills(root: Path, world: World) -> None:
-    """Write all exports; a credit stands in the row of the usage that got it."""
-    lines = build_final_lines(world)
+def write_bills(root: Path, world: World, today: date) -> None:
+    """Write the exports up to the morning of `today`; a credit stands in the row of the usage that got it."""
+    lines = build_lines_known(world, today)
     credited = (
         '[{"id":"QW-GROW-26","full_name":"Startup programme","type":"PROMOTION","name":"Startup programme","amount":-'
         + PROMOTION

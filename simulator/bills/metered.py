@@ -23,15 +23,15 @@ ACCOUNT_KEYS = {account.account_id: key for key, account in ACCOUNTS.items()}
 
 @dataclass(frozen=True)
 class Cut:
-    """What a delivery knows: days from `first` to `last`, of the last day its first `hours`, and whether late calls.
+    """What a delivery knows: days from `first` to `last`, of the last day its first `hours`, calls that came in time.
 
-    `hours` is 24 where the last day is whole.
+    `hours` is 24 where the last day is whole; `known_until` is the day to which calls have come, None for all.
     """
 
     first: date
     last: date
     hours: int = 24
-    has_late_calls: bool = True
+    known_until: date | None = None
 
     @property
     def ends_at(self) -> datetime:
@@ -60,9 +60,9 @@ def meter(world: World, cloud: str, cut: Cut) -> Metered:
     """Return what one cloud had counted by `cut`; `tokens` are priced, and keep their lag where late calls count."""
     days = pl.col("day").is_between(pl.lit(cut.first), pl.lit(cut.last))
     calls = world.calls.filter((pl.col("cloud") == cloud) & days & (pl.col("started_at") < cut.ends_at))
-    if not cut.has_late_calls:
+    if cut.known_until is not None:
         lag = pl.duration(days=pl.col("bill_lag_days"))
-        calls = calls.filter(pl.col("day") + lag <= pl.lit(cut.last))
+        calls = calls.filter(pl.col("day") + lag <= pl.lit(cut.known_until))
     transfers = world.transfers.filter(
         (pl.col("cloud") == cloud) & (pl.col("window_start") < cut.ends_at)
     ).with_columns(pl.col("window_start").dt.date().alias("day"))

@@ -5,7 +5,7 @@ What belongs here: the card and its hourly costs. What must not: how busy the ma
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -36,11 +36,12 @@ def write_cards(root: Path, world: World) -> None:
     (root / "own-hardware.csv").write_text("\n".join([_COLUMNS, *rows]) + "\n")
 
 
-def build_final_lines(world: World) -> pl.DataFrame:
-    """Return a line a machine, kind of cost and day."""
+def build_lines_known(world: World, today: date) -> pl.DataFrame:
+    """Return a line a machine, kind of cost and day that was over on the morning of `today`."""
     rows = [
         (day, host.resource_id, host.zone, kind, 24 * as_units(amount))
-        for day in (world.period.start + timedelta(days=n) for n in range(len(world.period.days)))
+        for day in world.period.days
+        if day < today
         for host in GPU_HOSTS
         if host.account == "own_oslo"
         for kind, amount in HOURLY.items()

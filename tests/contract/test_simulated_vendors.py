@@ -299,6 +299,22 @@ def test_the_same_arguments_give_the_same_bytes(landed: Landed, tmp_path: Path) 
     assert again and all((landed.root / name).read_bytes() == content for name, content in again.items())
 
 
+def test_deliveries_pile_up_morning_after_morning(landed: Landed, tmp_path: Path) -> None:
+    """What was delivered one morning lies there unchanged the next: only AWS's newest manifests move on."""
+    folders = [tmp_path / "one morning", tmp_path / "both"]
+    for folder in folders:
+        bills.write_bills(folder, landed.world, END - timedelta(days=1))
+    bills.write_bills(folders[1], landed.world)
+    earlier = {path.relative_to(folders[0]) for path in folders[0].rglob("*") if path.is_file()}
+    changed = {
+        name for name in earlier if (folders[0] / name).read_bytes() != (folders[1] / name).read_bytes()
+    }
+    newest = f"{aws_cur.EXPORT}/metadata/BILLING_PERIOD=2026-11/{aws_cur.EXPORT}-Manifest.json"
+    assert changed == {Path("bills/aws") / newest}
+    again = {path.relative_to(folders[1]) for path in folders[1].rglob("*") if path.is_file()}
+    assert {name.parts[1] for name in again - earlier} == {"aws", "azure", "gcp"}
+
+
 def ask(url: str, headers: Mapping[str, str]) -> tuple[int, Any]:
     reply = httpx.get(url, headers=headers, timeout=10)
     return reply.status_code, json.loads(reply.text, parse_float=Decimal)
