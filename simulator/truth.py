@@ -128,7 +128,31 @@ def _transfer_shares(world: World) -> pl.DataFrame:
     ]
     totals = totals.with_columns(pool_cost=pl.Series(costs, dtype=pl.Int64)).drop("billed_bytes")
     shares = sides.group_by([*pools, "feature"]).agg(pl.col("bytes").sum().alias("used"))
-    return _as_shares(shares.join(totals, on=pools), "egress")
+    return _as_shares(pl.concat([shares.join(totals, on=pools), _gateway_hours(world, moved)]), "egress")
+
+
+def _gateway_hours(world: World, moved: pl.DataFrame) -> pl.DataFrame:
+    """Hours of the NAT gateway, which the bytes that it passed on share."""
+    hours = build_other_costs(world).filter(pl.col("meter") == "NatGateway-Hours")
+    hours = hours.group_by("day", "cloud", "account_id").agg(pl.col("cost").sum().alias("pool_cost"))
+    passed = moved.filter(pl.col("traffic_kind") == "nat")
+    passed = passed.group_by("day", "cloud", "account_id", "feature").agg(pl.col("bytes").sum().alias("used"))
+    total = pl.col("used").sum().over("day", "account_id").alias("total")
+    return (
+        passed.with_columns(total)
+        .join(hours, on=["day", "cloud", "account_id"])
+        .select(
+            "day",
+            "cloud",
+            "account_id",
+            pl.lit("nat").alias("traffic_kind"),
+            pl.lit("nat|hours").alias("pool"),
+            "feature",
+            "used",
+            "total",
+            "pool_cost",
+        )
+    )
 
 
 def _telemetry_shares(world: World) -> pl.DataFrame:
