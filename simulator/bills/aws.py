@@ -10,7 +10,7 @@ from datetime import date
 
 import polars as pl
 
-from simulator.bills.aws_cur import LOCATIONS, SAVINGS_PLAN
+from simulator.bills.aws_cur import HAIKU_SELLER, LOCATIONS, SAVINGS_PLAN
 from simulator.bills.exact import DIGITS, multiply, scale
 from simulator.bills.lines import build_lines, contract_lines, price_lines
 from simulator.bills.metered import (
@@ -35,6 +35,13 @@ _NAT_GATEWAY = "natgateway/nat-05b7d1e93ac2f8604"
 _PREFIXES = {"us-east-1": "", "eu-west-1": "EU-"}
 _LONG_PREFIXES = {"us-east-1": "USE1", "eu-west-1": "EU"}
 _ARNS = {"AmazonES": "es", "AmazonRDS": "rds", "AmazonEKS": "eks", "AmazonSageMaker": "sagemaker"}
+_MARKETPLACE_CLASSES = {
+    "uncached_input_tokens": "InputTokenCount",
+    "cache_read_tokens": "CacheReadInputTokenCount",
+    "cache_write_5m_tokens": "CacheWriteInputTokenCount",
+    "cache_write_1h_tokens": "CacheWrite1hInputTokenCount",
+    "output_tokens": "OutputTokenCount",
+}
 _KINDS = {
     "inter_region": ("AWS-Out-Bytes", "RunInstances", "data transfer to"),
     "internet": ("DataTransfer-Out-Bytes", "RunInstances", "data transfer out"),
@@ -68,6 +75,7 @@ def build_usage_lines(world: World, cut: Cut) -> pl.DataFrame:
 
 
 def _token_lines(use: Metered) -> pl.DataFrame:
+    """Sonnet under Bedrock's own code by the thousand, Haiku under a seller's code by the million, as AWS does both."""
     keys = [name for name in use.tokens.columns if name not in ("tokens", "bill_lag_days")]
     merged = use.tokens.group_by(keys).agg(pl.col("tokens").sum()).sort(keys)
     model = pl.concat_str(
@@ -80,12 +88,39 @@ def _token_lines(use: Metered) -> pl.DataFrame:
     has_profile = alias.str.starts_with("arn:") & pl.lit(bool(use.habits.model_aliases))
     environment = pl.col("account").replace_strict({key: a.environment for key, a in ACCOUNTS.items()})
     place = pl.col("region").replace_strict(LOCATIONS)
-    return build_token_lines(merged, "aws", use.habits).with_columns(
+    lines = build_token_lines(merged, "aws", use.habits).with_columns(
         pl.lit("AmazonBedrock").alias("service"),
         pl.lit("InvokeModelInference").alias("operation"),
         pl.when(has_profile).then(alias).otherwise(model).alias("resource"),
         pl.format("{} in {}", "meter", place).alias("description"),
         pl.concat_str(pl.lit('{"user_env":"'), environment, pl.lit('"}')).alias("tags"),
+    )
+    return _sell_by_million(lines) if use.habits.unit_blocks else lines
+
+
+def _sell_by_million(lines: pl.DataFrame) -> pl.DataFrame:
+    """Return lines with those of Haiku as AWS Marketplace writes them: units of a million tokens, a code of its own."""
+    prefix = pl.col("region").replace_strict({"us-east-1": "USE1", "eu-west-1": "EUW1"})
+    meter = pl.concat_str(
+        pl.lit("MP:"),
+        prefix,
+        pl.lit("_"),
+        pl.col("token_class").replace_strict(_MARKETPLACE_CLASSES),
+        pl.lit("-Units"),
+    )
+    values = {
+        "service": pl.lit(HAIKU_SELLER),
+        "operation": pl.lit("Usage"),
+        "meter": meter,
+        "description": pl.format("AWS Marketplace software usage|{}|Million Tokens", "region"),
+        "unit": pl.lit("Units"),
+        "digits": pl.lit(6, dtype=pl.Int64),
+        "list_price": pl.col("list_price") * 1000,
+        "price": pl.col("price") * 1000,
+    }
+    is_sold = pl.col("model") == "claude-haiku-4-5"
+    return lines.with_columns(
+        pl.when(is_sold).then(value).otherwise(pl.col(name)).alias(name) for name, value in values.items()
     )
 
 

@@ -23,6 +23,7 @@ SAVINGS_PLAN = f"arn:aws:savingsplans::{AWS_BILLING_ACCOUNT}:savingsplan/5d0f3c1
 LOCATIONS = {"us-east-1": "US East (N. Virginia)", "eu-west-1": "EU (Ireland)"}
 REGION_CODES = {"us-east-1": "USE1", "eu-west-1": "EUW1"}
 SELLER = "8vnd2x5h3k0qw1y7"
+HAIKU_SELLER = "c2m7p9x1h4k8w0t5"
 SERVICES = {
     "AmazonBedrock": "Amazon Bedrock",
     "AmazonEC2": "Amazon Elastic Compute Cloud",
@@ -37,9 +38,10 @@ SERVICES = {
     "AWSXRay": "AWS X-Ray",
     "ComputeSavingsPlans": "Savings Plans for AWS Compute usage",
     "AWSSupportBusiness": "AWS Support (Business)",
+    HAIKU_SELLER: "Claude Haiku 4.5 (Amazon Bedrock Edition)",
     SELLER: "Vantage Vector Guard",
 }
-"""Product codes and names; the last one is a seller's on the marketplace."""
+"""Product codes and names; the last two are sold on the marketplace."""
 
 LINE_TYPES = {
     "usage": "Usage",
@@ -69,7 +71,7 @@ def render(lines: pl.DataFrame, month: date, invoice: str, *, has_net_costs: boo
     net = {"line_item_net_unblended_cost": write_decimal("billed")} if has_net_costs else {}
     columns = {
         "bill_bill_type": pl.lit("Anniversary"),
-        "bill_billing_entity": pl.when(pl.col("kind") == "seller_fee")
+        "bill_billing_entity": pl.when(pl.col("service").is_in([SELLER, HAIKU_SELLER]))
         .then(pl.lit("AWS Marketplace"))
         .otherwise(pl.lit("AWS")),
         "bill_billing_period_start_date": pl.lit(_instant(starts)),
