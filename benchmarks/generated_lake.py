@@ -415,9 +415,10 @@ def restate_month(lake: GeneratedLake, month: str, folder: Path) -> GeneratedLak
 
 
 def empty_relations() -> dict[str, Relation]:
-    """Every canonical dataset, and the days of own hardware, as a typed relation without rows."""
-    days = Relation("reference.rate_card_days", duckdb_columns(RATE_CARD_DAY_SCHEMA), "month", {})
-    return {days.name: days} | {
+    """Every canonical dataset, and the days of own hardware and of live bills, as a typed relation without rows."""
+    columns = duckdb_columns(RATE_CARD_DAY_SCHEMA)
+    days = ("reference.rate_card_days", "reference.recent_days")
+    return {name: Relation(name, columns, "month", {}) for name in days} | {
         f"lake.{name}": Relation(
             f"lake.{name}",
             duckdb_columns(dataset.schema),

@@ -54,6 +54,7 @@ columns:
     endpoint: null
     workflow: null
     environment: null
+    list_cost_currency: of estimated tokens, whose prices the estimate was made with; else null
     billed_cost: null
     effective_cost: null
     list_cost: null
@@ -137,6 +138,7 @@ select
     billed.endpoint,
     billed.workflow,
     billed.environment,
+    cast(null as varchar) as list_cost_currency,
     billed.billed_cost,
     billed.effective_cost,
     billed.list_cost,
@@ -194,6 +196,7 @@ select
     estimated.endpoint,
     estimated.workflow,
     estimated.environment,
+    estimated.list_cost_currency,
     estimated.billed_cost,
     estimated.effective_cost,
     estimated.list_cost,

@@ -106,9 +106,7 @@ token_cells as (
         cells.cell_id,
         cells.residual_reason,
         pools.member_key,
-        case
-            when cells.method_id = 'list_price' and cells.list_cost is not null then cells.billing_currency
-        end as priced_currency,
+        cells.list_cost_currency as priced_currency,
         cells.method_id = 'list_price' as is_estimated,
         cells.method_id in ('tool_uses', 'requests', 'cached_tokens') as is_by_use,
         cells.method_id = 'tool_uses' as is_by_searches,
@@ -360,7 +358,7 @@ whole_rows as (
         0 as output_tokens,
         0 as bytes
     from cells
-    where cells.method_id in ('residual', 'bill_tag', 'workload_resource')
+    where cells.method_id in ('residual', 'bill_tag', 'workload_resource', 'run_rate')
 ),
 
 weighted as (

@@ -50,6 +50,8 @@ BILL_DELIVERY_SCHEMA = pa.schema(
     ]
 )
 RATE_CARD_DAY_SCHEMA = pa.schema([("charge_date", pa.date32())])
+RECENT_DAYS = 14
+"""So long a live bill is expected to go on as it was; who delivers later than this is silent."""
 FINDING_SCHEMA = pa.schema(
     [
         ("source", _TEXT),
@@ -152,7 +154,20 @@ def write_rate_card_days(tables: Path, rate_cards: Relation, today: date) -> Rel
         while day < today:
             months.setdefault(f"{day:%Y-%m}", []).append(day)
             day += timedelta(days=1)
-    name = "reference.rate_card_days"
+    return _write_days(tables, "reference.rate_card_days", months)
+
+
+def write_recent_days(tables: Path, today: date) -> Relation:
+    """`reference.recent_days`: the `RECENT_DAYS` days before `today`, on which cost that nothing measures is expected
+    to go on as it was."""
+    months: dict[str, list[date]] = {}
+    for days_ago in range(RECENT_DAYS, 0, -1):
+        day = today - timedelta(days=days_ago)
+        months.setdefault(f"{day:%Y-%m}", []).append(day)
+    return _write_days(tables, "reference.recent_days", months)
+
+
+def _write_days(tables: Path, name: str, months: Mapping[str, Sequence[date]]) -> Relation:
     files = {
         month: (_write(tables, name, month, pa.table({"charge_date": days}, RATE_CARD_DAY_SCHEMA)),)
         for month, days in months.items()

@@ -1,4 +1,5 @@
-"""The look ahead of a night: forecasts, where budgets will land, and what was unusual, from the built cost mart.
+"""The look ahead of a night: forecasts, where budgets will land, what was unusual, and what stands of days that are not
+billed yet, from what was built.
 
 What belongs here: reading the build, calling the domain, rows for the ledger. What must not: models or detectors.
 Libraries that take seconds to import are imported only when there is something new to forecast.
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from pipelines.night import estimates
 from pipelines.warehouse.relations import digest_of
 from pipelines.warehouse.runner import Build
 
 if TYPE_CHECKING:
     import polars as pl
 
-OUTLOOK_VERSION = 2
+OUTLOOK_VERSION = 3
 STALE_DAYS = 14
 """Spend that ended longer ago than this is not forecast: the answer would be about a bill that stopped arriving."""
 PARTIAL_COMPLETENESS = 0.5
@@ -65,6 +67,7 @@ LEDGER_SCHEMAS: Mapping[str, pa.Schema] = {
     "forecasts": FORECAST_SCHEMA,
     "budget_forecasts": BUDGET_SCHEMA,
     "anomalies": ANOMALY_SCHEMA,
+    estimates.KIND: estimates.SCHEMA,
 }
 """What a night may add to the ledger, by kind."""
 
@@ -117,7 +120,8 @@ def outlook_inputs(build: Build) -> str:
 def build_outlook(
     build: Build, run_id: str, now: datetime, today: date, known_anomalies: pa.Table
 ) -> Outlook:
-    """Forecasts, budget landings and anomaly events as of `today`; empty where there is nothing to go by."""
+    """Forecasts, budget landings and anomaly events as of `today`, and the estimates that stand; empty where there is
+    nothing to go by."""
     import polars as pl
 
     daily = pl.from_arrow(build.fetch(_DAILY_SQL, {"today": today}))
@@ -127,6 +131,7 @@ def build_outlook(
     if origin is not None:
         tables.update(_forecast(build, daily, origin, run_id, now))
         tables["anomalies"] = _find_anomalies(daily, origin, run_id, now, known_anomalies)
+    tables[estimates.KIND] = estimates.build_estimates(build, run_id, now, today)
     return Outlook(outlook_inputs(build), {kind: table for kind, table in tables.items() if table.num_rows})
 
 

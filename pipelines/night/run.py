@@ -49,6 +49,7 @@ from pipelines.night.inputs import (
     build_status_table,
     write_bill_deliveries,
     write_rate_card_days,
+    write_recent_days,
 )
 from pipelines.night.outlook import LEDGER_SCHEMAS, Outlook, build_outlook, outlook_inputs
 from pipelines.night.reference import (
@@ -72,7 +73,7 @@ from pipelines.warehouse.release import Release, ReleaseStore
 from pipelines.warehouse.runner import Build, ModelResult, Progress
 
 MODELS_FOLDER = Path(__file__).resolve().parents[2] / "models_sql"
-OUTLOOK_READS = ("marts.cost_daily", "core.bill_coverage", "staging.budgets")
+OUTLOOK_READS = ("marts.cost_daily", "core.cells", "core.bill_coverage", "staging.budgets")
 """What must be built before the night looks ahead; the ledger relations are read after it."""
 
 _TOP_SQL = """
@@ -234,6 +235,7 @@ class Night:
             self._add_dataset(relation)
         cards = datasets["lake.rate_cards"]
         self.build.add_input(write_rate_card_days(self.build.tables, cards, request.today))
+        self.build.add_input(write_recent_days(self.build.tables, request.today))
         known_at = request.as_of or request.now
         self.build.add_input(write_bill_deliveries(self.build.tables, resolved, known_at))
         self.build.add_table("lake.deliveries", build_delivery_table(resolved))

@@ -95,6 +95,7 @@ _NIGHT_READS_LATE = (
     "staging.ledger_forecasts",
     "staging.ledger_budget_forecasts",
     "staging.ledger_anomalies",
+    "staging.ledger_estimates",
 )
 
 Row = Mapping[str, Any]

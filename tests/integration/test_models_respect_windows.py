@@ -60,7 +60,7 @@ def _build(night: Night, home: Path, max_days: int) -> dict[str, dict[str, list[
     with Build(
         home, models, inputs, night.build.parameters, engine=EngineSettings(max_days=max_days)
     ) as build:
-        for kind in ("forecasts", "budget_forecasts", "anomalies"):
+        for kind in ("forecasts", "budget_forecasts", "anomalies", "estimates"):
             build.add_input(night._read_ledger(kind))
         for name in models.order:
             assert not [check for check in build.run(name).checks if check.is_blocking], name

@@ -129,7 +129,7 @@ def _write_inputs(inputs: Inputs, folder: Path) -> list[Relation]:
         partition = DATASETS[dataset].partition if layer == "lake" and dataset in DATASETS else None
         if name == "lake.bill_deliveries":
             partition = ("billing_period_start", "month")
-        if name == "reference.rate_card_days":
+        if name in ("reference.rate_card_days", "reference.recent_days"):
             partition = ("charge_date", "month")
         parts: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         for row in table.to_pylist():

@@ -58,6 +58,7 @@ class Inputs:
     bill_deliveries: Rows = ()
     config: Config = field(default_factory=Config)
     own_hardware_days: Sequence[date] = ()
+    recent_days: Sequence[date] = ()
 
     def tables(self) -> dict[str, pa.Table]:
         """Every input relation by name, typed; datasets without rows are typed empty tables."""
@@ -72,6 +73,9 @@ class Inputs:
         )
         tables["reference.rate_card_days"] = pa.table(
             {"charge_date": list(self.own_hardware_days)}, RATE_CARD_DAY_SCHEMA
+        )
+        tables["reference.recent_days"] = pa.table(
+            {"charge_date": list(self.recent_days)}, RATE_CARD_DAY_SCHEMA
         )
         return {**tables, **_reference_tables(self.config.model_dump_json(), self.config)}
 
