@@ -48,8 +48,13 @@ columns:
     evidence: null
     method_id: null
     residual_reason: null
+    confidence: null
     bill_of_record: null
 checks:
+    - name: every_row_has_a_confidence
+      severity: fail
+      description: The last rule of confidence matches everything, so a row without one is a broken rule table.
+      sql: select charge_date from marts.cost_daily where confidence is null
     - name: mart_keeps_the_fact
       severity: fail
       description: The mart sums to the fact, per day and currency.
@@ -70,6 +75,18 @@ facts as (
     where charge_date >= $start and charge_date < $end
 ),
 
+/* The same rows once more, in three columns: one import read by two steps would be kept in memory whole. */
+ways as (
+    select distinct
+        method_id,
+        evidence,
+        residual_reason
+    from core.attributed_costs
+    where charge_date >= $start and charge_date < $end
+),
+
+rules as (select * from reference.confidence_rules),
+
 cells as (
     select *
     from core.cells
@@ -80,6 +97,27 @@ owners as (
     select *
     from core.owners_daily
     where charge_date >= $start and charge_date < $end
+),
+
+judged as (
+    select
+        ways.method_id,
+        ways.evidence,
+        coalesce(ways.residual_reason, '') as residual_key,
+        rules.confidence,
+        row_number() over (
+            partition by ways.method_id, ways.evidence, ways.residual_reason
+            order by rules.priority
+        ) as rule_position
+    from ways
+    inner join rules
+        on (
+            (rules.residual_reason is null and ways.residual_reason is null)
+            or ways.residual_reason = rules.residual_reason
+            or (rules.residual_reason = '*' and ways.residual_reason is not null)
+        )
+        and (rules.method_id is null or ways.method_id = rules.method_id)
+        and (rules.evidence is null or ways.evidence = rules.evidence)
 )
 
 select
@@ -125,6 +163,7 @@ select
     facts.evidence,
     facts.method_id,
     facts.residual_reason,
+    judged.confidence,
     cells.bill_of_record
 from facts
 inner join cells
@@ -133,6 +172,11 @@ inner join cells
 left join owners
     on facts.charge_date = owners.charge_date
     and facts.owner_id = owners.owner_id
+left join judged
+    on facts.method_id = judged.method_id
+    and facts.evidence = judged.evidence
+    and coalesce(facts.residual_reason, '') = judged.residual_key
+    and judged.rule_position = 1
 group by
     facts.charge_date,
     facts.cost_state,
@@ -165,4 +209,5 @@ group by
     facts.evidence,
     facts.method_id,
     facts.residual_reason,
+    judged.confidence,
     cells.bill_of_record

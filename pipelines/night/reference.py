@@ -81,6 +81,7 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
         "reference.aws_services": _read_csv(folder / "aws_services.csv"),
         "reference.azure_services": _read_csv(folder / "azure_services.csv"),
         "reference.gcp_services": _read_csv(folder / "gcp_services.csv"),
+        "reference.confidence_rules": _read_csv(folder / "confidence_rules.csv", {"priority": int}),
         "reference.focus_units": _read_csv(folder / "focus_units.csv"),
         "reference.units": _read_csv(folder / "units.csv", {"multiplier": int}),
         "reference.currency_subunits": _read_csv(folder / "currency_subunits.csv", {"subunit_units": int}),
@@ -203,9 +204,11 @@ def _build_calendar() -> pa.Table:
 
 def _build_settings(config: Config) -> pa.Table:
     epsilon = int((config.coverage_epsilon * 1_000_000).to_integral_value())
+    band = int((config.coverage_band * 1_000_000).to_integral_value())
     return pa.table(
         {
             "coverage_epsilon_ppm": pa.array([epsilon], pa.int64()),
+            "coverage_band_ppm": pa.array([band], pa.int64()),
             "loop_min_calls": pa.array([LOOP_MIN_CALLS], pa.int64()),
             "reused_id_reports": pa.array([REUSED_ID_REPORTS], pa.int64()),
             "output_token_weight": pa.array([OUTPUT_TOKEN_WEIGHT], pa.int64()),

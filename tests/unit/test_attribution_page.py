@@ -6,6 +6,7 @@ of its own; a figure that is wrong is corrected on the page or in the model.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -392,6 +393,10 @@ def test_list_price(row: Mapping[str, str]) -> None:
     assert [found["list_cost"] for found in rows] == [_number(row["list cost"])]
 
 
+_WORDS = (("Residuals", "residual_reason"), ("Methods", "method_id"), ("Evidence", "evidence"))
+_SHARING = ("shared_weights", "tax_weights", "shared_costs", "tax_costs")
+
+
 def _literals(*tables: str) -> str:
     return "\n".join((MODELS_ROOT / "core" / f"{table}.sql").read_text(encoding="utf-8") for table in tables)
 
@@ -408,10 +413,28 @@ def _literals(*tables: str) -> str:
 def test_every_word_is_explained_and_used(heading: str, column: str) -> None:
     explained = [row[column] for row in _table(heading)]
     assert len(explained) == len(set(explained)) >= 3
-    sql = _literals("billed_cells", "estimated_cells", "direct_costs", "physical_weights", "charges")
+    sql = _literals(
+        "billed_cells", "estimated_cells", "direct_costs", "physical_weights", "charges", *_SHARING
+    )
     assert [word for word in explained if f"'{word}'" not in sql] == []
     meaning = read_dictionary(MODELS_ROOT / "dictionary.yml")[column].meaning
     assert [word for word in explained if not re.search(rf"\b{word}\b", meaning)] == []
+
+
+def test_confidence_is_explained_as_it_is_ruled() -> None:
+    with (MODELS_ROOT / "reference" / "confidence_rules.csv").open(encoding="utf-8", newline="") as stream:
+        rules = sorted(csv.DictReader(stream), key=lambda rule: int(rule["priority"]))
+    columns = ("residual_reason", "method_id", "evidence", "confidence")
+    explained = [(*(row[name] for name in columns), row["because"]) for row in _table("Confidence")]
+    ruled = [(*(rule[name].replace("*", "any") for name in columns), rule["reason"]) for rule in rules]
+    assert explained == ruled
+    known = {(name, row[name]) for head, name in _WORDS for row in _table(head)} | {
+        ("residual_reason", "any")
+    }
+    assert {
+        (name, rule[name].replace("*", "any")) for rule in rules for name in columns[:3] if rule[name]
+    } <= known
+    assert {rule["confidence"] for rule in rules} == {"high", "medium", "low"}
 
 
 @pytest.mark.parametrize(
