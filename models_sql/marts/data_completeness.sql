@@ -295,6 +295,27 @@ overcounted as (
     group by coverage.provider, coverage.model
 ),
 
+/* A dollar and more of it in five weeks: what costs less is no news. */
+off_band as (
+    select
+        coverage.finding,
+        coverage.provider,
+        coverage.model,
+        coverage.currency,
+        count(*) as days,
+        max(coverage.charge_date) as last_date,
+        case
+            when coverage.finding = 'coverage_below_band' then min(coverage.coverage_share)
+            else max(coverage.coverage_share)
+        end as worst_share,
+        sum(coverage.difference_cost) as difference_cost,
+        sum(case when coverage.cause = 'bypass' then coverage.difference_cost else 0 end) as bypass_cost
+    from core.coverage_findings as coverage
+    where date_diff('day', coverage.charge_date, $today) between 1 and 35
+    group by coverage.finding, coverage.provider, coverage.model, coverage.currency
+    having sum(coverage.difference_cost) >= 1
+),
+
 known_models as (
     select
         prices.provider,
@@ -660,6 +681,41 @@ select
     || ': calls that two sources report may count twice (give both the same request, span or call id), or '
     || 'the logs hold calls of another organization than the one that was asked.' as message
 from overcounted
+union all
+select
+    'finding' as row_kind,
+    'requests' as source,
+    'requests' as dataset,
+    off_band.last_date as date,
+    cast(null as bigint) as rows,
+    off_band.worst_share as expected_share,
+    cast(null as bigint) as age_hours,
+    'ok' as state,
+    off_band.finding,
+    cast(off_band.days as bigint) as finding_count,
+    'warn' as severity,
+    'The logs hold '
+    || cast(cast(off_band.worst_share * cast(100 as decimal(4, 0)) as decimal(15, 1)) as varchar)
+    || ' % of the tokens of ' || off_band.provider || ' ' || off_band.model || ' that were billed on '
+    || case
+        when off_band.days > 1 then 'the worst of ' || cast(off_band.days as varchar) || ' days'
+        else cast(off_band.last_date as varchar)
+    end
+    || ': ' || cast(cast(off_band.difference_cost as decimal(38, 2)) as varchar) || ' ' || off_band.currency
+    || case
+        when off_band.finding = 'coverage_above_band'
+            then
+            ' too much. Calls count twice, or are of another organization; see over_logged in '
+        when 2 * off_band.bypass_cost > off_band.difference_cost
+            then
+            ' without an owner. Most of it was called under a key, principal or account that does not '
+            || 'log; see bypass in '
+        else
+            ' without an owner. Calls are aborted, sampled, lost, or made around the gateway; see '
+            || 'unlogged in '
+    end
+    || 'marts.reconciliation.' as message
+from off_band
 union all
 select
     'finding' as row_kind,

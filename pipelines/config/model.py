@@ -171,3 +171,7 @@ class Config(Section):
         default=Decimal("0.0005"),
         description="How far logged ÷ billed quantity may be from 1 and still be complete.",
     )
+    coverage_band: Annotated[Rate, Field(lt=1)] = Field(
+        default=Decimal("0.05"),
+        description="How far logged ÷ billed tokens of a model's day may be from 1 before it is a finding.",
+    )

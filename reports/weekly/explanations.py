@@ -34,12 +34,27 @@ EVIDENCE = {
 }
 
 RECONCILIATION_CAUSES = {
-    "unlogged": "billed, but not in the logs",
+    "bypass": "calls under a key, role or account that never logs: they go around the gateway",
+    "unlogged": "billed, but not in the logs: aborted, sampled or lost calls",
+    "over_logged": "the logs hold more than the bill: calls logged twice, or of another organization",
+    "cache_class": "the logs count as new what the provider read from its cache, or the reverse",
+    "tier": "the logs name another service tier than the bill",
+    "timing": "calls near midnight, or a day not fully billed yet",
+    "price_version": "the bill's list price is not the price book's",
     "discount": "paid less or more than the bill's own list price",
+    "commitment": "paid for in advance, or a payment in advance",
+    "fx": "the bill's exchange rate is not ours",
+    "rounding": "within the rounding of the vendor's units",
+    "credits": "credits and refunds",
+    "tax": "tax",
+    "capacity": "paid by the hour, not by the token",
+    "other_units": "not sold by the token: searches, storage, guardrails",
+    "mixed_classes": "a bill line that names no token class, against its model as a whole",
     "not_priced": "the price book has no price, so nothing can be compared",
     "logged_without_bill": "in the logs, but on no bill that has arrived",
     "counted_without_bill": "counted by the provider, on no bill and in no log",
-    "over_logged": "the logs hold more than the bill: a day not fully billed yet, or calls logged twice",
+    "retries": "second and later attempts: on the bill and in the logs, no difference",
+    "failed_attempts": "failed attempts that used tokens: on the bill and in the logs, no difference",
     "unexplained": "what is left after the other causes",
 }
 

@@ -19,7 +19,7 @@ WINDOW = {"start": "2026-11-01", "end": "2026-12-01", "reporting_currency": "USD
 EPSILON_PPM = 500
 MTOK = 1_000_000
 TYPES: Mapping[str, Mapping[str, str]] = {
-    "reference.settings": {"coverage_epsilon_ppm": "BIGINT", "coverage_band": "DECIMAL(18,12)"},
+    "reference.settings": {"coverage_epsilon_ppm": "BIGINT", "coverage_band_ppm": "BIGINT"},
     "reference.logging_keys": {"key_id": "VARCHAR"},
     "reference.currency_subunits": {"currency": "VARCHAR", "subunit_units": "BIGINT"},
 }
@@ -142,7 +142,7 @@ def _give(company: Company) -> dict[str, Sequence[Row]]:
         for day in company.open_days
     ]
     cells += list(company.other_cells)
-    settings = {"coverage_epsilon_ppm": EPSILON_PPM, "coverage_band": "0.05"}
+    settings = {"coverage_epsilon_ppm": EPSILON_PPM, "coverage_band_ppm": 50_000}
     counts = [{"usage_kind": "tokens", "is_final": True, **count} for count in company.counts]
     given = {
         "core.cells": cells,

@@ -13,7 +13,21 @@ from typing import Any
 
 import pytest
 
-from tests.sql.bill_and_log import DAY, MTOK, Cell, Company, at, causes_of, check, explain, key_row, segment
+from tests.sql.bill_and_log import (
+    DAY,
+    MTOK,
+    TYPES,
+    WINDOW,
+    Cell,
+    Company,
+    at,
+    causes_of,
+    check,
+    explain,
+    key_row,
+    segment,
+)
+from tests.sql.harness import run_model
 
 D = Decimal
 CELL = Cell()
@@ -276,3 +290,60 @@ def test_a_difference_that_does_not_add_up_stops_the_night(
 ) -> None:
     violations = check(Company([CELL]), changes)
     assert {name for name, count in violations.items() if count} == failing
+
+
+def _findings(*cells: Cell, today: str = "2026-11-20", **more: Any) -> list[tuple[Any, ...]]:
+    """What marts.data_completeness says of coverage: finding, days, share, and the message."""
+    usage = {"core.reconciled_usage": explain(Company(list(cells), **more))}
+    usage["reference.settings"] = [{"coverage_epsilon_ppm": 500, "coverage_band_ppm": 50_000}]
+    days = run_model("core.coverage_findings", usage, WINDOW, TYPES)
+    parameters = {"today": today, "reporting_currency": "USD", "as_of": f"{today} 00:00:00"}
+    types = {
+        "reference.calendar": {"calendar_date": "DATE"},
+        "reference.classification_rules": {"priority": "BIGINT"},
+    }
+    rows = run_model("marts.data_completeness", {"core.coverage_findings": days}, parameters, types)
+    names = ("finding", "finding_count", "expected_share", "message")
+    return [tuple(row[name] for name in names) for row in rows if "band" in (row["finding"] or "")]
+
+
+def test_coverage_below_its_band_is_a_finding_with_its_dollars_and_its_cause() -> None:
+    cell = Cell(logged=900_000)
+    worse = Cell(logged=800_000, day=1)
+    keys = [key_row(worse, "gateway", counted=800_000), key_row(worse, "notebook", counted=200_000)]
+    (found,) = _findings(cell, worse, keys=keys, logging_keys=["gateway"])
+    assert found == (
+        "coverage_below_band",
+        2,
+        D("0.8"),
+        "The logs hold 80.0 % of the tokens of openai m that were billed on the worst of 2 days: 3.00 USD without an "
+        "owner. Most of it was called under a key, principal or account that does not log; see bypass in "
+        "marts.reconciliation.",
+    )
+
+
+def test_coverage_above_its_band_is_a_finding() -> None:
+    (found,) = _findings(Cell(logged=1_100_000))
+    assert found[:3] == ("coverage_above_band", 1, D("1.1"))
+    assert found[3].startswith(
+        "The logs hold 110.0 % of the tokens of openai m that were billed on 2026-11-10: 1.00 USD too much."
+    )
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        Cell(logged=950_000),
+        Cell(logged=1_050_000),
+        Cell(billed=90_000, logged=1),
+        Cell(logged=500_000, day=-9),
+        Cell(0, MTOK),
+    ],
+    ids=["lower edge", "upper edge", "cents", "long ago", "not billed"],
+)
+def test_what_is_within_the_band_or_too_small_or_too_old_is_no_finding(cell: Cell) -> None:
+    assert _findings(cell, today="2026-12-07") == []
+
+
+def test_a_day_that_its_bill_does_not_cover_yet_is_no_finding() -> None:
+    assert _findings(Cell(logged=2 * MTOK), open_days=[0]) == []
