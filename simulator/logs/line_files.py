@@ -13,6 +13,14 @@ import polars as pl
 _GZIP_LEVEL = 1
 
 
+def put_file(path: Path, content: bytes) -> None:
+    """Write a file, unless it says so already: what a vendor delivered stays as it was, with its time."""
+    if path.exists() and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
 def write_lines(root: Path, lines: pl.DataFrame, *, header: str | None = None) -> None:
     """Write the column `line` of each `file` (a path below `root`) in order; `.gz` files are gzipped.
 
@@ -23,17 +31,15 @@ def write_lines(root: Path, lines: pl.DataFrame, *, header: str | None = None) -
         lines = pl.concat([lines, lines.filter(pl.col("copies") > 1)])
     for (name,), part in lines.partition_by("file", as_dict=True, maintain_order=True).items():
         path = root / str(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
         content = part["line"].str.join("\n").item().encode() + b"\n"
         if header is not None:
             content = header.encode() + b"\n" + content
         if path.suffix == ".gz":
             content = gzip.compress(content, _GZIP_LEVEL, mtime=0)
-        path.write_bytes(content)
+        put_file(path, content)
 
 
 def write_csv(path: Path, frame: pl.DataFrame) -> None:
     """Write a frame as CSV with a header; times in UTC to the second, nulls empty."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     times = [pl.col(n).dt.strftime("%Y-%m-%dT%H:%M:%SZ") for n, t in frame.schema.items() if t == pl.Datetime]
-    frame.with_columns(times).write_csv(path)
+    put_file(path, frame.with_columns(times).write_csv().encode())

@@ -8,6 +8,7 @@ number, truth value or list of texts. A null is no attribute.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.logs.json_text import check_plain, joined, listed, record, text
+from simulator.logs.line_files import put_file
 
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.41.0"
 SCOPE_NAME = "quillworks.agents"
@@ -62,7 +64,7 @@ def write_lines(path: Path, spans: Spans) -> None:
     )
     lines = parts.group_by("batch", maintain_order=True).agg(pl.col("part").str.join(","))
     content = lines.select(record({"resourceSpans": listed(pl.col("part"))}).str.join("\n")).item()
-    path.write_text(content + "\n")
+    put_file(path, content.encode() + b"\n")
 
 
 def _resource_spans() -> pl.Expr:
@@ -149,7 +151,9 @@ def write_parquet(path: Path, spans: Spans) -> None:
             "StatusCode": frame["is_error"].replace_strict(_STATUS).to_arrow(),
         }
     )
-    pq.write_table(table, path, compression="lz4")
+    content = io.BytesIO()
+    pq.write_table(table, content, compression="lz4")
+    put_file(path, content.getvalue())
 
 
 def _text_map(frame: pl.DataFrame, fixed: tuple[str, ...]) -> pa.Array:

@@ -12,12 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-import numpy as np
 import polars as pl
 
 from simulator import company
 from simulator.company import midnight
-from simulator.identifiers import build_hex
 from simulator.logs.otlp import FIXED, Spans
 from simulator.logs.sightings import find_span_calls, repeat_copies
 from simulator.world import World
@@ -42,9 +40,6 @@ _DAY = timedelta(days=1)
 def iterate_spans(world: World) -> Iterator[tuple[str, Spans]]:
     """Yield each UTC day with the spans that ended on it, as they reach the collector: in the order of their end."""
     calls = find_span_calls(world).select(_CALL_COLUMNS).collect()
-    calls = calls.with_columns(
-        server_span_id=build_hex(np.random.default_rng([world.seed, 30]), len(calls), 16)
-    )
     around = world.spans.lazy().filter("in_span").collect()
     for day in [*world.period.days, world.period.end + _DAY]:
         day_calls = _add_client_columns(_ended_on(calls, day), world)
@@ -279,7 +274,7 @@ def _server_spans(calls: pl.DataFrame, world: World) -> pl.DataFrame:
     served = served.with_columns(
         *(pl.col("replica_id").replace_strict(names).alias(column) for column, names in places.items()),
         parent_span_id=pl.col("span_id"),
-        span_id=pl.col("server_span_id"),
+        span_id=pl.col("span_id").str.reverse(),
         emitter_service=pl.lit("vllm"),
         emitter_instance=pl.col("replica_id"),
     )

@@ -267,6 +267,23 @@ def test_the_same_world_is_written_the_same(tmp_path: Path, real: Landed) -> Non
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
 
 
+def test_morning_after_morning_ends_in_the_same_files(tmp_path: Path, real: Landed) -> None:
+    whole, daily = tmp_path / "whole", tmp_path / "daily"
+    write_logs(whole, real.world, file_period="1d")
+    traces = []
+    for number in range(1, 6):
+        write_logs(daily, real.world, today=PERIOD.start + timedelta(days=number), file_period="1d")
+        files = sorted(daily.glob("traces/*"))
+        traces.append({file.name: file.stat().st_mtime_ns for file in files})
+    assert [len(each) for each in traces[:2]] == [0, 1]  # the spans of the first day are lost
+    assert traces[1].items() < traces[2].items() <= traces[3].items()  # what was delivered stays
+    names = sorted(p.relative_to(whole) for p in whole.rglob("*") if p.is_file())
+    assert len(names) > 20
+    assert names == sorted(p.relative_to(daily) for p in daily.rglob("*") if p.is_file())
+    for name in names:
+        assert (whole / name).read_bytes() == (daily / name).read_bytes(), name
+
+
 def test_an_unknown_format_is_refused(tmp_path: Path, real: Landed) -> None:
     with pytest.raises(ValueError, match="spans_format is 'avro'"):
         write_logs(tmp_path, real.world, spans_format="avro")
