@@ -32,7 +32,6 @@ ROOT = Path(__file__).parents[1]
 SAMPLE_CONFIG = ROOT / "examples" / "sample" / "everycent.yml"
 SAMPLE_ENDPOINT = "http://127.0.0.1:8790"
 END = date(2026, 11, 16)
-SETTLING_DAYS = 12  # after the end all deliveries are in: late rows, the restated month
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,16 @@ class World:
         return ReleaseStore(self.folder / "home" / "sample").current().catalogue
 
     def read(self) -> tuple[truth_measures.Facts, truth_measures.Truth]:
-        """What the release says, and what is true."""
+        """What the release says, and what is true, of all days."""
         return truth_measures.read_facts(self.release), truth_measures.read_truth(self.folder / "truth")
+
+    def read_settled(self) -> tuple[truth_measures.Facts, truth_measures.Truth]:
+        """The same of the days whose bills are whole."""
+        return truth_measures.keep_settled(*self.read())
+
+    def bill_difference(self) -> float:
+        """What the fact and the delivered bills differ by, all days."""
+        return truth_measures.sum_differences(truth_measures.bill_difference(*self.read()))
 
 
 def build_world(folder: Path, days: int, requests: int, seed: int, habits: Habits) -> World:
@@ -101,13 +108,11 @@ class Figures:
 
 def measure(clean: World, habitual: World) -> Figures:
     """All figures of both worlds."""
-    facts, truth = clean.read()
+    facts, truth = clean.read_settled()
     direct = truth_measures.compare_direct(facts, truth)
     pools = truth_measures.compare_pools(facts, truth)
     searches = truth_measures.compare_searches(facts, truth)
-    clean_difference = truth_measures.bill_difference(facts)
-    facts, truth = habitual.read()
-    differences = [clean_difference, truth_measures.bill_difference(facts)]
+    facts, truth = habitual.read_settled()
     worst, unexplained = truth_causes.measure_causes(facts, truth)
     return Figures(
         clean_max_relative_error=_largest(direct),
@@ -121,7 +126,7 @@ def measure(clean: World, habitual: World) -> Figures:
         clean_pooled_max_relative_error=_largest(pools),
         clean_search_max_relative_error=_largest(searches),
         tokens_that_differ=int(truth_measures.compare_tokens(facts, truth)["difference"].abs().sum()),
-        bill_difference=sum(truth_measures.sum_differences(frame) for frame in differences),
+        bill_difference=clean.bill_difference() + habitual.bill_difference(),
         requests=len(truth.calls),
     )
 

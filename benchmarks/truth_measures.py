@@ -10,8 +10,8 @@ finer by feature and user. Estimated rows have no bill and are left out.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -37,6 +37,7 @@ FAMILIES = (
 )
 CELL = ("day", "account", "model", "tier", "token_class")
 MEASURED_TRAFFIC = ("inter_az", "inter_region", "internet", "nat")
+UNSETTLED_DAYS = 5
 FULL_COVERAGE = 0.99
 EPSILON_SHARE = 0.0006  # what the coverage rule may round away (0.0005), and bills' own rounding
 EPSILON_COST = 1e-4  # of the billing currency, a cell: cents that vendors round to
@@ -69,6 +70,12 @@ class Truth:
     habits: pl.DataFrame
     start: date
     end: date
+    has_habits: bool
+
+    @property
+    def settled_until(self) -> date:
+        """The last day whose use is whole on all bills: the newest days are metered in part, and late rows to come."""
+        return self.end - timedelta(days=UNSETTLED_DAYS) if self.has_habits else self.end
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,25 @@ def read_truth(folder: Path) -> Truth:
         habits=pl.read_parquet(folder / "habits.parquet").with_columns(model=name_family("model")),
         start=date.fromisoformat(facts["start"]),
         end=date.fromisoformat(facts["end"]),
+        has_habits=any(facts["habits"].values()),
+    )
+
+
+def keep_settled(facts: Facts, truth: Truth) -> tuple[Facts, Truth]:
+    """Both sides without the newest days; what stands for a whole bill (its total, tax, credits) keeps all of them."""
+    last = truth.settled_until
+    is_settled = pl.col("day") <= last
+    is_whole = pl.col("cause").is_in(["tax", "credits"]) | (pl.col("charge_date") <= last)
+    return (
+        replace(
+            facts, rows=facts.rows.filter(is_settled), reconciliation=facts.reconciliation.filter(is_whole)
+        ),
+        replace(
+            truth,
+            calls=truth.calls.filter(is_settled),
+            shares=truth.shares.filter(is_settled),
+            habits=truth.habits.filter(is_settled),
+        ),
     )
 
 
@@ -351,13 +377,11 @@ def measure_double_counted(facts: Facts, truth: Truth) -> int:
     return int(joined.select(pl.max_horizontal(beyond, pl.lit(0)).sum()).item())
 
 
-def bill_difference(facts: Facts) -> pl.DataFrame:
-    """Per currency: what the fact and the bill differ by; every row must be 0."""
+def bill_difference(facts: Facts, truth: Truth) -> pl.DataFrame:
+    """Per currency, all days: what the fact and the delivered bills differ by; every row must be 0."""
     fact = facts.rows.group_by("currency").agg(pl.col("billed").sum(), pl.col("effective").sum())
-    unit = 10**12
-    bill = facts.bill.select(
-        "currency",
-        *((pl.col(name) * unit).cast(pl.Int64).alias(f"bill_{name}") for name in ("billed", "effective")),
+    bill = truth.bills.group_by("currency").agg(
+        pl.col("billed").sum().alias("bill_billed"), pl.col("effective").sum().alias("bill_effective")
     )
     return fact.join(bill, on="currency", how="full", coalesce=True).with_columns(
         billed_difference=pl.col("billed") - pl.col("bill_billed"),
