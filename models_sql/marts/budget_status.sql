@@ -1,8 +1,8 @@
 /*
 description: >
     Each budget: spent to date, where its period is expected to land, how much of it has elapsed, and a status in one
-    word. Actual counts days before today. Where a cost of its scope cannot be told in the budget's currency (neither its
-    own nor the reporting currency, or no rate), actual is unknown and the status says unknown_currency.
+    word. Actual counts days before today, with what is estimated of them. Where a cost of its scope cannot be told
+    in the budget's currency (neither its own nor the reporting currency, or no rate), actual is unknown and the status says unknown_currency.
 grain: [budget_id, period_start]
 materialized: table
 columns:

@@ -1,7 +1,7 @@
 /*
 description: >
-    How far every forecast that was ever published was off, once its days were billed: by scope and by how far ahead it
-    looked. Bands are honest where coverage_80_share is near 0.8.
+    How far every forecast that was ever published was off, once its days were billed (what no bill ever names counts as
+    estimated): by scope and by how far ahead it looked. Bands are honest where coverage_80_share is near 0.8.
 grain: [scope, feature_key, cost_driver_key, currency, horizon]
 materialized: table
 columns:
@@ -39,7 +39,8 @@ daily as (
         costs.feature,
         costs.cost_driver,
         sum(costs.effective_cost_reporting) as cost,
-        max(case when costs.cost_state = 'estimated' then 1 else 0 end) as is_estimated
+        max(case when costs.cost_state = 'estimated' and costs.bill_of_record is not null then 1 else 0 end)
+            as is_estimated
     from costs
     group by costs.charge_date, costs.feature, costs.cost_driver
 ),

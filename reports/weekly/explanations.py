@@ -30,7 +30,7 @@ EVIDENCE = {
     "billed": "stands on the bill for this owner (tag or resource)",
     "allocated": "a bill line split by logged use",
     "priced": "logged use at list price, until the bill arrives",
-    "assumed": "split without a log that proves it",
+    "assumed": "split or estimated, with nothing that proves it",
 }
 
 RECONCILIATION_CAUSES = {

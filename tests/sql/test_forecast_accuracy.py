@@ -20,8 +20,11 @@ def _forecast(target: str, p10: str, p50: str, p90: str, **other: str) -> dict[s
     }
 
 
-def _cost(day: str, cost: str, state: str = "provisional", category: str = "Usage") -> dict[str, str]:
+def _cost(
+    day: str, cost: str, state: str = "provisional", category: str = "Usage", bill: str | None = "bill"
+) -> dict[str, str | None]:
     return {
+        "bill_of_record": bill,
         "charge_date": day,
         "feature": "chat",
         "cost_driver": "inference",
@@ -45,7 +48,8 @@ def test_billed_days_are_scored_and_open_ones_are_not() -> None:
         _cost("2026-11-02", "80"),
         _cost("2026-11-02", "30"),
         _cost("2026-11-02", "7000", category="Tax"),
-        _cost("2026-11-03", "70"),
+        _cost("2026-11-03", "60"),
+        _cost("2026-11-03", "10", state="estimated", bill=None),  # no bill ever names it
         _cost("2026-11-04", "5", state="estimated"),
         _cost("2026-11-09", "125"),
         _cost("2026-11-10", "1"),
