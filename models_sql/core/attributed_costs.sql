@@ -32,6 +32,7 @@ columns:
 checks:
     - name: cell_equals_its_fact_rows
       severity: fail
+      by: partition
       description: The rows of a cell sum to the cell, in every measure, to the last digit.
       sql: >
         select c.cell_id, c.charge_date, c.effective_cost, f.effective_cost as fact_cost

@@ -31,6 +31,7 @@ columns:
 checks:
     - name: capacity_is_busy_within_its_hour
       severity: fail
+      by: partition
       description: Busy time lies within provisioned time.
       sql: >
         select resource_id, hour_start from core.capacity_usage

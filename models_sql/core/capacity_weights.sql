@@ -32,6 +32,7 @@ columns:
 checks:
     - name: capacity_weights_keep_the_measured_time
       severity: fail
+      by: partition
       description: Busy, unlogged and idle time of a resource sum to the time that was measured.
       sql: >
         select charge_date, pool_key from core.capacity_weights

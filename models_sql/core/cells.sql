@@ -65,6 +65,7 @@ columns:
 checks:
     - name: cells_keep_the_billed_total
       severity: fail
+      by: partition
       description: Cells that carry a bill sum to the split charges, per day and currency.
       sql: >
         select coalesce(a.charge_date, b.charge_date) as charge_date, a.total, b.total as cells_total

@@ -28,6 +28,7 @@ columns:
 checks:
     - name: every_charge_class_has_a_rule
       severity: fail
+      by: partition
       description: The last rule matches everything, so a class without a rule is a broken rule table.
       sql: select signature_id from core.charge_classes where rule_id is null
 */

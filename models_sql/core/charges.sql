@@ -76,6 +76,7 @@ columns:
 checks:
     - name: every_charge_is_classified
       severity: fail
+      by: partition
       description: The last rule matches everything, so a line without a rule is a broken rule table.
       sql: select charge_id from core.charges where rule_id is null
     - name: few_charges_are_other
@@ -88,6 +89,7 @@ checks:
         having 20 * sum(case when cost_driver = 'other' then abs(billed_cost) else 0 end) > sum(abs(billed_cost))
     - name: charges_keep_the_delivered_total
       severity: fail
+      by: partition
       description: Classification must not lose or repeat a line or a cent.
       sql: >
         select d.billing_currency, d.lines, c.lines as core_lines, d.total, c.total as core_total

@@ -18,6 +18,7 @@ columns:
 checks:
     - name: idle_is_shared_whole
       severity: fail
+      by: partition
       description: The parts of a cell sum to its idle_capacity, in every measure, to the last digit.
       sql: >
         select s.charge_date, s.cell_id, s.effective_cost, f.effective_cost as idle_cost

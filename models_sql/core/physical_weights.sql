@@ -23,6 +23,7 @@ columns:
 checks:
     - name: weights_keep_the_measured_volume
       severity: fail
+      by: partition
       description: Splitting a workload's volume over its users must keep every byte.
       sql: >
         select w.charge_date, w.weight, m.weight as measured

@@ -32,6 +32,7 @@ columns:
 checks:
     - name: causes_add_up_to_the_difference
       severity: fail
+      by: partition
       description: Billed less priced equals the sum of the causes, to the last digit, for every key.
       sql: >
         select charge_date, provider, billing_account_id, model, token_class, currency
@@ -43,6 +44,7 @@ checks:
             or min(priced_cost) <> max(priced_cost)
     - name: causes_keep_the_billed_total
       severity: fail
+      by: partition
       description: Every bill line of model usage, credit and tax is in the reconciliation once.
       sql: >
         select a.charge_date, a.total, b.total as cells_total

@@ -18,6 +18,7 @@ columns:
 checks:
     - name: logged_requests_are_not_negative
       severity: fail
+      by: partition
       description: A count below zero is a defect of this model.
       sql: select model from core.request_coverage where logged_requests < 0
 */

@@ -20,6 +20,7 @@ columns:
 checks:
     - name: one_source_per_emitter
       severity: fail
+      by: partition
       description: Weights of an emitter come from one source, never from the sum of two.
       sql: >
         select charge_date, provider, signal, workload_ref
@@ -29,6 +30,7 @@ checks:
         having count(distinct x_source) > 1
     - name: one_source_tells_of_an_emitter
       severity: warn
+      by: partition
       description: Two sources tell of one emitter; the one that is declared first counts.
       sql: >
         select charge_date, provider, signal, workload_ref
@@ -37,6 +39,7 @@ checks:
         group by charge_date, provider, signal, workload_ref
     - name: volume_is_known
       severity: warn
+      by: partition
       description: A source names an emitter without bytes and without a count; it gets no share of the cost.
       sql: >
         select charge_date, provider, signal, workload_ref

@@ -15,6 +15,7 @@ columns:
 checks:
     - name: traces_keep_the_fact
       severity: fail
+      by: partition
       description: Root actions and the rest sum to the fact, per day, in the reporting currency.
       sql: >
         select coalesce(f.charge_date, t.charge_date) as charge_date, f.total, t.total as trace_total

@@ -31,6 +31,7 @@ columns:
 checks:
     - name: one_source_per_pair_of_zones
       severity: fail
+      by: partition
       description: Weights of a pair of zones come from one kind of source, never from the sum of two.
       sql: >
         select charge_date, provider, traffic_kind, from_zone, to_zone, account_id

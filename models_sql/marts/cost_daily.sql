@@ -53,10 +53,12 @@ columns:
 checks:
     - name: every_row_has_a_confidence
       severity: fail
+      by: partition
       description: The last rule of confidence matches everything, so a row without one is a broken rule table.
       sql: select charge_date from marts.cost_daily where confidence is null
     - name: mart_keeps_the_fact
       severity: fail
+      by: partition
       description: The mart sums to the fact, per day and currency.
       sql: >
         select coalesce(f.charge_date, m.charge_date) as charge_date, f.billing_currency, f.total, m.total as mart_total

@@ -4,6 +4,7 @@ description: >
     when it carries the time in which nothing ran. Same total as cost_daily. Capacity that nobody used that day stays
     idle_capacity, and time that nobody measured stays unmeasured_capacity.
 materialized: view
+partition_by: {column: charge_date, unit: day}
 columns:
     charge_date: null
     cost_state: null
@@ -52,6 +53,7 @@ columns:
 checks:
     - name: fully_loaded_keeps_the_mart
       severity: fail
+      by: partition
       description: Fully loaded cost sums to cost_daily, per day and currency, in every measure.
       sql: >
         select coalesce(f.charge_date, m.charge_date) as charge_date, f.billing_currency, f.effective, m.effective

@@ -24,6 +24,7 @@ columns:
 checks:
     - name: pairs_keep_the_mart
       severity: fail
+      by: partition
       description: The pairs sum to the egress of cost_daily, per day, tax left out.
       sql: >
         select coalesce(d.charge_date, m.charge_date) as charge_date, d.total, m.total as pair_total

@@ -19,6 +19,7 @@ columns:
 checks:
     - name: months_keep_the_days
       severity: fail
+      by: partition
       description: The months sum to the days, per month, tax left out.
       sql: >
         select coalesce(d.charge_month, m.charge_month) as charge_month, d.total, m.total as month_total

@@ -19,6 +19,7 @@ columns:
 checks:
     - name: drivers_keep_the_mart
       severity: fail
+      by: partition
       description: Monitoring and inference sum to the same of cost_daily, per day.
       sql: >
         select coalesce(d.charge_date, m.charge_date) as charge_date, d.total, m.total as share_total

@@ -99,6 +99,7 @@ columns:
 checks:
     - name: charges_equal_lines
       severity: fail
+      by: partition
       description: The charges made of the lines cost what the lines cost, per feed, currency and month.
       sql: >
         select l.x_source, l.billing_currency, l.billing_period_start, l.billed_cost, c.billed_cost as charges_cost
@@ -111,6 +112,7 @@ checks:
         where l.billed_cost is distinct from c.billed_cost
     - name: effective_equals_billed
       severity: fail
+      by: partition
       description: What commitments cost is carried by what they cover or left unused, per bill and month.
       sql: >
         select x_source, billing_account_id, billing_currency, billing_period_start,

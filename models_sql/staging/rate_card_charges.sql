@@ -99,6 +99,7 @@ columns:
 checks:
     - name: rate_card_days_have_a_length
       severity: fail
+      by: partition
       description: A charge of own hardware is a part of one UTC day.
       sql: >
         select charge_id from staging.rate_card_charges

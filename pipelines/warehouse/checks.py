@@ -6,15 +6,15 @@ what a failed check means for the run (`publish` refuses, the edge reports).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from pipelines.warehouse.engine import Engine, quote, quote_relation, render_order
-from pipelines.warehouse.manifest import CheckResult
+from pipelines.warehouse.manifest import CheckResult, ReleaseManifest
 from pipelines.warehouse.models import WINDOW_PARAMETERS, Check, Model
-from pipelines.warehouse.periods import ALL
-from pipelines.warehouse.relations import digest_of
+from pipelines.warehouse.periods import ALL, convert_key
+from pipelines.warehouse.relations import Relation, digest_of
 from pipelines.warehouse.selection import Selection
 from pipelines.warehouse.writer import Writer
 
@@ -24,15 +24,19 @@ SAMPLE_ROWS = 5
 class Checker:
     """Checks one model after its partitions were written.
 
-    A check with $start or $end runs for rebuilt partitions only, unless it is new, changed or had violations;
-    any other runs over the whole table when something that it reads changed. Else the last result stands.
+    A check by partition ($start, $end, or `by: partition`) runs for the partitions that were rebuilt or of which other
+    tables that it reads changed, unless it is new, changed or had violations; any other runs over the whole table when
+    something that it reads changed. Else the last result stands.
     Views have the checks of their header only: their grain is not scanned.
     """
 
-    def __init__(self, engine: Engine, selection: Selection, writer: Writer) -> None:
+    def __init__(
+        self, engine: Engine, selection: Selection, writer: Writer, previous: ReleaseManifest | None = None
+    ) -> None:
         self._engine = engine
         self._selection = selection
         self._writer = writer
+        self._before = {} if previous is None else previous.relations
 
     def run(
         self, model: Model, rebuilt: Sequence[str], previous: Sequence[CheckResult]
@@ -42,19 +46,22 @@ class Checker:
         results = [] if model.is_view else self._check_grain(model, rebuilt, last)
         for check in model.checks:
             known = last.get(check.name)
-            run = self._run_windowed if check.statement.is_window_bound else self._run_whole
+            run = self._run_by_partition if check.is_by_partition else self._run_whole
             results.append(run(model, check, rebuilt, known))
         return tuple(results)
 
-    def _run_windowed(
+    def _run_by_partition(
         self, model: Model, check: Check, rebuilt: Sequence[str], known: CheckResult | None
     ) -> CheckResult:
         others = sorted(set(check.statement.refs) - {model.name, *model.refs})
-        fingerprint = self._fingerprint(model, check, others)
-        keys = rebuilt
-        if known is None or known.fingerprint != fingerprint or (rebuilt and not known.passed):
-            keys = sorted(self._selection.fingerprints[model.name])
-        elif not rebuilt:
+        parted = [ref for ref in others if self._selection.relation(ref, model.name).unit is not None]
+        fingerprint = self._fingerprint(model, check, [ref for ref in others if ref not in parted])
+        touched = {key for ref in parted for key in self._changed_keys(ref, model.unit or "")}
+        keys = sorted({*rebuilt, *touched})
+        if known is None or known.fingerprint != fingerprint or (keys and not known.passed):
+            held = {key for ref in parted for key in self._keys(self._selection.keys(ref), model.unit or "")}
+            keys = sorted({*self._selection.fingerprints[model.name], *held})
+        elif not keys:
             return replace(known, description=check.description, severity=check.severity)
         rows: list[dict[str, str | None]] = []
         violations = 0
@@ -66,6 +73,24 @@ class Checker:
             violations += found
             rows += sample
         return _result(check, violations, rows, fingerprint)
+
+    def _changed_keys(self, ref: str, unit: str) -> set[str]:
+        """Partitions of a model by `unit` whose part of another table is not what the last release read."""
+        now = self._contents(ref, self._selection.relations[ref])
+        record = self._before.get(ref)
+        before = {} if record is None else self._contents(ref, record.relation, record.fingerprints)
+        return self._keys((key for key in {*now, *before} if now.get(key) != before.get(key)), unit)
+
+    def _contents(
+        self, ref: str, relation: Relation, fingerprints: Mapping[str, str] | None = None
+    ) -> dict[str, object]:
+        if self._selection.is_view(ref):
+            return {**(self._selection.fingerprints[ref] if fingerprints is None else fingerprints)}
+        return {key: [file.digest for file in files] for key, files in relation.files.items() if files}
+
+    @staticmethod
+    def _keys(keys: Iterable[str], unit: str) -> set[str]:
+        return {own for key in keys for own in convert_key(key, unit)}
 
     def _run_whole(
         self, model: Model, check: Check, rebuilt: Sequence[str], known: CheckResult | None

@@ -63,12 +63,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class HeaderCheck:
-    """A check as written in a header."""
+    """A check as written in a header. With `by: partition` it holds for each partition alone, of all that it reads."""
 
     name: str
     severity: str
     description: str
     sql: str
+    is_by_partition: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,10 +173,16 @@ def _overlap(entry: Any, path: Path) -> tuple[str, str] | None:
 def _check(entry: Any, path: Path) -> HeaderCheck:
     if not isinstance(entry, dict) or not entry.get("name"):
         raise ModelError(f"{path}: a check needs name, severity, description and sql")
-    _reject_unknown(entry, ("name", "severity", "description", "sql"), path, f"check {entry['name']}")
+    _reject_unknown(entry, ("name", "severity", "description", "sql", "by"), path, f"check {entry['name']}")
     if entry.get("severity") not in SEVERITIES or not entry.get("sql"):
         raise ModelError(f"{path}: check {entry['name']} needs sql and severity fail or warn")
+    if entry.get("by", "partition") != "partition":
+        raise ModelError(f"{path}: check {entry['name']}: by must be `partition`, or left out")
     sql = str(entry["sql"]).strip().removesuffix(";").rstrip()
     return HeaderCheck(
-        entry["name"], entry["severity"], " ".join(str(entry.get("description", "")).split()), sql
+        entry["name"],
+        entry["severity"],
+        " ".join(str(entry.get("description", "")).split()),
+        sql,
+        is_by_partition="by" in entry,
     )

@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipelines.warehouse.errors import ModelError
-from pipelines.warehouse.headers import Header, load_yaml, parse_header, split_header
+from pipelines.warehouse.headers import Header, HeaderCheck, load_yaml, parse_header, split_header
 
 WINDOW_PARAMETERS = frozenset({"start", "end"})
 PARAMETERS = WINDOW_PARAMETERS | {"as_of", "today", "reporting_currency"}
@@ -52,13 +52,17 @@ class Statement:
 
 @dataclass(frozen=True)
 class Check:
-    """A SELECT that returns the violating rows; `fail` blocks the release, `warn` is shown."""
+    """A SELECT that returns the violating rows; `fail` blocks the release, `warn` is shown.
+
+    One that holds for each partition alone runs for what changed; any other one over the whole table.
+    """
 
     name: str
     severity: str
     description: str
     sql: str
     statement: Statement
+    is_by_partition: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,10 +195,7 @@ def read_model(path: Path, dictionary: Mapping[str, Column], reader: _StatementR
     missing = [column for column in header.columns if column not in dictionary]
     if missing:
         raise ModelError(f"{path}: columns {missing} are not in dictionary.yml; add their type and meaning")
-    checks = tuple(
-        Check(c.name, c.severity, c.description, c.sql, reader.read(c.sql, f"{path}: check {c.name}"))
-        for c in header.checks
-    )
+    checks = tuple(_read_check(c, reader.read(c.sql, f"{path}: check {c.name}")) for c in header.checks)
     notes = {column: note for column, note in header.columns.items() if note}
     model = Model(
         name=name,
@@ -208,6 +209,11 @@ def read_model(path: Path, dictionary: Mapping[str, Column], reader: _StatementR
     )
     _validate(model)
     return model
+
+
+def _read_check(check: HeaderCheck, statement: Statement) -> Check:
+    is_by_partition = check.is_by_partition or statement.is_window_bound
+    return Check(check.name, check.severity, check.description, check.sql, statement, is_by_partition)
 
 
 def _meaning(column: Column, note: str | None) -> str:
@@ -242,9 +248,9 @@ def _validate(model: Model) -> None:
     if model.is_view and statement.parameters:
         problems.append(f"is a view and cannot use parameters {sorted(statement.parameters)}")
     problems += [
-        f"check {check.name} uses $start or $end but the model has no partition_by"
+        f"check {check.name} is one by partition ($start, $end or `by`) but the model has no partition_by"
         for check in model.checks
-        if check.statement.is_window_bound and not header.partition_by
+        if check.is_by_partition and not header.partition_by
     ]
     if problems:
         raise ModelError(f"{model.path}: " + "; ".join(problems))

@@ -84,7 +84,7 @@ class Build:
         self._selection = Selection(models, parameters, f"runner {RUNNER_VERSION}, duckdb {engine_major}")
         self._engine = Engine(settings)
         self._writer = Writer(self._engine, self._selection, self.tables, settings)
-        self._checker = Checker(self._engine, self._selection, self._writer)
+        self._checker = Checker(self._engine, self._selection, self._writer, previous)
         for relation in inputs.values():
             self.add_input(relation)
 
