@@ -36,10 +36,7 @@ def listed(items: pl.Expr) -> pl.Expr:
 
 def record(members: Mapping[str, pl.Expr]) -> pl.Expr:
     """A JSON object of members that are JSON themselves; a member that is null is left out."""
-    parts = [
-        pl.concat_str(pl.lit(f'"{name}":'), value) if not isinstance(value, str) else value
-        for name, value in members.items()
-    ]
+    parts = [pl.concat_str(pl.lit(f'"{name}":'), value) for name, value in members.items()]
     return pl.concat_str(pl.lit("{"), joined(parts), pl.lit("}"))
 
 
