@@ -417,8 +417,8 @@ def restate_month(lake: GeneratedLake, month: str, folder: Path) -> GeneratedLak
 def empty_relations() -> dict[str, Relation]:
     """Every canonical dataset, and the days of own hardware and of live bills, as a typed relation without rows."""
     columns = duckdb_columns(RATE_CARD_DAY_SCHEMA)
-    days = ("reference.rate_card_days", "reference.recent_days")
-    return {name: Relation(name, columns, "month", {}) for name in days} | {
+    days = {"reference.rate_card_days": "month", "reference.recent_days": "day"}
+    return {name: Relation(name, columns, unit, {}) for name, unit in days.items()} | {
         f"lake.{name}": Relation(
             f"lake.{name}",
             duckdb_columns(dataset.schema),

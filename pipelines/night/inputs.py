@@ -154,25 +154,28 @@ def write_rate_card_days(tables: Path, rate_cards: Relation, today: date) -> Rel
         while day < today:
             months.setdefault(f"{day:%Y-%m}", []).append(day)
             day += timedelta(days=1)
-    return _write_days(tables, "reference.rate_card_days", months)
+    return _write_days(tables, "reference.rate_card_days", "month", months)
 
 
-def write_recent_days(tables: Path, today: date) -> Relation:
+def write_recent_days(tables: Path, reports: Sequence[SourceReport], today: date) -> Relation:
     """`reference.recent_days`: the `RECENT_DAYS` days before `today`, on which cost that nothing measures is expected
-    to go on as it was."""
-    months: dict[str, list[date]] = {}
-    for days_ago in range(RECENT_DAYS, 0, -1):
-        day = today - timedelta(days=days_ago)
-        months.setdefault(f"{day:%Y-%m}", []).append(day)
-    return _write_days(tables, "reference.recent_days", months)
+    to go on as it was, if any bill was delivered on them; a file a day, so that a new day touches no other."""
+    days = [today - timedelta(days=days_ago) for days_ago in range(RECENT_DAYS, 0, -1)]
+    is_live = any(
+        delivery.is_current and delivery.dataset in BILL_DATASETS and delivery.delivered_at.date() >= days[0]
+        for report in reports
+        for delivery in report.deliveries
+    )
+    parts = {day.isoformat(): [day] for day in days} if is_live else {}
+    return _write_days(tables, "reference.recent_days", "day", parts)
 
 
-def _write_days(tables: Path, name: str, months: Mapping[str, Sequence[date]]) -> Relation:
+def _write_days(tables: Path, name: str, unit: str, parts: Mapping[str, Sequence[date]]) -> Relation:
     files = {
-        month: (_write(tables, name, month, pa.table({"charge_date": days}, RATE_CARD_DAY_SCHEMA)),)
-        for month, days in months.items()
+        key: (_write(tables, name, key, pa.table({"charge_date": days}, RATE_CARD_DAY_SCHEMA)),)
+        for key, days in parts.items()
     }
-    return Relation(name, duckdb_columns(RATE_CARD_DAY_SCHEMA), "month", files)
+    return Relation(name, duckdb_columns(RATE_CARD_DAY_SCHEMA), unit, files)
 
 
 def _bill_delivery_row(

@@ -235,7 +235,7 @@ class Night:
             self._add_dataset(relation)
         cards = datasets["lake.rate_cards"]
         self.build.add_input(write_rate_card_days(self.build.tables, cards, request.today))
-        self.build.add_input(write_recent_days(self.build.tables, request.today))
+        self.build.add_input(write_recent_days(self.build.tables, resolved, request.today))
         known_at = request.as_of or request.now
         self.build.add_input(write_bill_deliveries(self.build.tables, resolved, known_at))
         self.build.add_table("lake.deliveries", build_delivery_table(resolved))

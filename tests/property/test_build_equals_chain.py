@@ -26,6 +26,9 @@ COMPARED = (
     "core.charge_cells",
     "core.cells",
     "core.direct_costs",
+    "core.shared_costs",
+    "core.tax_costs",
+    "core.owners_daily",
     "core.trace_costs",
     "marts.cost_daily",
     "marts.reconciliation",
@@ -129,8 +132,10 @@ def _write_inputs(inputs: Inputs, folder: Path) -> list[Relation]:
         partition = DATASETS[dataset].partition if layer == "lake" and dataset in DATASETS else None
         if name == "lake.bill_deliveries":
             partition = ("billing_period_start", "month")
-        if name in ("reference.rate_card_days", "reference.recent_days"):
+        if name == "reference.rate_card_days":
             partition = ("charge_date", "month")
+        if name == "reference.recent_days":
+            partition = ("charge_date", "day")
         parts: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         for row in table.to_pylist():
             parts[_partition_key(row, partition)].append(row)

@@ -31,7 +31,7 @@ def _show_days(
     """What is billed so far plus what is estimated, by cost driver, for days that are alike but for what is billed of
     them."""
     days = [FIRST_DAY + timedelta(days=n) for n in range(len(deliveries))]
-    pool = {"list_cost_currency": None, "cost_driver": "egress", "method_id": "bytes"}
+    pool: dict[str, Any] = {"list_cost_currency": None, "cost_driver": "egress", "method_id": "bytes"}
     billed = [
         _billed(
             None,

@@ -232,7 +232,7 @@ def test_usage_without_a_price_has_no_cost_but_is_there() -> None:
 
 
 def test_traffic_and_capacity_stand_at_what_a_unit_of_their_pool_costs() -> None:
-    pool = {"list_cost_currency": None}
+    pool: dict[str, Any] = {"list_cost_currency": None}
     rates = [
         _rate("pool", "zone", "2000000000", cost_driver="egress", method_id="bytes", **pool),
         _rate("pool", "gpu", "3000000000", cost_driver="compute", method_id="capacity_seconds", **pool),
