@@ -20,8 +20,10 @@ from reports.weekly.explanations import EVIDENCE, explain_residual
 
 METHOD_WORDS = {
     "tokens": "shared by logged tokens of this class",
-    "list_price": "no bill line names it so far: logged tokens at list price, as far as the day's bill is below them",
+    "list_price": "not billed yet: logged tokens at list price, times what the bill's settled days show of it",
+    "run_rate": "not billed yet, and nothing measures it: what the bill's last settled days cost",
     "list_cost": "the bill mixes token classes, so shared by list cost of the logged tokens",
+    "capacity_seconds": "shared by the time that the capacity was busy for its calls",
     "bytes": "shared by measured bytes, first to the workload, then to its users",
     "telemetry_bytes": "shared by telemetry volume, first to the emitter, then to its users",
     "bill_tag": "the bill's own tags name the owner",
