@@ -6,7 +6,7 @@ What belongs here: what is landed and merged, against the world's frames. What m
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from connectors.common import registry
 from connectors.common.contract import LandingContext, Severity, SourceReport
 from connectors.common.identity import Identity
 from pipelines.config.model import Config
+from simulator import company
 from simulator.company import Period
 from simulator.habits import Habits
 from simulator.logs import delivered, write_logs
@@ -92,8 +93,37 @@ def land(root: Path, world: World, spans_format: str = "json") -> dict[str, Sour
     return reports
 
 
+def fall_back(world: World) -> World:
+    """Let every other call that the gateway sent to Anthropic go to Bedrock, so that three logs name it in turn."""
+    route = company.ROUTES["support_haiku_fallback"]
+    account = company.ACCOUNTS[route.account]
+    changes = {
+        "route": route.key,
+        "provider": route.provider,
+        "cloud": account.cloud,
+        "account_id": account.account_id,
+        "region": route.region,
+        "principal": route.principal,
+        "logged_model": route.request_model,
+        "request_model": route.request_model,
+        "response_model": route.response_model,
+    }
+    is_moved = (pl.col("route") == "support_haiku") & pl.col("provider_request_id").is_not_null()
+    is_moved &= pl.col("in_gateway") & (pl.col("call_index") % 2 == 0)
+    aws_id = pl.concat_str(pl.lit("0fab0fab-"), pl.col("gateway_call_id").str.slice(9))
+    calls = world.calls.with_columns(
+        *(
+            pl.when(is_moved).then(pl.lit(value)).otherwise(name).alias(name)
+            for name, value in changes.items()
+        ),
+        pl.when(is_moved).then(aws_id).otherwise("provider_request_id").alias("provider_request_id"),
+        (is_moved | pl.col("in_provider_log")).alias("in_provider_log"),
+    )
+    return replace(world, calls=calls)
+
+
 def build(root: Path, habits: Habits, requests: int) -> Landed:
-    world = build_world(PERIOD, requests, 7, habits)
+    world = fall_back(build_world(PERIOD, requests, 7, habits))
     reports = land(root, world)
     datasets = ("requests", "spans", "transfers", "telemetry", "workloads", "zones")
     empty = Landed(world, reports, pl.DataFrame(), pl.DataFrame(), pl.DataFrame())
@@ -188,6 +218,7 @@ def test_habits_leave_out_what_the_world_says_and_count_nothing_twice(real: Land
     assert set(seen["emitter"]) == {"span", "gateway", "provider_log"}
     assert (seen["copies"] == 2).sum() > 50
     assert set(calls["unlogged_reason"].drop_nulls()) == {"aborted", "bypass", "lost_day", "sampled"}
+    assert set(seen.group_by("call_index").len()["len"]) == {1, 2, 3}
     logged = calls.filter(pl.col("call_index").is_in(seen["call_index"].unique().implode()))
     assert logged["unlogged_reason"].null_count() == len(logged)
     assert sums(real.calls, "provider") == sums(logged, "provider")
@@ -291,7 +322,7 @@ def test_an_unknown_format_is_refused(tmp_path: Path, real: Landed) -> None:
 
 def test_a_name_that_json_would_have_to_escape_is_refused(tmp_path: Path, real: Landed) -> None:
     spans = real.world.spans.with_columns(tenant=pl.lit('a "quoted" one'))
-    world = World(**{**vars(real.world), "spans": spans})
+    world = replace(real.world, spans=spans)
     with pytest.raises(ValueError, match=r"app\.tenant holds a quote"):
         write_logs(tmp_path, world)
 
@@ -305,7 +336,7 @@ def test_api_management_logs_what_an_account_with_such_a_log_would(tmp_path: Pat
     """No account of the company has one by default; `company.PROVIDER_LOG_ACCOUNTS` says which have."""
     is_azure = (pl.col("provider") == "azure.ai.openai") & pl.col("provider_request_id").is_not_null()
     calls = clean.world.calls.with_columns(in_provider_log=is_azure)
-    write_logs(tmp_path, World(**{**vars(clean.world), "calls": calls}))
+    write_logs(tmp_path, replace(clean.world, calls=calls))
     settings = registry.load_settings_class("azure_apim_logs").model_validate(
         {
             "name": "apim",
