@@ -148,6 +148,7 @@ billed as (
         located.sku_meter,
         located.model,
         located.token_class,
+        located.signal,
         located.service_tier,
         located.region_id,
         located.resource_id,
@@ -163,7 +164,7 @@ billed as (
         located.tag_endpoint,
         located.tag_workflow,
         located.tag_environment,
-        least(sum(charge_cells.until_seconds - charge_cells.before_seconds), 86400) as billed_seconds,
+        least(sum(charge_cells.covered_seconds), 86400) as billed_seconds,
         min(located.cost_state) as first_state,
         max(located.cost_state) as last_state,
         cast(sum(charge_cells.billed_quantity) as decimal(38, 12)) as billed_quantity,
@@ -200,6 +201,7 @@ billed as (
         located.sku_meter,
         located.model,
         located.token_class,
+        located.signal,
         located.service_tier,
         located.region_id,
         located.resource_id,
@@ -262,6 +264,55 @@ physical_pools as (
     having sum(physical.weight) > 0
 ),
 
+/* Traffic by who sent it: used for a provider and kind if its bill of the day names every account and region of them. */
+origin_pools as (
+    select
+        physical_pools.charge_date,
+        physical_pools.pool_key,
+        regexp_extract(physical_pools.pool_key, '^(egress.*)from [^/]*/.*$', 1) as kind_key,
+        nullif(regexp_extract(physical_pools.pool_key, 'from ([^/]*)/', 1), '') as origin_account_id,
+        nullif(regexp_extract(physical_pools.pool_key, 'from [^/]*/(.*)$', 1), '') as origin_region_id
+    from physical_pools
+    where physical_pools.pool_key like 'egress%' || chr(31) || 'from %'
+),
+
+billed_origins as (
+    select
+        billed.charge_date,
+        'egress' || chr(31) || billed.provider || chr(31) || billed.traffic_kind || chr(31) as kind_key,
+        lower(regexp_replace(billed.sub_account_id, '^/subscriptions/', '', 'g')) as origin_account_id,
+        lower(billed.region_id) as origin_region_id
+    from billed
+    where billed.cost_driver = 'egress' and billed.charge_category = 'Usage'
+    group by
+        billed.charge_date,
+        'egress' || chr(31) || billed.provider || chr(31) || billed.traffic_kind || chr(31),
+        lower(regexp_replace(billed.sub_account_id, '^/subscriptions/', '', 'g')),
+        lower(billed.region_id)
+),
+
+origin_kinds as (
+    select
+        origin_pools.charge_date,
+        origin_pools.kind_key,
+        max(case when origin_pools.origin_account_id is null then 0 else 1 end) as is_by_account,
+        max(case when origin_pools.origin_region_id is null then 0 else 1 end) as is_by_region
+    from origin_pools
+    left join billed_origins
+        on origin_pools.charge_date = billed_origins.charge_date
+        and origin_pools.kind_key = billed_origins.kind_key
+        and (
+            origin_pools.origin_account_id is null
+            or origin_pools.origin_account_id = billed_origins.origin_account_id
+        )
+        and (
+            origin_pools.origin_region_id is null
+            or origin_pools.origin_region_id = billed_origins.origin_region_id
+        )
+    group by origin_pools.charge_date, origin_pools.kind_key
+    having count(*) = count(billed_origins.kind_key)
+),
+
 capacity_pools as (
     select
         capacity.charge_date,
@@ -278,7 +329,9 @@ pooled as (
         coalesce(
             capacity_pools.pool_key,
             logged_pools.pool_key,
+            signal_pools.pool_key,
             named_pools.pool_key,
+            origin_pools.pool_key,
             general_pools.pool_key
         ) as pool_key,
         capacity_pools.measured_seconds,
@@ -294,7 +347,8 @@ pooled as (
             when logged_pools.pool_kind = 'web_search' then 'tool_uses'
             when logged_pools.pool_kind = 'requests' then 'requests'
             when logged_pools.pool_kind = 'cache_storage' then 'cached_tokens'
-            when coalesce(named_pools.pool_key, general_pools.pool_key) is null then null
+            when coalesce(named_pools.pool_key, origin_pools.pool_key, general_pools.pool_key) is null
+                then null
             when billed.cost_driver = 'egress' then 'bytes'
             else 'telemetry_bytes'
         end as pool_method
@@ -327,11 +381,42 @@ pooled as (
                     nullif(regexp_extract(billed.resource_id, 'log-group:([^:]+)', 1), ''), billed.resource_id
                 )
         end
+    left join physical_pools as signal_pools
+        on billed.charge_date = signal_pools.charge_date
+        and billed.cost_driver = 'monitoring'
+        and billed.charge_category = 'Usage'
+        and billed.follows is null
+        and signal_pools.pool_key = coalesce(
+            named_pools.pool_key, 'monitoring' || chr(31) || billed.provider || chr(31) || 'all'
+        ) || chr(31) || billed.signal
+    left join origin_kinds
+        on billed.charge_date = origin_kinds.charge_date
+        and billed.cost_driver = 'egress'
+        and billed.charge_category = 'Usage'
+        and billed.follows is null
+        and named_pools.pool_key is null
+        and (origin_kinds.is_by_account = 0 or billed.sub_account_id is not null)
+        and (origin_kinds.is_by_region = 0 or billed.region_id is not null)
+        and origin_kinds.kind_key
+        = 'egress' || chr(31) || billed.provider || chr(31) || billed.traffic_kind || chr(31)
+    left join origin_pools
+        on origin_kinds.charge_date = origin_pools.charge_date
+        and origin_kinds.kind_key = origin_pools.kind_key
+        and (
+            origin_pools.origin_account_id is null
+            or origin_pools.origin_account_id
+            = lower(regexp_replace(billed.sub_account_id, '^/subscriptions/', '', 'g'))
+        )
+        and (
+            origin_pools.origin_region_id is null
+            or origin_pools.origin_region_id = lower(billed.region_id)
+        )
     left join physical_pools as general_pools
         on billed.charge_date = general_pools.charge_date
         and billed.charge_category = 'Usage'
         and billed.follows is null
         and named_pools.pool_key is null
+        and origin_kinds.kind_key is null
         and general_pools.pool_key = case billed.cost_driver
             when 'egress'
                 then 'egress' || chr(31) || billed.provider || chr(31)

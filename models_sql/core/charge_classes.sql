@@ -22,6 +22,7 @@ columns:
     service_tier: null
     context_min_tokens: where the meter names its context; null where it names none
     counted_use: null
+    signal: of monitoring, where the meter names one
     consumed_unit_tokens: null
     pricing_unit_tokens: null
     class_key: null
@@ -61,6 +62,8 @@ tiers as (select * from reference.service_tiers),
 contexts as (select * from reference.context_meters),
 
 uses as (select * from reference.use_meters),
+
+signals as (select * from reference.signal_meters),
 
 aliases as (select * from staging.model_aliases),
 
@@ -282,6 +285,17 @@ named_uses as (
     inner join uses on regexp_matches(meters.meter_text, uses.meter_pattern)
 ),
 
+named_signals as (
+    select
+        meters.meter_text,
+        signals.signal,
+        row_number() over (
+            partition by meters.meter_text order by signals.priority, signals.signal
+        ) as candidate_rank
+    from meters
+    inner join signals on regexp_matches(meters.meter_text, signals.meter_pattern)
+),
+
 rule_candidates as (
     select
         classes.billing_period_start,
@@ -334,6 +348,7 @@ decided as (
             when rules.token_class is null and rules.cost_driver in ('inference', 'retrieval')
                 then named_uses.counted_use
         end as counted_use,
+        case when rules.cost_driver = 'monitoring' then named_signals.signal end as signal,
         case
             when rules.token_class is not null
                 then nullif(
@@ -359,6 +374,9 @@ decided as (
         on classes.meter_text = named_contexts.meter_text
         and named_contexts.candidate_rank = 1
     left join named_uses on classes.meter_text = named_uses.meter_text and named_uses.candidate_rank = 1
+    left join named_signals
+        on classes.meter_text = named_signals.meter_text
+        and named_signals.candidate_rank = 1
 ),
 
 provider_candidates as (
@@ -503,6 +521,7 @@ select
     located.service_tier,
     located.context_min_tokens,
     located.counted_use,
+    located.signal,
     located.consumed_unit_tokens,
     located.pricing_unit_tokens,
     md5(

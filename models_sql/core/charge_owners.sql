@@ -148,9 +148,9 @@ units as (
             cast(charge_cells.list_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
             as decimal(22, 0)
         ) as list_units,
-        cast(charge_cells.before_seconds as decimal(20, 0)) as before_seconds,
-        cast(charge_cells.until_seconds as decimal(20, 0)) as until_seconds,
-        cast(charge_cells.total_seconds as decimal(15, 0)) as total_seconds
+        cast(charge_cells.before_day_weight as decimal(20, 0)) as before_day_weight,
+        cast(charge_cells.until_day_weight as decimal(20, 0)) as until_day_weight,
+        cast(charge_cells.all_days_weight as decimal(15, 0)) as all_days_weight
     from steps
     inner join charge_cells
         on steps.charge_date = charge_cells.charge_date
@@ -191,19 +191,19 @@ select
     cast(
         idiv(
             10 * (
-                units.before_seconds * units.total_weight
-                + (units.until_seconds - units.before_seconds) * units.before_weight
+                units.before_day_weight * units.total_weight
+                + (units.until_day_weight - units.before_day_weight) * units.before_weight
             ),
-            units.total_seconds
+            units.all_days_weight
         ) as bigint
     ) as before_parts,
     cast(
         idiv(
             10 * (
-                units.before_seconds * units.total_weight
-                + (units.until_seconds - units.before_seconds) * units.until_weight
+                units.before_day_weight * units.total_weight
+                + (units.until_day_weight - units.before_day_weight) * units.until_weight
             ),
-            units.total_seconds
+            units.all_days_weight
         ) as bigint
     ) as until_parts
 from units

@@ -46,6 +46,7 @@ columns:
     service_tier: null
     context_min_tokens: where the meter names its context; null where it names none
     counted_use: null
+    signal: of monitoring, where the meter names one
     rule_id: null
     tag_user_id: null
     tag_tenant: null
@@ -145,6 +146,7 @@ joined as (
         classes.service_tier,
         classes.context_min_tokens,
         classes.counted_use,
+        classes.signal,
         classes.class_key,
         deliveries.watermark_at,
         deliveries.period_status,
@@ -311,6 +313,7 @@ select
     converted.service_tier,
     converted.context_min_tokens,
     converted.counted_use,
+    converted.signal,
     converted.rule_id,
     converted.x_tag_user_id as tag_user_id,
     converted.x_tag_tenant as tag_tenant,

@@ -232,6 +232,18 @@ mixed_rows as (
         usage.to_zone
 ),
 
+/* Kinds of traffic that cells of single senders count: a cell of all of the kind does not count them again. */
+counted_kinds as (
+    select
+        counted_pools.charge_date,
+        regexp_extract(counted_pools.pool_key, '^(egress.*)from [^/]*/.*$', 1) || 'all' as pool_key
+    from counted_pools
+    where counted_pools.pool_key like 'egress%' || chr(31) || 'from %'
+    group by
+        counted_pools.charge_date,
+        regexp_extract(counted_pools.pool_key, '^(egress.*)from [^/]*/.*$', 1) || 'all'
+),
+
 physical_rows as (
     select
         cells.charge_date,
@@ -245,7 +257,8 @@ physical_rows as (
         0 as input_tokens,
         0 as output_tokens,
         case
-            when cells.is_pool_first and coalesce(counted_pools.pool_key, cells.pool_key) = cells.pool_key
+            when cells.is_pool_first and counted_kinds.pool_key is null
+                and coalesce(counted_pools.pool_key, cells.pool_key) = cells.pool_key
                 then physical.bytes
             else 0
         end as bytes
@@ -259,6 +272,9 @@ physical_rows as (
             'egress' || chr(31) || cells.provider || chr(31)
             || cells.traffic_kind || chr(31) || physical.from_zone
         )
+    left join counted_kinds
+        on cells.charge_date = counted_kinds.charge_date
+        and cells.pool_key = counted_kinds.pool_key
     where cells.method_id in ('bytes', 'telemetry_bytes')
 ),
 

@@ -1,8 +1,9 @@
 /*
 description: >
     Who caused a day's traffic and telemetry: bytes and volumes per pool, first to the workload's feature, then to
-    that feature's users by their share of its tokens; bytes of traced calls to whoever called. A pool is all traffic of a provider and kind, or the part of it
-    that touches the zone a bill line names, or the volume of the emitter it names.
+    that feature's users by their share of its tokens; bytes of traced calls to whoever called. A pool is
+    all traffic of a provider and kind, or the part of it that touches the zone a bill line names or that an account and
+    region sent; or the volume of the emitter that it names, and of its signal.
 grain: [charge_date, pool_key, weight_id]
 materialized: table
 partition_by: {column: charge_date, unit: day}
@@ -56,11 +57,41 @@ usage as (
 
 workloads as (select * from staging.workloads),
 
+zone_regions as (
+    select
+        zones.provider,
+        zones.zone_id,
+        min(zones.region_id) as region_id
+    from staging.zones as zones
+    where zones.zone_id is not null and zones.region_id is not null
+    group by zones.provider, zones.zone_id
+),
+
+/* Who pays is who sent, or owns the gateway; between zones both ends pay, so there the zones tell. */
+sent as (
+    select
+        transfers.*,
+        lower(transfers.account_id) as origin_account_id,
+        lower(zone_regions.region_id) as origin_region_id,
+        min(case when transfers.account_id is null then 0 else 1 end) over (
+            partition by transfers.charge_date, transfers.provider, transfers.traffic_kind
+        ) as has_accounts,
+        min(case when zone_regions.region_id is null then 0 else 1 end) over (
+            partition by transfers.charge_date, transfers.provider, transfers.traffic_kind
+        ) as has_regions
+    from transfers
+    left join zone_regions
+        on transfers.provider = zone_regions.provider
+        and transfers.from_zone = zone_regions.zone_id
+    where transfers.traffic_kind in ('internet', 'inter_region', 'nat', 'cdn', 'private_link')
+),
+
 emitted as (
     select
         telemetry.charge_date,
         telemetry.provider,
         telemetry.workload_ref,
+        telemetry.signal,
         telemetry.weight,
         workloads.feature,
         workloads.endpoint,
@@ -133,6 +164,23 @@ measured as (
     where transfers.to_zone is not null and transfers.to_zone <> coalesce(transfers.from_zone, '')
     union all
     select
+        sent.charge_date,
+        'egress' || chr(31) || sent.provider || chr(31) || sent.traffic_kind || chr(31) || 'from '
+        || case when sent.has_accounts = 1 then sent.origin_account_id else '' end || '/'
+        || case when sent.has_regions = 1 then sent.origin_region_id else '' end as pool_key,
+        sent.owner_id,
+        sent.feature,
+        sent.endpoint,
+        sent.team,
+        sent.environment,
+        sent.from_zone,
+        sent.to_zone,
+        sent.bytes as weight,
+        sent.bytes
+    from sent
+    where sent.has_accounts = 1 or sent.has_regions = 1
+    union all
+    select
         emitted.charge_date,
         'monitoring' || chr(31) || emitted.provider || chr(31) || emitted.workload_ref as pool_key,
         cast(null as varchar) as owner_id,
@@ -150,6 +198,37 @@ measured as (
     select
         emitted.charge_date,
         'monitoring' || chr(31) || emitted.provider || chr(31) || 'all' as pool_key,
+        cast(null as varchar) as owner_id,
+        emitted.feature,
+        emitted.endpoint,
+        emitted.team,
+        emitted.environment,
+        cast(null as varchar) as from_zone,
+        cast(null as varchar) as to_zone,
+        emitted.weight,
+        cast(0 as bigint) as bytes
+    from emitted
+    union all
+    select
+        emitted.charge_date,
+        'monitoring' || chr(31) || emitted.provider || chr(31) || emitted.workload_ref
+        || chr(31) || emitted.signal as pool_key,
+        cast(null as varchar) as owner_id,
+        emitted.feature,
+        emitted.endpoint,
+        emitted.team,
+        emitted.environment,
+        cast(null as varchar) as from_zone,
+        cast(null as varchar) as to_zone,
+        emitted.weight,
+        cast(0 as bigint) as bytes
+    from emitted
+    where emitted.workload_ref is not null
+    union all
+    select
+        emitted.charge_date,
+        'monitoring' || chr(31) || emitted.provider || chr(31) || 'all'
+        || chr(31) || emitted.signal as pool_key,
         cast(null as varchar) as owner_id,
         emitted.feature,
         emitted.endpoint,

@@ -163,15 +163,15 @@ origin_parts as (
                             cast(
                                 cast(origins.pricing_currency_effective_cost as decimal(24, 12))
                                 * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0)
-                            ) * cast(charge_cells.until_seconds as decimal(15, 0)),
-                            charge_cells.total_seconds
+                            ) * cast(charge_cells.until_day_weight as decimal(15, 0)),
+                            charge_cells.all_days_weight
                         )
                         - idiv(
                             cast(
                                 cast(origins.pricing_currency_effective_cost as decimal(24, 12))
                                 * cast(1000000000000 as decimal(13, 0)) as decimal(22, 0)
-                            ) * cast(charge_cells.before_seconds as decimal(15, 0)),
-                            charge_cells.total_seconds
+                            ) * cast(charge_cells.before_day_weight as decimal(15, 0)),
+                            charge_cells.all_days_weight
                         ) as decimal(24, 0)
                     ) * cast(0.000000000001 as decimal(13, 12)) as decimal(38, 12)
                 )

@@ -90,6 +90,7 @@ def build_reference_tables(config: Config, folder: Path) -> dict[str, pa.Table]:
         "reference.context_meters": _read_csv(
             folder / "context_meters.csv", {"priority": int, "context_min_tokens": int}
         ),
+        "reference.signal_meters": _read_csv(folder / "signal_meters.csv", {"priority": int}),
         "reference.use_meters": _read_csv(folder / "use_meters.csv", {"priority": int}),
         "reference.region_names": _read_csv(folder / "region_names.csv"),
         "reference.provider_names": _read_csv(folder / "provider_names.csv"),

@@ -227,9 +227,9 @@ def _part(number: int, cell: Cell) -> Row:
         "cell_id": str(number),
         "billed_quantity": cell.billed,
         "effective_cost_reporting": cell.rate and cell.paid * cell.rate,
-        "before_seconds": 0,
-        "until_seconds": 86400,
-        "total_seconds": 86400,
+        "before_day_weight": 0,
+        "until_day_weight": 86400,
+        "all_days_weight": 86400,
     }
 
 

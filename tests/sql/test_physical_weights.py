@@ -106,9 +106,15 @@ def test_telemetry_goes_to_its_emitter_by_volume() -> None:
     )
     assert found == [
         ("monitoring/aws//app/search", "search", None, 30),
+        ("monitoring/aws//app/search/log", "search", None, 10),
+        ("monitoring/aws//app/search/metric", "search", None, 20),
         ("monitoring/aws//other", None, "unknown_workload", 4),
+        ("monitoring/aws//other/log", None, "unknown_workload", 4),
         ("monitoring/aws/all", "search", None, 30),
         ("monitoring/aws/all", None, "unknown_workload", 4),
+        ("monitoring/aws/all/log", "search", None, 10),
+        ("monitoring/aws/all/log", None, "unknown_workload", 4),
+        ("monitoring/aws/all/metric", "search", None, 20),
     ]
 
 

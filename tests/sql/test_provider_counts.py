@@ -99,6 +99,7 @@ def test_counts_add_up_under_the_models_name_and_are_final_when_all_of_it_is() -
             _counted("claude", "tokens", "output_tokens", "standard", 7, is_final=False),
             _counted("claude", "tokens", "output_tokens", "batch", 5, is_final=True),
             _counted("claude", "requests", None, "standard", 6, is_final=True),
+            _counted("claude", "web_searches", None, "standard", 9, is_final=True),
             _counted("new-model", "tokens", "output_tokens", "standard", 7, is_final=True),
         ],
     )

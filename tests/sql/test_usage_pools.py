@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -36,7 +37,8 @@ def _read(dimension: str, text: str) -> list[tuple[dict[str, Any], str | None]]:
 
 
 def _pools(
-    billed: list[tuple[dict[str, Any], str | None]], logged: list[tuple[dict[str, Any], str | None]]
+    billed: Sequence[tuple[Mapping[str, Any], str | None]],
+    logged: Sequence[tuple[Mapping[str, Any], str | None]],
 ) -> list[dict[str, Any]]:
     charges = [
         {"charge_id": str(n), "cost_driver": "inference", "charge_category": "Usage", **USAGE, **stated}

@@ -64,6 +64,7 @@ ROUNDING = _table("The rounding rule")
 COVERAGE = _table("Coverage")
 TAGS = _table("Tags")
 SPREAD = _table("From bill line to days")
+BY_USE = _table("By logged use")
 FX = _table("Into the reporting currency")
 EGRESS = _table("Traffic")
 CAPACITY = _table("Capacity")
@@ -155,6 +156,42 @@ def test_spreading_over_days(row: Mapping[str, str]) -> None:
     assert f"{first} to {last}" == row["days"]
     assert (costs[first], costs[last]) == (_number(row["first day"]), _number(row["last day"]))
     assert sum(costs.values()) == _number(row["cost"])
+
+
+@pytest.mark.parametrize("row", BY_USE, ids=[" ".join(row.values()) for row in BY_USE])
+def test_spreading_by_logged_use(row: Mapping[str, str]) -> None:
+    named = {"cost_driver": "inference", "model": "gpt-4o", "token_class": "output_tokens"}
+    line = _line(billed_cost=row["cost"], charge_period_start=row["from"], charge_period_end=row["until"])
+    charges = [charge | named for charge in _charges(line, watermark="2026-11-20 00:00:00")]
+    usage = [
+        {
+            "charge_date": f"2026-{day}",
+            "provider": "openai",
+            "model": "gpt-4o",
+            "token_class": "output_tokens",
+            "quantity_tokens": 1000,
+            "list_cost": None if cost == "none" else cost,
+        }
+        for day, cost in re.findall(r"(\d\d-\d\d) ([\d.]+|none)", row["logged at list price"])
+    ]
+    days = [{"calendar_date": f"2026-11-{day:02d}"} for day in range(1, 31)]
+    given = {"core.charges": charges, "reference.calendar": days, "core.daily_usage": usage}
+    cells = run_model("core.charge_cells", given, MONTH, RULE_TYPES)
+    costs = {cell["charge_date"].isoformat()[5:]: cell["billed_cost"] for cell in cells}
+    expected = re.findall(r"(\d\d-\d\d) ([\d.]+)", row["costs"])
+    assert costs == {day: _number(cost) for day, cost in expected}
+    assert len(costs) == int(row["days"])
+    assert sum(costs.values()) == _number(row["cost"])
+    one_day = [
+        run_model(
+            "core.charge_cells",
+            given,
+            {"start": f"2026-{day}", "end": f"2026-11-{int(day[3:]) + 1:02d}"},
+            RULE_TYPES,
+        )
+        for day, _ in expected
+    ]
+    assert [cell["billed_cost"] for found in one_day for cell in found] == [costs[day] for day, _ in expected]
 
 
 @pytest.mark.parametrize("row", FX, ids=_ids(FX))
