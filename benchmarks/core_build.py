@@ -5,6 +5,7 @@ What belongs here: the inputs of such a build, and which models it runs. What mu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -22,9 +23,9 @@ from pipelines.warehouse.runner import Build
 FACT = "core.attributed_costs"
 
 
-def find_core_models(models: ModelSet) -> list[str]:
-    """The fact and every model, of staging too, that it or a check of these reads, in build order."""
-    needed = {FACT}
+def find_core_models(models: ModelSet, targets: Iterable[str] = (FACT,)) -> list[str]:
+    """The targets and every model, of staging too, that they or a check of these read, in build order."""
+    needed = {*targets}
     for name in reversed(models.order):
         if name in needed:
             needed.update(ref for ref in models[name].dependencies if ref in models.models)
