@@ -19,8 +19,8 @@ ZONES = [
     {"provider": "aws", "account_id": "111", "zone_name": "a", "zone_id": "a", "region_id": "us-east-1"},
     {"provider": "aws", "account_id": "111", "zone_name": "b", "zone_id": "b", "region_id": "eu-west-1"},
 ]
-OUT = {"sku_meter": "DataTransfer-Out-Bytes"}
-NAT = {"sku_meter": "NatGateway-Hours"}
+OUT: dict[str, Any] = {"sku_meter": "DataTransfer-Out-Bytes"}
+NAT: dict[str, Any] = {"sku_meter": "NatGateway-Hours"}
 
 
 def _sent(size: int, workload: str, account: str | None, zone: str | None, kind: str = "internet") -> Row:
@@ -40,7 +40,7 @@ def _shares(charges: list[dict[str, Any]], transfers: list[Row]) -> list[tuple[A
 
 
 @pytest.mark.parametrize(("kind", "meter"), [("internet", OUT), ("nat", NAT)])
-def test_an_account_pays_for_what_it_sent(kind: str, meter: dict[str, str]) -> None:
+def test_an_account_pays_for_what_it_sent(kind: str, meter: dict[str, Any]) -> None:
     charges = [line("a", "4", sub_account_id="111", **meter), line("b", "40", sub_account_id="222", **meter)]
     transfers = [_sent(100, "i-1", "111", None, kind), _sent(300, "i-2", "222", None, kind)]
     assert _shares(charges, transfers) == [("chat", None, "40", 300), ("search", None, "4", 100)]

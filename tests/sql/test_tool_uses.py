@@ -17,7 +17,7 @@ OPENAI: dict[str, Any] = {
     "service_name": "API",
     "service_category": "AI and Machine Learning",
 }
-CALL = {"provider": "openai", "model": "gpt-4o"}
+CALL: dict[str, Any] = {"provider": "openai", "model": "gpt-4o"}
 KINDS = {"searches": "web_search_count", "written": "cache_write_5m_tokens", "read": "cache_read_tokens"}
 
 
@@ -71,7 +71,7 @@ def test_what_the_provider_counts_tells_searches_that_no_log_has() -> None:
 
 
 def test_who_searched_in_one_project_pays_nothing_of_another() -> None:
-    search = {"sku_meter": "web search tool calls", **OPENAI}
+    search: dict[str, Any] = {"sku_meter": "web search tool calls", **OPENAI}
     charges = [
         line("a", "4", sub_account_id="proj_a", **search),
         line("b", "40", sub_account_id="proj_b", **search),
