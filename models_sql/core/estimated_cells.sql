@@ -558,7 +558,18 @@ lines as (
         open_volumes.method_id,
         'assumed' as evidence,
         cast(null as varchar) as residual_reason,
-        cast(null as varchar) as direct_owner_id,
+        md5(
+            chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+        ) as direct_owner_id,
         cast(null as varchar) as user_id,
         cast(null as varchar) as tenant,
         cast(null as varchar) as customer,
