@@ -36,7 +36,34 @@ CONFIG = Config.model_validate(
                 cost_driver="inference",
                 model_pattern="(claude[0-9.]+[a-z]+)",
             )
-        ]
+        ],
+        "shared_costs": [
+            {
+                "rule_id": "aws",
+                "match": {"provider": "aws", "service": "SUPPORT"},
+                "split": "proportional",
+                "by": {"scope": "all"},
+            },
+            {
+                "rule_id": "users",
+                "match": {"cost_driver": "support", "account": "222", "provider": "azure"},
+                "split": "proportional",
+                "by": {"scope": "all", "measure": "billed_cost"},
+                "among": "owners",
+            },
+            {
+                "rule_id": "azure",
+                "match": {"provider": "azure", "service": "Support"},
+                "split": "even",
+                "by": {"scope": "all", "measure": "list_cost"},
+            },
+            {
+                "rule_id": "google",
+                "match": {"provider": "google", "service": "Support"},
+                "split": "fixed",
+                "to": [{"feature": "search", "percent": "66.6667"}, {"team": "find", "percent": "33.3333"}],
+            },
+        ],
     }
 )
 
@@ -126,7 +153,9 @@ KINDS = (
     "compute",
     "tax",
     "credit",
+    "named_credit",
     "purchase",
+    "support",
     "support",
     "unused",
 )
@@ -238,6 +267,27 @@ companies = st.builds(
 """Companies of a few days: credits and refunds, null and zero costs, three currencies, several accounts in a pool."""
 
 
+def _sharing_line(feed: int, kind: str, cost: str, tag: str | None = None) -> Line:
+    costs = (Decimal(cost), Decimal(cost), Decimal(cost))
+    return Line(feed, kind, 0, "month", "111", None, "output_tokens", tag, costs, None, False)
+
+
+SHARING = Company(
+    (
+        _sharing_line(0, "compute", "10", "search"),
+        _sharing_line(0, "compute", "-4", "billing"),
+        _sharing_line(0, "tokens", "5"),
+        _sharing_line(0, "named_credit", "-1.000000000001"),
+        _sharing_line(1, "compute", "20", "billing"),
+        *(_sharing_line(feed, "support", "7.7") for feed in range(3)),
+        *(_sharing_line(feed, "tax", "3.333333333333") for feed in range(3)),
+    ),
+    (),
+    (),
+)
+"""A company in which every kind of shared cost, tax and a credit that names its charges occur."""
+
+
 def build_inputs(company: Company) -> Inputs:
     """The rows that vendors would deliver of a company."""
     logged = _count_logged(company.calls)
@@ -345,6 +395,7 @@ def _build_charge(number: int, line: Line, logged: Mapping[tuple[int, int, str],
         "billing_currency": feed.currency,
         "billing_period_start": FIRST_DAY,
         "billing_period_end": datetime(2026, 12, 1),
+        "invoice_id": (f"invoice of {line.account}", "invoice", None)[line.feed],
         "charge_period_start": start,
         "charge_period_end": start + length,
         "service_provider_name": feed.provider,
@@ -380,7 +431,12 @@ def _describe(line: Line, feed: Feed) -> dict[str, Any]:
             "resource_id": None if line.place is None else f"i-{line.place}",
         },
         "tax": {"service_name": "Tax", "charge_category": "Tax"},
-        "credit": {"service_name": feed.service, "charge_category": "Credit"},
+        "credit": {"service_name": "Promotions", "charge_category": "Credit"},
+        "named_credit": {
+            "service_name": feed.service,
+            "sku_meter": feed.meters[line.token_class],
+            "charge_category": "Credit",
+        },
         "purchase": {
             "service_name": "Savings Plans",
             "charge_category": "Purchase",

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.property.companies import (
     RATE,
+    SHARING,
     WINDOW,
     Company,
     build_inputs,
@@ -53,6 +55,7 @@ def test_every_line_reaches_the_mart_to_the_last_digit_and_keeps_its_sign() -> N
 
     @fixed
     @given(companies)
+    @example(SHARING)
     def check(company: Company) -> None:
         seen.update(_check_conservation(company))
 
@@ -61,6 +64,7 @@ def test_every_line_reaches_the_mart_to_the_last_digit_and_keeps_its_sign() -> N
         *("tokens", "list_cost", "list_price", "bytes", "telemetry_bytes", "bill_tag", "workload_resource"),
         *("unlogged_usage", "unknown_workload", "no_owner", "tax", "credit", "unused_commitment", "unpriced"),
         *("billed", "allocated", "assumed", "priced", "estimated", "provisional"),
+        *("followed_charges", "taxed_cost", "proportional", "even", "fixed"),
     }
     assert wanted <= seen, f"the examples are too poor to prove anything about {sorted(wanted - seen)}"
 
@@ -102,6 +106,7 @@ def _check_conservation(company: Company) -> set[str]:
 @few
 @given(companies)
 def test_a_credit_mirrors_the_charge(company: Company) -> None:
+    """What follows other cost follows nothing where that is below zero, so it mirrors in its own test."""
     inputs = build_inputs(company)
     charged = _facts(inputs)
     credited = _facts(negate(inputs))
@@ -113,6 +118,21 @@ def test_a_credit_mirrors_the_charge(company: Company) -> None:
                     measure,
                     row,
                 )
+
+
+@few
+@given(companies)
+def test_tax_mirrors_where_only_tax_is_turned_around(company: Company) -> None:
+    inputs = build_inputs(company)
+    lines = inputs.lake["charges"]
+    turned = negate(inputs).lake["charges"]
+    mixed = [b if b["charge_category"] == "Tax" else a for a, b in zip(lines, turned, strict=True)]
+    charged = _facts(inputs, "'invoice'")
+    credited = _facts(replace(inputs, lake={**inputs.lake, "charges": mixed}), "'invoice'")
+    assert charged.keys() == credited.keys()
+    for key, row in charged.items():
+        for measure in MEASURES:
+            assert credited[key][measure] == (None if row[measure] is None else -row[measure])
 
 
 @few
@@ -154,9 +174,13 @@ def test_scaling_the_bill_scales_every_share_within_a_unit(company: Company, fac
                 assert abs(difference) <= UNIT * 4 * factor * len(company.lines), (measure, row, after[key])
 
 
-def _facts(inputs: Inputs) -> dict[tuple[Any, ...], Row]:
+def _facts(inputs: Inputs, follows: str = "null") -> dict[tuple[Any, ...], Row]:
+    """The fact by its key: what follows nothing else, unless told what it follows."""
     with Chain(inputs, WINDOW, ("core.attributed_costs",)) as chain:
-        rows = chain.rows("select * from core.attributed_costs")
+        rows = chain.rows(
+            "select a.* from core.attributed_costs as a join core.cells as c using (charge_date, cell_id) "
+            f"where c.follows is not distinct from {follows}"
+        )
     return {tuple(row[name] for name in FACT_KEY): row for row in rows}
 
 
