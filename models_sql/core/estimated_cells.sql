@@ -460,6 +460,23 @@ flat_candidates as (
         <= run_rates.billing_period_start
 ),
 
+/* Whom nobody names: what logs miss, and capacity while no call runs. */
+nobody as (
+    select
+        md5(
+            chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+            || chr(31) || chr(30)
+        ) as owner_id
+),
+
 lines as (
     select
         token_lines.charge_date,
@@ -515,18 +532,7 @@ lines as (
         'residual' as method_id,
         'assumed' as evidence,
         'unlogged_usage' as residual_reason,
-        md5(
-            chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-        ) as direct_owner_id,
+        nobody.owner_id as direct_owner_id,
         cast(null as varchar) as user_id,
         cast(null as varchar) as tenant,
         cast(null as varchar) as customer,
@@ -539,6 +545,7 @@ lines as (
         missed.estimate_units,
         cast(null as decimal(22, 0)) as list_units
     from missed
+    cross join nobody
     union all
     select
         open_volumes.charge_date,
@@ -558,18 +565,7 @@ lines as (
         open_volumes.method_id,
         'assumed' as evidence,
         cast(null as varchar) as residual_reason,
-        md5(
-            chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-            || chr(31) || chr(30)
-        ) as direct_owner_id,
+        nobody.owner_id as direct_owner_id,
         cast(null as varchar) as user_id,
         cast(null as varchar) as tenant,
         cast(null as varchar) as customer,
@@ -588,6 +584,7 @@ lines as (
         ) as estimate_units,
         cast(null as decimal(22, 0)) as list_units
     from open_volumes
+    cross join nobody
     union all
     select
         flat_candidates.charge_date,

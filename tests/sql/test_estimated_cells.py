@@ -259,7 +259,9 @@ def test_traffic_and_capacity_stand_at_what_a_unit_of_their_pool_costs() -> None
             }
         ],
     }
-    costs = {pool: row["effective_cost"] for pool, row in _by_pool(**given).items()}
+    cells = _by_pool(**given)
+    assert cells["gpu"]["direct_owner_id"] is not None, "idle time is somebody's, if nobody's"
+    costs = {pool: row["effective_cost"] for pool, row in cells.items()}
     assert costs == {"zone": 2, "gpu": 3, "new gpu": 4, DEAR: 5}
     more = _rate("capacity", "", "1", bill_of_record="other", cost_driver="compute", **pool)
     two_bills = {**given, "rates": [*rates, more], "coverage": [_coverage(OPEN), _coverage(OPEN, "other")]}
