@@ -116,8 +116,9 @@ def read_manifest(path: Path, home: Path) -> ReleaseManifest:
 def read_file_paths(path: Path, home: Path) -> set[str]:
     """Absolute paths of all files that a manifest lists."""
     document = orjson.loads(path.read_bytes())
+    # Texts are joined as texts: a year's releases list hundreds of thousands of files.
     return {
-        str(home / file["path"])
+        file["path"] if file["path"].startswith("/") else f"{home}/{file['path']}"
         for relation in document["relations"].values()
         for partition in relation["partitions"].values()
         for file in partition["files"]
@@ -171,7 +172,7 @@ def _read_record(name: str, entry: Mapping[str, Any], home: Path) -> RelationRec
     partitions = entry["partitions"]
     files = {
         key: tuple(
-            DataFile(home / file["path"], file["digest"], file["rows"], key, file.get("stats", {}))
+            DataFile(Path(home, file["path"]), file["digest"], file["rows"], key, file.get("stats", {}))
             for file in partition["files"]
         )
         for key, partition in partitions.items()

@@ -41,11 +41,13 @@ class Selection:
         self._code_base = code_base
         self._whole: dict[str, Slice] = {}
         self._overlaps: dict[tuple[str, str], dict[str, list[DataFile]]] = {}
+        self._slices: dict[str, dict[tuple[str, ...], Slice]] = {}
 
     def add(self, relation: Relation, fingerprints: Mapping[str, str] | None = None) -> None:
         """Makes a relation readable; a view model has fingerprints and no files."""
         self.relations[relation.name] = relation
         self._whole.pop(relation.name, None)
+        self._slices.pop(relation.name, None)
         for key in [key for key in self._overlaps if key[0] == relation.name]:
             del self._overlaps[key]
         if fingerprints is not None:
@@ -115,12 +117,19 @@ class Selection:
             keys = tuple(keys_between(relation.unit, start, end))
         else:
             keys = tuple(convert_key(key, relation.unit))
+        known = self._slices.setdefault(ref, {})  # many models read the same days of a table
+        if keys not in known:
+            known[keys] = self._slice_of(ref, keys)
+        return known[keys]
+
+    def _slice_of(self, ref: str, keys: tuple[str, ...]) -> Slice:
         if self.is_view(ref):
             known = self.fingerprints[ref]
             keys = tuple(k for k in keys if k in known)
             return Slice((), keys, digest_of([known[k] for k in keys]))
-        files = tuple(file for k in keys for file in relation.files.get(k, ()))
-        return Slice(files, (), _digest(files))
+        files = self.relations[ref].files
+        found = tuple(file for k in keys for file in files.get(k, ()))
+        return Slice(found, (), _digest(found))
 
     def whole(self, name: str) -> Slice:
         """All of a relation."""
