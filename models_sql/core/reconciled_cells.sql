@@ -278,16 +278,32 @@ judged_keys as (
     group by told_keys.charge_date, told_keys.key_kind, told_keys.key_id, told_keys.provider
 ),
 
-/* Without any key that is known to be logged, nothing says that another one is not. */
+judged_days as (
+    select
+        judged_keys.charge_date,
+        judged_keys.provider,
+        max(judged_keys.is_declared) as has_declared
+    from judged_keys
+    group by judged_keys.charge_date, judged_keys.provider
+),
+
+/*
+Without any key that is known to be logged, nothing says that another one is not. What is declared goes before what the
+log happens to name: on a day whose log is lost it names less.
+*/
 key_days as (
     select
         judged_keys.charge_date,
         judged_keys.key_kind,
         judged_keys.provider,
-        max(judged_keys.is_declared) as has_declared
+        max(judged_days.has_declared) as has_declared
     from judged_keys
+    inner join judged_days
+        on judged_keys.charge_date = judged_days.charge_date
+        and judged_keys.provider = judged_days.provider
     group by judged_keys.charge_date, judged_keys.key_kind, judged_keys.provider
-    having max(judged_keys.is_declared) = 1 or max(judged_keys.is_logged) = 1
+    having max(judged_keys.is_declared) = max(judged_days.has_declared)
+        and (max(judged_keys.is_declared) = 1 or max(judged_keys.is_logged) = 1)
 ),
 
 stranger_keys as (

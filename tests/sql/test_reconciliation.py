@@ -95,6 +95,20 @@ def test_an_account_of_which_none_is_declared_to_log_bypasses() -> None:
     assert {row["observable"] for row in rows if row["cause"] == "bypass"} == {"account"}
 
 
+def test_what_is_declared_goes_before_what_a_log_with_gaps_happens_to_name() -> None:
+    """The staging account's calls are lost: its principal stands in no log, but its account is one that logs."""
+    app = Cell(provider="aws", sub_account="app", principal="role/app")
+    lost = replace(app, billed=200_000, logged=0, sub_account="staging", principal="role/staging")
+    job = replace(app, billed=100_000, logged=0, sub_account="job", principal="role/job")
+    logged = {**key_row(app, "role/app", logged=MTOK), "key_kind": "principal"}
+    cells = [app, lost, job]
+    assert found(cells, keys=[logged], logging_keys=["app", "staging"]) == {
+        ("bypass",): D(1),
+        ("unlogged",): D(2),
+    }
+    assert found(cells, keys=[logged]) == {("bypass",): D(3)}
+
+
 def test_classes_of_input_that_offset_each_other_are_one_cause() -> None:
     """50,000 tokens that the gateway took for new were read from the cache; output is no part of it."""
     cells = [
