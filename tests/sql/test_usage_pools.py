@@ -132,6 +132,7 @@ def test_regions_of_a_bill_may_have_spaces() -> None:
 def test_provisioned_calls_are_never_taken_for_calls_by_the_token() -> None:
     """The bill's gap is as large as what ran on provisioned throughput: the two have nothing to do with each other."""
     found = _pools([({}, "200")], [({}, "100"), ({"service_tier": "provisioned"}, "100")])
+    assert len(found) == 3
     pools = {(row["pool_side"], row["member_key"]): row["pool_key"] for row in found}
     assert pools["logged", "0"] == pools["billed", "0"] != pools["logged", "1"]
 
