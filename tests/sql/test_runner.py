@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -390,6 +392,36 @@ def test_checks_find_violations_and_rerun_only_when_needed(tmp_path: Path) -> No
     assert checks["few_requests"].violations == 2
     with build_all(tmp_path, models, [sales(tmp_path / "lake", days)], manifest_of(second)) as third:
         assert third.results["core.daily"].checks == second.results["core.daily"].checks
+
+
+def test_a_check_by_partition_looks_at_what_changed_in_the_other_tables_that_it_reads(tmp_path: Path) -> None:
+    checked = DAILY.replace(
+        "columns: [charge_date, feature, requests, billed_cost]",
+        """columns: [charge_date, feature, requests, billed_cost]
+checks:
+    - name: orders_are_counted
+      severity: fail
+      by: partition
+      sql: >
+        select o.sale_id from lake.orders as o
+        left join core.daily as d on cast(o.sold_at as date) = d.charge_date and o.feature = d.feature
+        where d.charge_date is null""",
+    )
+    models = write_models(tmp_path / "models", {"core.daily": checked})
+    sold = sales(tmp_path / "lake", THREE_DAYS)
+
+    def orders(days: Mapping[str, Sequence[tuple[str, str]]]) -> Relation:
+        return replace(sales(tmp_path / "orders", days), name="lake.orders")
+
+    given = orders(THREE_DAYS)
+    with build_all(tmp_path, models, [sold, given]) as first:
+        assert not first.failed_checks
+    for key in ("2026-01-01", "2026-01-02"):
+        given.files[key][0].path.unlink()
+    again = replace(given, files={**given.files, **orders({"2026-01-04": [("chat", "1")]}).files})
+    with build_all(tmp_path, models, [sold, again], manifest_of(first)) as second:
+        assert second.results["core.daily"].partitions_built == ()
+        assert [check.sample for _, check in second.failed_checks] == [({"sale_id": "2026-01-04/0"},)]
 
 
 def test_lost_and_doubled_rows_block(tmp_path: Path) -> None:
