@@ -34,6 +34,7 @@ columns:
     cache_write_1h_tokens: null
     output_tokens: null
     reasoning_tokens: null
+    web_search_count: null
     uncached_audio_tokens: null
     cache_read_audio_tokens: null
     output_audio_tokens: null
@@ -99,6 +100,7 @@ select
     requests.cache_write_1h_tokens,
     requests.output_tokens,
     requests.reasoning_tokens,
+    requests.web_search_count,
     requests.uncached_audio_tokens,
     requests.cache_read_audio_tokens,
     requests.output_audio_tokens,

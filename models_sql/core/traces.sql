@@ -8,6 +8,7 @@ partition_by: {column: root_date, unit: day}
 reads:
     core.trace_usage: {days_before: 2, days_after: 2}
     core.trace_costs: {days_before: 2, days_after: 2}
+    core.span_steps: {days_before: 2, days_after: 2}
     staging.spans: {days_before: 2, days_after: 2}
 columns:
     root_date: null
@@ -25,6 +26,7 @@ columns:
     calls: null
     attempts: null
     error_requests: null
+    calls_per_action: null
     depth: null
     agents: null
     models: null
@@ -38,15 +40,22 @@ columns:
     inference_cost: null
     egress_cost: null
     monitoring_cost: null
+    other_cost: null
     total_cost: null
+    retry_cost: within total_cost
+    loop_cost: within total_cost
+    failed_cost: within total_cost; all of it where the status is error
     reporting_currency: null
     repeated_calls: null
     is_loop: null
     status: null
 */
-with recursive
+with
 
-usage as (select * from core.trace_usage),
+usage as (
+    select * from core.trace_usage
+    where trace_id is not null
+),
 
 costs as (
     select * from core.trace_costs
@@ -69,31 +78,12 @@ spans as (
     group by spans.trace_id, spans.span_id
 ),
 
-tree as (
-    select
-        spans.trace_id,
-        spans.span_id,
-        1 as depth
-    from spans
-    where spans.parent_span_id is null
-    union all
-    select
-        spans.trace_id,
-        spans.span_id,
-        tree.depth + 1 as depth
-    from spans
-    inner join tree
-        on spans.trace_id = tree.trace_id
-        and spans.parent_span_id = tree.span_id
-    where tree.depth < 64
-),
-
 depths as (
     select
-        tree.trace_id,
-        max(tree.depth) as depth
-    from tree
-    group by tree.trace_id
+        span_steps.trace_id,
+        max(span_steps.depth) as depth
+    from core.span_steps as span_steps
+    group by span_steps.trace_id
 ),
 
 span_roots as (
@@ -103,28 +93,70 @@ span_roots as (
         min(spans.started_at) as first_started_at,
         max(spans.ended_at) as last_ended_at,
         max(case when spans.parent_span_id is null then spans.status end) as root_status,
+        count(case when spans.parent_span_id is null then 1 end) as roots,
         count(distinct spans.agent) as agents
     from spans
     group by spans.trace_id
 ),
 
-steps as (
+step_models as (
     select
         usage.trace_id,
-        usage.agent,
-        usage.agent_step,
+        usage.step_id,
         usage.model,
         sum(usage.requests) as requests
     from usage
-    group by usage.trace_id, usage.agent, usage.agent_step, usage.model
+    group by usage.trace_id, usage.step_id, usage.model
+),
+
+loops as (
+    select
+        step_models.trace_id,
+        step_models.step_id,
+        max(step_models.requests) as repeated_calls,
+        sum(step_models.requests) as requests,
+        sum(greatest(step_models.requests - settings.loop_min_calls, 0)) as excess_requests
+    from step_models
+    cross join settings
+    group by step_models.trace_id, step_models.step_id
 ),
 
 repeats as (
     select
-        steps.trace_id,
-        max(steps.requests) as repeated_calls
-    from steps
-    group by steps.trace_id
+        loops.trace_id,
+        max(loops.repeated_calls) as repeated_calls
+    from loops
+    group by loops.trace_id
+),
+
+step_costs as (
+    select
+        costs.trace_id,
+        costs.step_id,
+        sum(costs.effective_cost_reporting) as step_cost
+    from costs
+    group by costs.trace_id, costs.step_id
+),
+
+/* At the average cost of the step's calls: only sums per step are known. */
+loop_costs as (
+    select
+        loops.trace_id,
+        sum(
+            idiv(
+                cast(
+                    cast(step_costs.step_cost as decimal(24, 12)) * cast(1000000000000 as decimal(13, 0))
+                    as decimal(22, 0)
+                ) * cast(loops.excess_requests as decimal(15, 0)),
+                cast(loops.requests as decimal(15, 0))
+            )
+        ) as loop_units
+    from loops
+    inner join step_costs
+        on loops.trace_id = step_costs.trace_id
+        and loops.step_id = step_costs.step_id
+    where loops.excess_requests > 0
+    group by loops.trace_id
 ),
 
 zones as (
@@ -186,6 +218,13 @@ paid as (
         sum(case when costs.cost_driver = 'egress' then costs.effective_cost_reporting end) as egress_cost,
         sum(case when costs.cost_driver = 'monitoring' then costs.effective_cost_reporting end)
             as monitoring_cost,
+        sum(
+            case
+                when costs.cost_driver not in ('inference', 'egress', 'monitoring')
+                    then costs.effective_cost_reporting
+            end
+        ) as other_cost,
+        sum(case when costs.is_retry then costs.effective_cost_reporting end) as retry_cost,
         sum(costs.effective_cost_reporting) as total_cost
     from costs
     group by costs.trace_id
@@ -201,8 +240,13 @@ timed as (
         ) as root_started_at,
         greatest(coalesce(span_roots.last_ended_at, summed.last_ended_at), summed.last_ended_at) as ended_at,
         greatest(coalesce(span_roots.agents, 0), summed.agents) as agent_count,
-        span_roots.root_status,
-        span_roots.trace_id is not null and span_roots.root_started_at is null as is_rootless
+        greatest(coalesce(span_roots.roots, 0), 1) as roots,
+        case
+            when span_roots.trace_id is not null and span_roots.root_started_at is null then 'no_root'
+            when span_roots.root_status = 'error' then 'error'
+            when summed.calls = 0 then 'error'
+            else 'ok'
+        end as status
     from summed
     left join span_roots on summed.trace_id = span_roots.trace_id
 )
@@ -223,6 +267,12 @@ select
     cast(timed.calls as bigint) as calls,
     cast(timed.attempts as bigint) as attempts,
     cast(timed.error_requests as bigint) as error_requests,
+    cast(
+        cast(
+            idiv(cast(timed.calls as decimal(18, 0)) * cast(1000000 as decimal(7, 0)), timed.roots)
+            as decimal(18, 0)
+        ) * cast(0.000001 as decimal(7, 6)) as decimal(18, 6)
+    ) as calls_per_action,
     cast(coalesce(depths.depth, 0) + 1 as bigint) as depth,
     cast(timed.agent_count as bigint) as agents,
     cast(timed.models as bigint) as models,
@@ -246,21 +296,25 @@ select
     cast(paid.inference_cost as decimal(38, 12)) as inference_cost,
     cast(paid.egress_cost as decimal(38, 12)) as egress_cost,
     cast(paid.monitoring_cost as decimal(38, 12)) as monitoring_cost,
+    cast(paid.other_cost as decimal(38, 12)) as other_cost,
     cast(paid.total_cost as decimal(38, 12)) as total_cost,
+    cast(coalesce(paid.retry_cost, 0) as decimal(38, 12)) as retry_cost,
+    cast(
+        cast(coalesce(loop_costs.loop_units, 0) as decimal(24, 0)) * cast(0.000000000001 as decimal(13, 12))
+        as decimal(38, 12)
+    ) as loop_cost,
+    cast(case when timed.status = 'error' then coalesce(paid.total_cost, 0) else 0 end as decimal(38, 12))
+        as failed_cost,
     cast($reporting_currency as varchar) as reporting_currency,
     cast(repeats.repeated_calls as bigint) as repeated_calls,
     repeats.repeated_calls >= settings.loop_min_calls as is_loop,
-    case
-        when timed.is_rootless then 'no_root'
-        when timed.root_status = 'error' then 'error'
-        when timed.calls = 0 then 'error'
-        else 'ok'
-    end as status
+    timed.status
 from timed
 cross join settings
 left join depths on timed.trace_id = depths.trace_id
 left join repeats on timed.trace_id = repeats.trace_id
 left join zones on timed.trace_id = zones.trace_id
 left join paid on timed.trace_id = paid.trace_id
+left join loop_costs on timed.trace_id = loop_costs.trace_id
 where timed.root_started_at >= cast($start as timestamp)
     and timed.root_started_at < cast($end as timestamp)

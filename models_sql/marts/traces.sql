@@ -35,6 +35,11 @@ columns:
     repeated_calls: null
     saved_input_tokens: null
     saved_output_tokens: null
+    other_cost: null
+    retry_cost: null
+    failed_cost: null
+    loop_cost: null
+    calls_per_action: null
 */
 with
 
@@ -71,5 +76,10 @@ select
     traces.error_requests,
     traces.repeated_calls,
     traces.saved_input_tokens,
-    traces.saved_output_tokens
+    traces.saved_output_tokens,
+    traces.other_cost,
+    traces.retry_cost,
+    traces.failed_cost,
+    traces.loop_cost,
+    traces.calls_per_action
 from traces
