@@ -17,6 +17,7 @@ from tests.sql.harness import run_model
 
 LARGEST_AMOUNT = 10**22 - 1
 LARGEST_POOL = 10**15
+LARGE_POOL_PARTS = 100_000
 DAY = "2026-11-01"
 fixed = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -32,8 +33,13 @@ weights = st.one_of(
 
 
 def scale_weights(weights: Sequence[int]) -> list[int]:
-    """Weights whose total fits 15 digits: as they are where it does, else each at least 1 unless it was 0."""
+    """Weights whose total fits 15 digits: as they are where it does, else each at least 1 unless it was 0.
+
+    Where all are zero all are equal: what nothing weighs is still somebody's.
+    """
     total = sum(weights)
+    if total == 0:
+        return [1] * len(weights)
     if total < LARGEST_POOL:
         return list(weights)
     room = LARGEST_POOL - 1 - len(weights)
@@ -54,8 +60,12 @@ def split_amount(amount: int, weights: Sequence[int]) -> list[int]:
 
 
 @fixed
-@given(amounts, amounts, st.lists(weights, min_size=1, max_size=9).filter(any))
+@given(amounts, amounts, st.lists(weights, min_size=1, max_size=9))
 @example(LARGEST_AMOUNT, -LARGEST_AMOUNT, [1, 10**6])
+@example(LARGEST_AMOUNT, -LARGEST_AMOUNT, [1, 10**9])
+@example(7, -LARGEST_AMOUNT, [10**9, 1, 0])
+@example(LARGEST_AMOUNT, -1, [1, 10**18])
+@example(10, -LARGEST_AMOUNT, [0, 0, 0])
 @example(LARGEST_AMOUNT, -1, [1, 2**62, 2**62])
 @example(10, -10, [1, 1, 1])
 def test_sql_splits_as_the_rule_says(billed: int, effective: int, drawn: list[int]) -> None:
@@ -71,7 +81,7 @@ def test_sql_splits_as_the_rule_says(billed: int, effective: int, drawn: list[in
 
 
 @fixed
-@given(amounts, st.lists(weights, min_size=1, max_size=200).filter(any))
+@given(amounts, st.lists(weights, min_size=1, max_size=200))
 def test_the_rule_itself_keeps_sum_sign_and_bound(amount: int, drawn: list[int]) -> None:
     parts = split_amount(amount, drawn)
     scaled = scale_weights(drawn)
@@ -80,8 +90,22 @@ def test_the_rule_itself_keeps_sum_sign_and_bound(amount: int, drawn: list[int])
     assert split_amount(-amount, drawn) == [-part for part in parts]
     for part, weight, size in zip(parts, drawn, scaled, strict=True):
         assert part * amount >= 0
-        assert (part == 0) or weight > 0
+        assert (part == 0) or weight > 0 or not any(drawn)
         assert abs(abs(part) * sum(scaled) - abs(amount) * size) < sum(scaled), "off by a unit or more"
+
+
+def test_a_pool_of_a_hundred_thousand_parts_is_split_to_the_last_unit() -> None:
+    """Weights from 1 to 1e9, some zero; a charge, and a refund of less than one unit for each part."""
+    sizes = [0, 1, 3, 10**3, 10**6, 10**9]
+    owners = {f"owner {number}": sizes[number % len(sizes)] for number in range(LARGE_POOL_PARTS)}
+    billed, effective = 123_456_789_012_345_678, 1 - LARGE_POOL_PARTS
+    rows = _split_in_sql(billed, effective, owners)
+    ordered = sorted(owners, key=_row_id)
+    assert [row["owner_id"] for row in rows] == ordered
+    for measure, amount in (("billed_cost", billed), ("effective_cost", effective)):
+        parts = split_amount(amount, [owners[owner] for owner in ordered])
+        assert sum(parts) == amount
+        assert [row[measure] for row in rows] == [_money(part) for part in parts]
 
 
 def _split_in_sql(billed: int, effective: int, owners: Mapping[str, int]) -> Sequence[Mapping[str, object]]:

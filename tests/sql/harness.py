@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import yaml
 
 from connectors.common.datasets import DATASETS
@@ -202,13 +203,17 @@ def _create(
         return
     if not stated:
         stated = list(columns)[:1]
-    casts = ", ".join(f"cast(? as {columns[column]})" for column in stated)
-    values = [None if row.get(column) is None else str(row[column]) for row in rows for column in stated]
+    texts = {
+        column: pa.array([None if row.get(column) is None else str(row[column]) for row in rows], pa.string())
+        for column in stated
+    }
+    casts = ", ".join(f"cast({quote(column)} as {columns[column]})" for column in stated)
+    connection.register("stated_rows", pa.table(texts))
     connection.execute(
         f"insert into {quote_relation(relation)} ({', '.join(quote(column) for column in stated)}) "
-        f"values {', '.join([f'({casts})'] * len(rows))}",
-        values,
+        f"select {casts} from stated_rows"
     )
+    connection.unregister("stated_rows")
 
 
 def _select(
