@@ -520,7 +520,7 @@ parts as (
         parts_of_charges.billed_cost as billed_cost_part,
         parts_of_charges.effective_cost as effective_cost_part,
         parts_of_charges.list_cost as list_cost_part,
-        cast(parts_of_charges.before_parts as decimal(15, 0)) as before_parts,
+        cast(parts_of_charges.before_parts as decimal(16, 0)) as before_parts,
         cast(parts_of_charges.until_parts as decimal(16, 0)) as until_parts,
         cast(1000000000000000 as decimal(16, 0)) as total_parts,
         classified.cost_driver,

@@ -139,8 +139,10 @@ class Writer:
         self._engine.execute(f"create or replace table {_STEP} ({types})")
         try:
             # Sorted once, by partition, so that writing a partition reads its own stretch of rows and no other.
-            order = render_order(_with_partition(model))
-            self._engine.execute(f"insert into {_STEP} {_render_typed(model)} order by {order}", parameters)
+            order = ", ".join([*_render_partition(model), render_order(model.sort_columns)])
+            self._engine.execute(
+                f"insert into {_STEP} select * from ({_render_typed(model)}) order by {order}", parameters
+            )
             facts = self._partition_facts(model, _STEP, window)
             return self._write_partitions(model, window, facts)
         finally:
@@ -185,9 +187,11 @@ class Writer:
         return self._tables / model.name / key / f"_tmp-{os.getpid()}.parquet"
 
 
-def _with_partition(model: Model) -> list[str]:
-    partition = [model.header.partition_by.column] if model.header.partition_by else []
-    return list(dict.fromkeys([*partition, *model.sort_columns]))
+def _render_partition(model: Model) -> list[str]:
+    """What tells partitions apart, and no more: rows of one stand as they do where it is written alone."""
+    if model.header.partition_by is None:
+        return []
+    return [f"date_trunc('{model.unit}', {quote(model.header.partition_by.column)})"]
 
 
 def _render_typed(model: Model) -> str:
