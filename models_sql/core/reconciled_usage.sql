@@ -574,8 +574,8 @@ explained as (
         end as price_units,
         case
             when unpriced.rest_quantity is null then unpriced.logged_quantity = 0
-            else abs(unpriced.rest_quantity) * 1000000
-                > greatest(unpriced.whole_quantity, unpriced.logged_quantity)
+            else cast(abs(unpriced.rest_quantity) as decimal(22, 0)) * 1000000
+                > cast(greatest(unpriced.whole_quantity, unpriced.logged_quantity) as decimal(22, 0))
                 * cast(settings.coverage_epsilon_ppm as decimal(7, 0))
         end as is_rest_beyond,
         abs(unpriced.priced_list_units - unpriced.priced_units) * 1000000
