@@ -37,16 +37,22 @@ checks:
 */
 with
 
+/* Flow logs, inventories and meters of Google Cloud say gcp; its bills say google. */
 transfers as (
-    select *
-    from core.transfers
-    where charge_date >= $start and charge_date < $end and is_used and provider is not null
+    select
+        moved.*,
+        case when moved.provider = 'gcp' then 'google' else moved.provider end as biller
+    from core.transfers as moved
+    where moved.charge_date >= $start and moved.charge_date < $end
+        and moved.is_used and moved.provider is not null
 ),
 
 telemetry as (
-    select *
-    from core.telemetry
-    where charge_date >= $start and charge_date < $end and is_used
+    select
+        written.*,
+        case when written.provider = 'gcp' then 'google' else written.provider end as biller
+    from core.telemetry as written
+    where written.charge_date >= $start and written.charge_date < $end and written.is_used
 ),
 
 usage as (
@@ -89,7 +95,7 @@ sent as (
 emitted as (
     select
         telemetry.charge_date,
-        telemetry.provider,
+        telemetry.biller,
         telemetry.workload_ref,
         telemetry.signal,
         telemetry.weight,
@@ -118,7 +124,7 @@ emitted as (
 measured as (
     select
         transfers.charge_date,
-        'egress' || chr(31) || transfers.provider || chr(31) || transfers.traffic_kind
+        'egress' || chr(31) || transfers.biller || chr(31) || transfers.traffic_kind
         || chr(31) || 'all' as pool_key,
         transfers.owner_id,
         transfers.feature,
@@ -133,7 +139,7 @@ measured as (
     union all
     select
         transfers.charge_date,
-        'egress' || chr(31) || transfers.provider || chr(31) || transfers.traffic_kind
+        'egress' || chr(31) || transfers.biller || chr(31) || transfers.traffic_kind
         || chr(31) || transfers.from_zone as pool_key,
         transfers.owner_id,
         transfers.feature,
@@ -149,7 +155,7 @@ measured as (
     union all
     select
         transfers.charge_date,
-        'egress' || chr(31) || transfers.provider || chr(31) || transfers.traffic_kind
+        'egress' || chr(31) || transfers.biller || chr(31) || transfers.traffic_kind
         || chr(31) || transfers.to_zone as pool_key,
         transfers.owner_id,
         transfers.feature,
@@ -165,7 +171,7 @@ measured as (
     union all
     select
         sent.charge_date,
-        'egress' || chr(31) || sent.provider || chr(31) || sent.traffic_kind || chr(31) || 'from '
+        'egress' || chr(31) || sent.biller || chr(31) || sent.traffic_kind || chr(31) || 'from '
         || case when sent.has_accounts = 1 then sent.origin_account_id else '' end || '/'
         || case when sent.has_regions = 1 then sent.origin_region_id else '' end as pool_key,
         sent.owner_id,
@@ -182,7 +188,7 @@ measured as (
     union all
     select
         emitted.charge_date,
-        'monitoring' || chr(31) || emitted.provider || chr(31) || emitted.workload_ref as pool_key,
+        'monitoring' || chr(31) || emitted.biller || chr(31) || emitted.workload_ref as pool_key,
         cast(null as varchar) as owner_id,
         emitted.feature,
         emitted.endpoint,
@@ -197,7 +203,7 @@ measured as (
     union all
     select
         emitted.charge_date,
-        'monitoring' || chr(31) || emitted.provider || chr(31) || 'all' as pool_key,
+        'monitoring' || chr(31) || emitted.biller || chr(31) || 'all' as pool_key,
         cast(null as varchar) as owner_id,
         emitted.feature,
         emitted.endpoint,
@@ -211,7 +217,7 @@ measured as (
     union all
     select
         emitted.charge_date,
-        'monitoring' || chr(31) || emitted.provider || chr(31) || emitted.workload_ref
+        'monitoring' || chr(31) || emitted.biller || chr(31) || emitted.workload_ref
         || chr(31) || emitted.signal as pool_key,
         cast(null as varchar) as owner_id,
         emitted.feature,
@@ -227,7 +233,7 @@ measured as (
     union all
     select
         emitted.charge_date,
-        'monitoring' || chr(31) || emitted.provider || chr(31) || 'all'
+        'monitoring' || chr(31) || emitted.biller || chr(31) || 'all'
         || chr(31) || emitted.signal as pool_key,
         cast(null as varchar) as owner_id,
         emitted.feature,

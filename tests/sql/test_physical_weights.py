@@ -120,3 +120,14 @@ def test_telemetry_goes_to_its_emitter_by_volume() -> None:
 
 def _weights(**lake: Any) -> list[tuple[Any, ...]]:
     return run("core.physical_weights", COLUMNS, where=ALL, workloads=WORKLOADS, **lake)
+
+
+def test_pools_of_google_cloud_are_named_as_its_bills_name_it() -> None:
+    found = run(
+        "core.physical_weights",
+        "replace(pool_key, chr(31), '/') as pool, weight",
+        where=ALL,
+        transfers=[flow(100, "i-1") | {"provider": "gcp"}],
+        workloads=WORKLOADS,
+    )
+    assert found == [("egress/google/inter_az/all", 100)]
