@@ -3,7 +3,7 @@ description: >
     A root action by who worked in it: each step of each agent, under the agent that called it, with its own calls and cost
     (self), and the cost of the agents that it called in turn, however deep (delegated). A call counts once for a step
     that calls itself through others. Self adds up to the trace; delegated does not, for it is counted once a level.
-grain: [root_date, trace_id, parent_agent, agent, agent_step]
+order_by: [root_date, trace_id, parent_agent, agent, agent_step]
 materialized: table
 partition_by: {column: root_date, unit: day}
 reads:
