@@ -14,6 +14,7 @@ reads:
 columns:
     root_date: null
     trace_id: null
+    trace_step_id: null
     parent_agent: null
     agent: null
     agent_step: null
@@ -110,23 +111,23 @@ named as (
             coalesce(steps.parent_agent, chr(30))
             || chr(31) || coalesce(steps.agent, chr(30))
             || chr(31) || coalesce(steps.agent_step, chr(30))
-        ) as place_id
+        ) as trace_step_id
     from steps
 ),
 
 climb as (
     select
         named.step_id,
-        named.place_id as own_place_id,
-        named.place_id,
+        named.trace_step_id as own_trace_step_id,
+        named.trace_step_id,
         named.parent_step_id,
         1 as levels
     from named
     union all
     select
         climb.step_id,
-        climb.own_place_id,
-        named.place_id,
+        climb.own_trace_step_id,
+        named.trace_step_id,
         named.parent_step_id,
         climb.levels + 1 as levels
     from climb
@@ -137,19 +138,19 @@ climb as (
 delegations as (
     select distinct
         climb.step_id,
-        climb.place_id
+        climb.trace_step_id
     from climb
-    where climb.place_id <> climb.own_place_id
+    where climb.trace_step_id <> climb.own_trace_step_id
 ),
 
 places as (
     select
-        named.place_id,
+        named.trace_step_id,
         max(named.parent_agent) as parent_agent,
         max(named.agent) as agent,
         max(named.agent_step) as agent_step
     from named
-    group by named.place_id
+    group by named.trace_step_id
 ),
 
 used as (
@@ -184,7 +185,7 @@ parts as (
     select
         used.root_date,
         used.trace_id,
-        named.place_id,
+        named.trace_step_id,
         used.calls,
         used.attempts,
         used.error_requests,
@@ -203,7 +204,7 @@ parts as (
     select
         used.root_date,
         used.trace_id,
-        delegations.place_id,
+        delegations.trace_step_id,
         0 as calls,
         0 as attempts,
         0 as error_requests,
@@ -224,7 +225,7 @@ summed as (
     select
         parts.root_date,
         parts.trace_id,
-        parts.place_id,
+        parts.trace_step_id,
         sum(parts.calls) as calls,
         sum(parts.attempts) as attempts,
         sum(parts.error_requests) as error_requests,
@@ -234,12 +235,13 @@ summed as (
         sum(parts.delegated_cost) as delegated_cost,
         sum(parts.retry_cost) as retry_cost
     from parts
-    group by parts.root_date, parts.trace_id, parts.place_id
+    group by parts.root_date, parts.trace_id, parts.trace_step_id
 )
 
 select
     summed.root_date,
     summed.trace_id,
+    summed.trace_step_id,
     places.parent_agent,
     places.agent,
     places.agent_step,
@@ -254,4 +256,4 @@ select
     cast(summed.retry_cost as decimal(38, 12)) as retry_cost,
     cast($reporting_currency as varchar) as reporting_currency
 from summed
-inner join places on summed.place_id = places.place_id
+inner join places on summed.trace_step_id = places.trace_step_id

@@ -3,7 +3,7 @@ description: >
     One root action by who worked in it: each step of each agent under the agent that called it, what its own calls cost and
     what the agents that it called cost; effective cost in the reporting currency. Self adds up to the trace of
     marts.traces; delegated cost is counted once a level.
-grain: [root_date, trace_id, parent_agent, agent, agent_step]
+grain: [root_date, trace_id, trace_step_id]
 materialized: view
 partition_by: {column: root_date, unit: day}
 columns:
@@ -22,6 +22,7 @@ columns:
     retry_cost: within self_cost
     reporting_currency: null
     root_date: null
+    trace_step_id: null
 */
 with
 
@@ -42,5 +43,6 @@ select
     steps.total_cost,
     steps.retry_cost,
     steps.reporting_currency,
-    steps.root_date
+    steps.root_date,
+    steps.trace_step_id
 from steps
