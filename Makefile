@@ -6,6 +6,8 @@ UV := .uv/bin/uv
 EVERYCENT := .venv/bin/everycent
 SAMPLE_CONFIG := examples/sample/everycent.yml
 SAMPLE_TODAY := 2026-11-17
+# OpenAI and Anthropic deliver by HTTP only: their APIs stand on 127.0.0.1:8790 while a command runs.
+SAMPLE_APIS := .venv/bin/python -m simulator serve sample --
 # What `make run` did is what `make ui` shows. Elsewhere a night keeps Dagster's state in <home>/dagster.
 IN_DAGSTER_HOME := DAGSTER_HOME=$(CURDIR)/dagster_home
 
@@ -22,7 +24,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: setup sample/.stamp ## Run the nightly job on the sample company, which is made if it is not there
-	$(IN_DAGSTER_HOME) $(EVERYCENT) nightly --config $(SAMPLE_CONFIG) --today $(SAMPLE_TODAY)
+	$(IN_DAGSTER_HOME) $(SAMPLE_APIS) $(EVERYCENT) nightly --config $(SAMPLE_CONFIG) --today $(SAMPLE_TODAY)
 
 test: setup browser servers validator lint ## Run the linters and every test
 	.venv/bin/python -m pytest -q -n 2 --dist loadfile

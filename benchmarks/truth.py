@@ -115,7 +115,7 @@ def measure(clean: World, habitual: World) -> Figures:
     facts, truth = habitual.read_settled()
     worst, unexplained = truth_causes.measure_causes(facts, truth)
     return Figures(
-        clean_max_relative_error=_largest(direct),
+        clean_max_relative_error=truth_measures.largest_error(direct),
         wape_feature_day=truth_measures.measure_wape(facts, truth, "feature"),
         wape_user_day=truth_measures.measure_wape(facts, truth, "user_id"),
         residual_dollar_error=truth_measures.measure_residual(facts, truth)[0],
@@ -123,18 +123,12 @@ def measure(clean: World, habitual: World) -> Figures:
         double_counted_tokens=truth_measures.measure_double_counted(facts, truth),
         worst_cause_error=worst,
         unexplained_share=unexplained,
-        clean_pooled_max_relative_error=_largest(pools),
-        clean_search_max_relative_error=_largest(searches),
+        clean_pooled_max_relative_error=truth_measures.largest_error(pools),
+        clean_search_max_relative_error=truth_measures.largest_error(searches),
         tokens_that_differ=int(truth_measures.compare_tokens(facts, truth)["difference"].abs().sum()),
         bill_difference=clean.bill_difference() + habitual.bill_difference(),
         requests=len(truth.calls),
     )
-
-
-def _largest(compared: truth_measures.pl.DataFrame) -> float:
-    if compared.is_empty():
-        raise SystemExit("nothing was compared: the release or the answer key is empty")
-    return float(compared["error"].max())  # type: ignore[arg-type]
 
 
 def main() -> None:

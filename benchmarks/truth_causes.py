@@ -4,7 +4,8 @@ What belongs here: what each cause truly came to, by the answer key, and how far
 What must not: reading either side (`truth_measures`).
 
 What is missing in the logs is worth what the bill charges for it; discounts and price changes are those of the calls
-that logs hold; retries and failed work are told beside the difference (`included_cost`), not as part of it.
+that logs hold; retries and failed work are told beside the difference (`included_cost`), not as part of it. Only the
+gateway's log says which attempt a call was.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def true_causes(truth: Truth) -> pl.DataFrame:
         "unlogged": (reason.is_in(["aborted", "sampled", "lost_day"]), pl.col("tokens_cost")),
         "discount": (is_logged, pl.col("tokens_cost") - pl.col("list_cost")),
         "price_version": (is_logged, pl.col("list_cost") - pl.col("book_cost")),
-        "retries": (is_logged & (pl.col("attempt_number") > 1), pl.col("tokens_cost")),
+        "retries": (pl.col("in_gateway") & (pl.col("attempt_number") > 1), pl.col("tokens_cost")),
         "failed_attempts": (is_logged & (pl.col("outcome") == "error"), pl.col("tokens_cost")),
     }
     frames = [
@@ -88,9 +89,9 @@ def measure_causes(facts: Facts, truth: Truth) -> tuple[float, float]:
     """The largest error of a cause, and the share of billed model usage whose difference nothing explains."""
     judged = compare_causes(facts, truth).filter("is_judged")
     rows = facts.reconciliation.filter(pl.col("charge_date").is_not_null())
-    unexplained = (
-        rows.filter(pl.col("cause") == "unexplained")["difference_cost_absolute"].cast(pl.Float64).sum()
-    )
     keys = ["charge_date", "provider", "billing_account_id", "model", "token_class", "currency"]
-    billed = rows.group_by(keys).agg(pl.col("billed_cost").cast(pl.Float64).max())["billed_cost"].sum()
-    return float(judged["error"].max() or 0.0), float(unexplained) / float(billed or 1.0)
+    usage = rows.group_by(keys).agg(pl.col("billed_cost").cast(pl.Float64).max())
+    unexplained = rows.filter(pl.col("cause") == "unexplained")
+    lost = unexplained.select(pl.col("difference_cost_absolute").cast(pl.Float64).sum()).item()
+    billed = usage.select(pl.col("billed_cost").sum()).item()
+    return judged.select(pl.col("error").max()).item() or 0.0, (lost or 0.0) / (billed or 1.0)

@@ -191,6 +191,13 @@ def _compare(attributed: pl.DataFrame, true: pl.DataFrame, keys: list[str]) -> p
     )
 
 
+def largest_error(compared: pl.DataFrame) -> float:
+    """The largest `error` of a comparison. Raises ValueError where nothing was compared."""
+    if compared.is_empty():
+        raise ValueError("nothing was compared: the release or the answer key is empty")
+    return float(compared.select(pl.col("error").max()).item())
+
+
 def compare_direct(facts: Facts, truth: Truth) -> pl.DataFrame:
     """Per user × feature × day: what token charges cost by the fact and truly, and the relative `error`."""
     keys = ["day", "feature", "user_id", "currency"]
@@ -283,11 +290,13 @@ def measure_residual(facts: Facts, truth: Truth) -> tuple[float, float, float]:
 
 
 def measure_wrong_users(facts: Facts, truth: Truth) -> tuple[float, pl.DataFrame]:
-    """Dollars that users pay beyond what they used, cell by cell, above epsilon; and the cells.
+    """Dollars that users pay beyond what they used of a model, tier and class on a day, above epsilon; and the cells.
 
-    A call whose clock was wrong around midnight may stand on the day that its log states: both days are its own.
+    Accounts are not told apart: where no log states the account, a user's calls are paid from all that bill the model,
+    at their price. A call whose clock was wrong around midnight may stand on the day that its log states: both are its
+    own.
     """
-    keys = [*CELL, "user_id"]
+    keys = ["day", "model", "tier", "token_class", "currency", "user_id"]
     rows = token_rows(facts).filter(pl.col("user_id").is_not_null())
     attributed = rows.group_by(keys).agg(pl.col("effective").sum().alias("attributed"))
     costs = direct_costs(truth).filter(pl.col("user_id").is_not_null())

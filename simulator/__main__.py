@@ -1,38 +1,23 @@
 """`python -m simulator --out DIR`: writes the sample company's deliveries; same arguments, same bytes.
 
-What belongs here: arguments and the order of the work. What must not: any fact about the company.
+What belongs here: arguments. What must not: any fact about the company. `python -m simulator serve DIR [-- COMMAND …]`
+answers OpenAI's and Anthropic's APIs from what was written (`serve`).
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
-from simulator.legacy import bills_aws, bills_azure
-from simulator.legacy.behaviour import build_actions, build_batch_calls
-from simulator.legacy.company import Period, build_users
-from simulator.legacy.side_files import write_side_files
-from simulator.legacy.traces import write_traces
-from simulator.legacy.volumes import Usage, build_emissions, build_flows
+from simulator import serve
+from simulator.company import Period
+from simulator.deliveries import write_company
+from simulator.habits import Habits
 
 
-def write_sample(out: Path, period: Period, requests: int, seed: int) -> None:
-    """Write all files of the sample company below `out`."""
-    actions = build_actions(period, requests, seed, build_users(seed))
-    flows = build_flows(period, actions, seed)
-    emissions = build_emissions(period, actions, seed)
-    calls = [call for action in actions for call in action.calls] + build_batch_calls(period, requests, seed)
-
-    usage = Usage(period, calls, flows, emissions)
-    bills_aws.write_bills(out / "bills" / "aws", usage.of_cloud("aws"))
-    bills_azure.write_bills(out / "bills" / "azure", usage.of_cloud("azure"))
-    write_traces(out / "traces", actions, seed)
-    write_side_files(out, period, flows, emissions)
-
-
-def main() -> None:
-    """Read the arguments and write the sample."""
+def _read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument(
@@ -43,12 +28,36 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=7, help="another seed is another history of the same company"
     )
+    parser.add_argument("--clean", action="store_true", help="switch all habits of vendors off")
+    parser.add_argument(
+        "--habit",
+        action="append",
+        default=[],
+        metavar="NAME=DOSE",
+        help="dose of a habit, 0 to 1 (simulator/README.md)",
+    )
+    parser.add_argument("--truth", type=Path, help="write the answer key to this folder; default: none")
     arguments = parser.parse_args()
     if arguments.days < 1 or arguments.requests < 1:
         parser.error("--days and --requests must be at least 1")
+    try:
+        arguments.habits = (Habits.clean() if arguments.clean else Habits()).with_doses(arguments.habit)
+    except ValueError as problem:
+        parser.error(str(problem))
+    return arguments
+
+
+def main() -> int:
+    """Read the arguments and write the sample, or serve one; return the exit code."""
+    if sys.argv[1:2] == ["serve"]:
+        return serve.main(sys.argv[2:])
+    arguments = _read_arguments()
     period = Period(arguments.end - timedelta(days=arguments.days - 1), arguments.end)
-    write_sample(arguments.out, period, arguments.requests, arguments.seed)
+    write_company(
+        arguments.out, period, arguments.requests, arguments.seed, arguments.habits, arguments.truth
+    )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

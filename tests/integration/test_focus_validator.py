@@ -20,6 +20,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from simulator.serve import ENVIRONMENT, serve
+
 ROOT = Path(__file__).resolve().parents[2]
 VALIDATOR = ROOT / ".validator" / "bin" / "python"
 KNOWN = ROOT / "tests" / "validator" / "known_failures.csv"
@@ -70,8 +72,11 @@ def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _run([*command, "--requests", "800"])
     config = folder / "examples" / "sample" / "everycent.yml"
     config.parent.mkdir(parents=True)
-    shutil.copy(ROOT / "examples" / "sample" / "everycent.yml", config)
-    return _publish(config, folder / "home", "2026-11-21")
+    text = (ROOT / "examples" / "sample" / "everycent.yml").read_text(encoding="utf-8")
+    os.environ.update(ENVIRONMENT)
+    with serve(folder / "sample", port=0) as server:
+        config.write_text(text.replace("http://127.0.0.1:8790", server.url), encoding="utf-8")
+        return _publish(config, folder / "home", "2026-11-21")
 
 
 @pytest.fixture(scope="session")

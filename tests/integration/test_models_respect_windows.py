@@ -18,9 +18,15 @@ CONFIG = """
 home: home
 identity: {pseudonymise: false}
 sources:
-  - {name: aws_bill, connector: focus_files, path: sample/bills/aws}
+  - {name: aws_bill, connector: aws_data_exports, export: quillworks-cur, location: sample/bills/aws}
   - {name: azure_bill, connector: focus_files, path: sample/bills/azure}
-  - {name: agent_traces, connector: otel_genai, path: sample/traces, pattern: "*.jsonl"}
+  - {name: google_bill, connector: gcp_billing, location: sample/bills/gcp}
+  - {name: own_hardware, connector: rate_card_files, path: sample/bills/own, pattern: "*.csv"}
+  - {name: agent_traces, connector: otel_genai, path: sample/traces}
+  - {name: gateway, connector: litellm, path: sample/gateway}
+  - {name: bedrock_log, connector: bedrock_invocation_logs, path: sample/bedrock}
+  - {name: flow_logs, connector: aws_flow_logs, path: sample/flow_logs}
+  - {name: capacity, connector: capacity_files, path: sample/capacity, pattern: "*.csv"}
   - {name: flows, connector: transfer_files, path: sample/flows, pattern: "*.csv"}
   - {name: volumes, connector: telemetry_files, path: sample/telemetry, pattern: "*.csv"}
   - {name: workloads, connector: workload_files, path: sample/workloads.csv}

@@ -33,11 +33,13 @@ from pipelines.warehouse.lock import writer_lock
 from pipelines.warehouse.models import ModelSet
 from pipelines.warehouse.query import run_query
 from pipelines.warehouse.release import ReleaseStore
+from simulator.serve import ENVIRONMENT, serve
 
 ROOT = Path(__file__).parents[2]
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 12)
 KEY = {"EVERYCENT_IDENTITY_KEY": "a key of the tests"}
+SAMPLE_ENDPOINT = "http://127.0.0.1:8790"
 
 
 class SmallCompany:
@@ -98,8 +100,10 @@ def first_night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Smal
     (folder / "examples" / "sample").mkdir(parents=True)
     text = (ROOT / "examples" / "sample" / "everycent.yml").read_text()
     company = SmallCompany(folder)
-    company.file.write_text(text)
-    yield company, company.run()
+    os.environ.update(ENVIRONMENT)
+    with serve(folder / "sample", port=0) as server:
+        company.file.write_text(text.replace(SAMPLE_ENDPOINT, server.url))
+        yield company, company.run()
     if environment is not None:
         os.environ["DAGSTER_HOME"] = environment
 
