@@ -75,7 +75,9 @@ browser:
 servers: setup ## Install the test server that is no Python package
 	@.venv/bin/python tests/servers/node.py
 
-sample/.stamp: | setup
+# Another simulator makes another sample: what was made of the old one goes too.
+sample/.stamp: $(wildcard simulator/*.py simulator/bills/*.py simulator/logs/*.py) | setup
+	rm -rf sample home/sample
 	.venv/bin/python -m simulator --out sample
 	@touch $@
 
