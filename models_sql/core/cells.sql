@@ -66,16 +66,24 @@ checks:
     - name: cells_keep_the_billed_total
       severity: fail
       by: partition
-      description: Cells that carry a bill sum to the split charges, per day and currency.
+      description: Cells that carry a bill sum to the split charges, per day and currency, in every measure.
       sql: >
         select coalesce(a.charge_date, b.charge_date) as charge_date, a.total, b.total as cells_total
-        from (select charge_date, billing_currency, sum(billed_cost) as total, sum(effective_cost) as effective
+        from (select charge_date, billing_currency, sum(billed_cost) as total, sum(effective_cost) as effective,
+                sum(list_cost) as listed, sum(billed_cost_reporting) as billed_reporting,
+                sum(effective_cost_reporting) as effective_reporting, sum(list_cost_reporting) as listed_reporting
               from core.charge_cells group by charge_date, billing_currency) as a
-        full join (select charge_date, billing_currency, sum(billed_cost) as total,
-                sum(effective_cost) as effective
+        full join (select charge_date, billing_currency, sum(billed_cost) as total, sum(effective_cost) as effective,
+                sum(list_cost) as listed, sum(billed_cost_reporting) as billed_reporting,
+                sum(effective_cost_reporting) as effective_reporting, sum(list_cost_reporting) as listed_reporting
               from core.cells where cost_state <> 'estimated' group by charge_date, billing_currency) as b
           on a.charge_date = b.charge_date and a.billing_currency = b.billing_currency
-        where a.total is distinct from b.total or a.effective is distinct from b.effective
+        where a.total is distinct from b.total
+            or a.effective is distinct from b.effective
+            or a.listed is distinct from b.listed
+            or a.billed_reporting is distinct from b.billed_reporting
+            or a.effective_reporting is distinct from b.effective_reporting
+            or a.listed_reporting is distinct from b.listed_reporting
 */
 with
 

@@ -94,12 +94,15 @@ checks:
       description: Classification must not lose or repeat a line or a cent.
       sql: >
         select d.billing_currency, d.lines, c.lines as core_lines, d.total, c.total as core_total
-        from (select billing_currency, count(*) as lines, sum(billed_cost) as total
+        from (select billing_currency, count(*) as lines, sum(billed_cost) as total,
+                sum(effective_cost) as effective, sum(list_cost) as listed
               from staging.charges group by billing_currency) as d
-        full join (select billing_currency, count(*) as lines, sum(billed_cost) as total
+        full join (select billing_currency, count(*) as lines, sum(billed_cost) as total,
+                sum(effective_cost) as effective, sum(list_cost) as listed
               from core.charges group by billing_currency) as c
           on d.billing_currency = c.billing_currency
         where d.lines is distinct from c.lines or d.total is distinct from c.total
+            or d.effective is distinct from c.effective or d.listed is distinct from c.listed
 */
 with
 

@@ -59,15 +59,24 @@ checks:
     - name: mart_keeps_the_fact
       severity: fail
       by: partition
-      description: The mart sums to the fact, per day and currency.
+      description: The mart sums to the fact, per day and currency, in every measure.
       sql: >
         select coalesce(f.charge_date, m.charge_date) as charge_date, f.billing_currency, f.total, m.total as mart_total
-        from (select charge_date, billing_currency, sum(billed_cost) as total, sum(effective_cost) as effective
+        from (select charge_date, billing_currency, sum(billed_cost) as total, sum(effective_cost) as effective,
+                sum(list_cost) as listed, sum(billed_cost_reporting) as billed_reporting,
+                sum(effective_cost_reporting) as effective_reporting, sum(list_cost_reporting) as listed_reporting
               from core.attributed_costs group by charge_date, billing_currency) as f
-        full join (select charge_date, billing_currency, sum(billed_cost) as total, sum(effective_cost) as effective
+        full join (select charge_date, billing_currency, sum(billed_cost) as total, sum(effective_cost) as effective,
+                sum(list_cost) as listed, sum(billed_cost_reporting) as billed_reporting,
+                sum(effective_cost_reporting) as effective_reporting, sum(list_cost_reporting) as listed_reporting
               from marts.cost_daily group by charge_date, billing_currency) as m
           on f.charge_date = m.charge_date and f.billing_currency = m.billing_currency
-        where f.total is distinct from m.total or f.effective is distinct from m.effective
+        where f.total is distinct from m.total
+            or f.effective is distinct from m.effective
+            or f.listed is distinct from m.listed
+            or f.billed_reporting is distinct from m.billed_reporting
+            or f.effective_reporting is distinct from m.effective_reporting
+            or f.listed_reporting is distinct from m.listed_reporting
 */
 with
 

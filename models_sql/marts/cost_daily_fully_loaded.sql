@@ -57,15 +57,21 @@ checks:
       description: Fully loaded cost sums to cost_daily, per day and currency, in every measure.
       sql: >
         select coalesce(f.charge_date, m.charge_date) as charge_date, f.billing_currency, f.effective, m.effective
-        from (select charge_date, billing_currency, sum(billed_cost) as billed, sum(effective_cost) as effective,
-                sum(effective_cost_reporting) as reporting
+        from (select charge_date, billing_currency, sum(billed_cost) as total, sum(effective_cost) as effective,
+                sum(list_cost) as listed, sum(billed_cost_reporting) as billed_reporting,
+                sum(effective_cost_reporting) as effective_reporting, sum(list_cost_reporting) as listed_reporting
               from marts.cost_daily_fully_loaded group by charge_date, billing_currency) as f
-        full join (select charge_date, billing_currency, sum(billed_cost) as billed, sum(effective_cost) as effective,
-                sum(effective_cost_reporting) as reporting
+        full join (select charge_date, billing_currency, sum(billed_cost) as total, sum(effective_cost) as effective,
+                sum(list_cost) as listed, sum(billed_cost_reporting) as billed_reporting,
+                sum(effective_cost_reporting) as effective_reporting, sum(list_cost_reporting) as listed_reporting
               from marts.cost_daily group by charge_date, billing_currency) as m
           on f.charge_date = m.charge_date and f.billing_currency = m.billing_currency
-        where f.billed is distinct from m.billed or f.effective is distinct from m.effective
-            or f.reporting is distinct from m.reporting
+        where f.total is distinct from m.total
+            or f.effective is distinct from m.effective
+            or f.listed is distinct from m.listed
+            or f.billed_reporting is distinct from m.billed_reporting
+            or f.effective_reporting is distinct from m.effective_reporting
+            or f.listed_reporting is distinct from m.listed_reporting
 */
 with
 
