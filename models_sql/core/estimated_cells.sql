@@ -142,7 +142,7 @@ bill_days as (
     inner join coverage
         on cast(date_trunc('month', days.charge_date) as date)
         >= cast(date_trunc('month', coverage.billing_period_start) as date)
-        and cast(date_trunc('month', days.charge_date) - interval 2 month as date)
+        and cast(cast(date_trunc('month', days.charge_date) as date) - interval 2 month as date)
         <= cast(date_trunc('month', coverage.billing_period_start) as date)
     group by days.charge_date, coverage.bill_of_record, coverage.provider
 ),
@@ -176,7 +176,7 @@ known_rates as (
         on bill_days.bill_of_record = rates.bill_of_record
         and bill_days.provider = rates.provider
         and cast(bill_days.charge_date as timestamp) >= rates.billing_period_start
-        and cast(date_trunc('month', bill_days.charge_date) - interval 2 month as timestamp)
+        and cast(cast(date_trunc('month', bill_days.charge_date) as date) - interval 2 month as timestamp)
         <= rates.billing_period_start
 ),
 
@@ -456,7 +456,7 @@ flat_candidates as (
         on bill_days.bill_of_record = run_rates.bill_of_record
         and bill_days.provider = run_rates.provider
         and cast(recent_days.charge_date as timestamp) >= run_rates.billing_period_start
-        and cast(date_trunc('month', recent_days.charge_date) - interval 2 month as timestamp)
+        and cast(cast(date_trunc('month', recent_days.charge_date) as date) - interval 2 month as timestamp)
         <= run_rates.billing_period_start
 ),
 

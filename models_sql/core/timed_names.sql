@@ -24,7 +24,7 @@ requests as (
         reports.started_at,
         reports.provider,
         reports.model
-    from lake.requests as reports
+    from staging.request_names as reports
     where reports.started_at >= cast($start as timestamp) and reports.started_at < cast($end as timestamp)
     union all
     select
