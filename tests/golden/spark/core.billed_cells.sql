@@ -8,10 +8,14 @@ WITH charge_cells AS (
   SELECT
     *
   FROM core.charges
-), usage AS (
+), shared_cells AS (
   SELECT
     *
-  FROM core.usage_costs
+  FROM core.shared_cells
+), pools AS (
+  SELECT
+    *
+  FROM core.usage_pools
   WHERE
     charge_date >= :start AND charge_date < :end
 ), physical AS (
@@ -26,12 +30,6 @@ WITH charge_cells AS (
   FROM core.capacity_weights
   WHERE
     charge_date >= :start AND charge_date < :end
-), counts AS (
-  SELECT
-    *
-  FROM core.provider_counts
-  WHERE
-    charge_date >= :start AND charge_date < :end AND usage_kind = 'tokens'
 ), workloads AS (
   SELECT
     *
@@ -72,6 +70,15 @@ WITH charge_cells AS (
     located.billing_account_id,
     located.sub_account_id,
     located.billing_currency,
+    located.billing_period_start,
+    located.invoice_issuer_name,
+    located.invoice_id,
+    CASE
+      WHEN NOT shared_cells.shared_cost_rule_id IS NULL
+      THEN 'rule'
+      ELSE located.follows
+    END AS follows,
+    shared_cells.shared_cost_rule_id,
     located.charge_category,
     located.cost_driver,
     located.traffic_kind,
@@ -80,6 +87,7 @@ WITH charge_cells AS (
     located.sku_meter,
     located.model,
     located.token_class,
+    located.signal,
     located.service_tier,
     located.region_id,
     located.resource_id,
@@ -95,7 +103,7 @@ WITH charge_cells AS (
     located.tag_endpoint,
     located.tag_workflow,
     located.tag_environment,
-    LEAST(SUM(charge_cells.until_seconds - charge_cells.before_seconds), 86400) AS billed_seconds,
+    LEAST(SUM(charge_cells.covered_seconds), 86400) AS billed_seconds,
     MIN(located.cost_state) AS first_state,
     MAX(located.cost_state) AS last_state,
     CAST(SUM(charge_cells.billed_quantity) AS DECIMAL(38, 12)) AS billed_quantity,
@@ -108,6 +116,9 @@ WITH charge_cells AS (
   FROM charge_cells
   INNER JOIN located
     ON charge_cells.charge_id = located.charge_id
+  LEFT JOIN shared_cells
+    ON located.billing_period_start = shared_cells.billing_period_start
+    AND located.cell_key = shared_cells.cell_key
   GROUP BY
     charge_cells.charge_date,
     charge_cells.cell_id,
@@ -117,6 +128,11 @@ WITH charge_cells AS (
     located.billing_account_id,
     located.sub_account_id,
     located.billing_currency,
+    located.billing_period_start,
+    located.invoice_issuer_name,
+    located.invoice_id,
+    located.follows,
+    shared_cells.shared_cost_rule_id,
     located.charge_category,
     located.cost_driver,
     located.traffic_kind,
@@ -125,6 +141,7 @@ WITH charge_cells AS (
     located.sku_meter,
     located.model,
     located.token_class,
+    located.signal,
     located.service_tier,
     located.region_id,
     located.resource_id,
@@ -140,67 +157,47 @@ WITH charge_cells AS (
     located.tag_endpoint,
     located.tag_workflow,
     located.tag_environment
-), usage_pools AS (
+), billed_pools AS (
   SELECT
-    usage.charge_date,
-    usage.pool_key,
-    usage.provider,
-    usage.model,
-    usage.token_class,
-    usage.service_tier,
-    usage.list_cost_currency,
-    SUM(CAST(usage.quantity_tokens AS DECIMAL(38, 0))) AS logged_quantity,
-    SUM(usage.list_cost) AS list_cost
-  FROM usage
-  GROUP BY
-    usage.charge_date,
-    usage.pool_key,
-    usage.provider,
-    usage.model,
-    usage.token_class,
-    usage.service_tier,
-    usage.list_cost_currency
+    pools.charge_date,
+    pools.member_key AS cell_id,
+    pools.pool_key
+  FROM pools
+  WHERE
+    pools.pool_side = 'billed'
 ), logged_pools AS (
   SELECT
-    usage_pools.charge_date,
-    usage_pools.pool_key,
-    CAST(SUM(usage_pools.logged_quantity) AS DECIMAL(38, 0)) AS logged_quantity
-  FROM usage_pools
+    pools.charge_date,
+    pools.pool_key,
+    pools.pool_kind,
+    CAST(SUM(pools.pool_quantity) AS DECIMAL(38, 0)) AS logged_quantity,
+    MAX(CASE WHEN pools.pool_key = pools.leaf_pool_key THEN 1 ELSE 0 END) AS is_leaf
+  FROM pools
+  WHERE
+    pools.pool_side = 'logged'
   GROUP BY
-    usage_pools.charge_date,
-    usage_pools.pool_key
+    pools.charge_date,
+    pools.pool_key,
+    pools.pool_kind
   HAVING
-    SUM(usage_pools.logged_quantity) > 0
+    (
+      pools.pool_kind = 'mixed' AND SUM(pools.list_cost) > 0
+    )
+    OR (
+      pools.pool_kind <> 'mixed' AND SUM(pools.pool_quantity) > 0
+    )
 ), counted_pools AS (
   SELECT
-    counts.charge_date,
-    'usage' || CHR(  31) || counts.provider || CHR(  31) || counts.model || CHR(  31) || counts.token_class || CHR(  31) || counts.service_tier AS pool_key,
-    CAST(SUM(counts.quantity) AS DECIMAL(38, 0)) AS counted_tokens,
-    MIN(CASE WHEN counts.is_final THEN 1 ELSE 0 END) AS is_final
-  FROM counts
+    pools.charge_date,
+    pools.pool_key,
+    CAST(SUM(pools.pool_quantity) AS DECIMAL(38, 0)) AS counted_tokens,
+    MIN(CASE WHEN pools.is_final THEN 1 ELSE 0 END) AS is_final
+  FROM pools
   WHERE
-    NOT counts.token_class IS NULL
-    AND NOT counts.model IS NULL
-    AND NOT counts.service_tier IS NULL
+    pools.pool_side = 'counted'
   GROUP BY
-    counts.charge_date,
-    counts.provider,
-    counts.model,
-    counts.token_class,
-    counts.service_tier
-), mixed_pools AS (
-  SELECT
-    usage_pools.charge_date,
-    usage_pools.provider,
-    usage_pools.model,
-    'mixed' || CHR(  31) || usage_pools.provider || CHR(  31) || usage_pools.model AS pool_key
-  FROM usage_pools
-  WHERE
-    usage_pools.list_cost > 0
-  GROUP BY
-    usage_pools.charge_date,
-    usage_pools.provider,
-    usage_pools.model
+    pools.charge_date,
+    pools.pool_key
 ), physical_pools AS (
   SELECT
     physical.charge_date,
@@ -211,6 +208,53 @@ WITH charge_cells AS (
     physical.pool_key
   HAVING
     SUM(physical.weight) > 0
+), origin_pools AS (
+  SELECT
+    physical_pools.charge_date,
+    physical_pools.pool_key,
+    REGEXP_EXTRACT(physical_pools.pool_key, '^(egress.*)from [^/]*/.*$') AS kind_key,
+    NULLIF(REGEXP_EXTRACT(physical_pools.pool_key, 'from ([^/]*)/'), '') AS origin_account_id,
+    NULLIF(REGEXP_EXTRACT(physical_pools.pool_key, 'from [^/]*/(.*)$'), '') AS origin_region_id
+  FROM physical_pools
+  WHERE
+    physical_pools.pool_key LIKE 'egress%' || CHR(  31) || 'from %'
+), billed_origins AS (
+  SELECT
+    billed.charge_date,
+    'egress' || CHR(  31) || billed.provider || CHR(  31) || billed.traffic_kind || CHR(  31) AS kind_key,
+    LOWER(REGEXP_REPLACE(billed.sub_account_id, '^/subscriptions/', '')) AS origin_account_id,
+    LOWER(billed.region_id) AS origin_region_id
+  FROM billed
+  WHERE
+    billed.cost_driver = 'egress' AND billed.charge_category = 'Usage'
+  GROUP BY
+    billed.charge_date,
+    'egress' || CHR(  31) || billed.provider || CHR(  31) || billed.traffic_kind || CHR(  31),
+    LOWER(REGEXP_REPLACE(billed.sub_account_id, '^/subscriptions/', '')),
+    LOWER(billed.region_id)
+), origin_kinds AS (
+  SELECT
+    origin_pools.charge_date,
+    origin_pools.kind_key,
+    MAX(CASE WHEN origin_pools.origin_account_id IS NULL THEN 0 ELSE 1 END) AS is_by_account,
+    MAX(CASE WHEN origin_pools.origin_region_id IS NULL THEN 0 ELSE 1 END) AS is_by_region
+  FROM origin_pools
+  LEFT JOIN billed_origins
+    ON origin_pools.charge_date = billed_origins.charge_date
+    AND origin_pools.kind_key = billed_origins.kind_key
+    AND (
+      origin_pools.origin_account_id IS NULL
+      OR origin_pools.origin_account_id = billed_origins.origin_account_id
+    )
+    AND (
+      origin_pools.origin_region_id IS NULL
+      OR origin_pools.origin_region_id = billed_origins.origin_region_id
+    )
+  GROUP BY
+    origin_pools.charge_date,
+    origin_pools.kind_key
+  HAVING
+    COUNT(*) = COUNT(billed_origins.kind_key)
 ), capacity_pools AS (
   SELECT
     capacity.charge_date,
@@ -227,21 +271,30 @@ WITH charge_cells AS (
     COALESCE(
       capacity_pools.pool_key,
       logged_pools.pool_key,
-      mixed_pools.pool_key,
+      signal_pools.pool_key,
       named_pools.pool_key,
+      origin_pools.pool_key,
       general_pools.pool_key
     ) AS pool_key,
     capacity_pools.measured_seconds,
     capacity_pools.coverage_share AS capacity_coverage_share,
+    logged_pools.is_leaf AS is_leaf_pool,
+    CASE WHEN logged_pools.is_leaf = 1 THEN logged_pools.logged_quantity ELSE 0 END AS own_logged_quantity,
     logged_pools.logged_quantity AS pool_logged_quantity,
     CASE
       WHEN NOT capacity_pools.pool_key IS NULL
       THEN 'capacity_seconds'
-      WHEN NOT logged_pools.pool_key IS NULL
+      WHEN logged_pools.pool_kind = 'usage'
       THEN 'tokens'
-      WHEN NOT mixed_pools.pool_key IS NULL
+      WHEN logged_pools.pool_kind = 'mixed'
       THEN 'list_cost'
-      WHEN COALESCE(named_pools.pool_key, general_pools.pool_key) IS NULL
+      WHEN logged_pools.pool_kind = 'web_search'
+      THEN 'tool_uses'
+      WHEN logged_pools.pool_kind = 'requests'
+      THEN 'requests'
+      WHEN logged_pools.pool_kind = 'cache_storage'
+      THEN 'cached_tokens'
+      WHEN COALESCE(named_pools.pool_key, origin_pools.pool_key, general_pools.pool_key) IS NULL
       THEN NULL
       WHEN billed.cost_driver = 'egress'
       THEN 'bytes'
@@ -252,26 +305,20 @@ WITH charge_cells AS (
     ON billed.charge_date = capacity_pools.charge_date
     AND billed.cost_driver IN ('inference', 'compute')
     AND billed.charge_category = 'Usage'
+    AND billed.follows IS NULL
     AND COALESCE(billed.commitment_discount_status, '') <> 'Unused'
     AND capacity_pools.pool_key = 'capacity' || CHR(  31) || LOWER(billed.resource_id)
+  LEFT JOIN billed_pools
+    ON billed.charge_date = billed_pools.charge_date
+    AND billed.cell_id = billed_pools.cell_id
   LEFT JOIN logged_pools
-    ON billed.charge_date = logged_pools.charge_date
-    AND billed.cost_driver = 'inference'
-    AND billed.charge_category = 'Usage'
-    AND NOT billed.token_class IS NULL
-    AND logged_pools.pool_key = (
-      'usage' || CHR(  31) || billed.provider || CHR(  31) || COALESCE(billed.model, CHR(  30)) || CHR(  31) || billed.token_class || CHR(  31) || billed.service_tier
-    )
-  LEFT JOIN mixed_pools
-    ON billed.charge_date = mixed_pools.charge_date
-    AND billed.cost_driver = 'inference'
-    AND billed.charge_category = 'Usage'
-    AND billed.token_class IS NULL
-    AND billed.provider = mixed_pools.provider
-    AND billed.model = mixed_pools.model
+    ON billed_pools.charge_date = logged_pools.charge_date
+    AND billed_pools.pool_key = logged_pools.pool_key
+    AND billed.follows IS NULL
   LEFT JOIN physical_pools AS named_pools
     ON billed.charge_date = named_pools.charge_date
     AND billed.charge_category = 'Usage'
+    AND billed.follows IS NULL
     AND named_pools.pool_key = CASE billed.cost_driver
       WHEN 'egress'
       THEN 'egress' || CHR(  31) || billed.provider || CHR(  31) || billed.traffic_kind || CHR(  31) || billed.from_zone
@@ -281,10 +328,45 @@ WITH charge_cells AS (
         billed.resource_id
       )
     END
+  LEFT JOIN physical_pools AS signal_pools
+    ON billed.charge_date = signal_pools.charge_date
+    AND billed.cost_driver = 'monitoring'
+    AND billed.charge_category = 'Usage'
+    AND billed.follows IS NULL
+    AND signal_pools.pool_key = COALESCE(
+      named_pools.pool_key,
+      'monitoring' || CHR(  31) || billed.provider || CHR(  31) || 'all'
+    ) || CHR(  31) || billed.signal
+  LEFT JOIN origin_kinds
+    ON billed.charge_date = origin_kinds.charge_date
+    AND billed.cost_driver = 'egress'
+    AND billed.charge_category = 'Usage'
+    AND billed.follows IS NULL
+    AND named_pools.pool_key IS NULL
+    AND (
+      origin_kinds.is_by_account = 0 OR NOT billed.sub_account_id IS NULL
+    )
+    AND (
+      origin_kinds.is_by_region = 0 OR NOT billed.region_id IS NULL
+    )
+    AND origin_kinds.kind_key = 'egress' || CHR(  31) || billed.provider || CHR(  31) || billed.traffic_kind || CHR(  31)
+  LEFT JOIN origin_pools
+    ON origin_kinds.charge_date = origin_pools.charge_date
+    AND origin_kinds.kind_key = origin_pools.kind_key
+    AND (
+      origin_pools.origin_account_id IS NULL
+      OR origin_pools.origin_account_id = LOWER(REGEXP_REPLACE(billed.sub_account_id, '^/subscriptions/', ''))
+    )
+    AND (
+      origin_pools.origin_region_id IS NULL
+      OR origin_pools.origin_region_id = LOWER(billed.region_id)
+    )
   LEFT JOIN physical_pools AS general_pools
     ON billed.charge_date = general_pools.charge_date
     AND billed.charge_category = 'Usage'
+    AND billed.follows IS NULL
     AND named_pools.pool_key IS NULL
+    AND origin_kinds.kind_key IS NULL
     AND general_pools.pool_key = CASE billed.cost_driver
       WHEN 'egress'
       THEN 'egress' || CHR(  31) || billed.provider || CHR(  31) || billed.traffic_kind || CHR(  31) || 'all'
@@ -295,7 +377,7 @@ WITH charge_cells AS (
   SELECT
     pooled.*,
     CASE
-      WHEN pooled.pool_method = 'tokens'
+      WHEN pooled.pool_method IN ('tokens', 'tool_uses', 'requests')
       THEN SUM(pooled.billed_quantity) OVER (PARTITION BY pooled.charge_date, pooled.pool_key)
     END AS pool_billed_quantity,
     ROW_NUMBER() OVER (
@@ -316,7 +398,7 @@ WITH charge_cells AS (
   LEFT JOIN counted_pools
     ON covered.charge_date = counted_pools.charge_date
     AND covered.pool_key = counted_pools.pool_key
-    AND covered.pool_method = 'tokens'
+    AND covered.pool_method IN ('tokens', 'tool_uses')
 ), resolved AS (
   SELECT
     measured.*,
@@ -439,6 +521,11 @@ SELECT
   owned.billing_account_id,
   owned.sub_account_id,
   owned.billing_currency,
+  owned.billing_period_start,
+  owned.invoice_issuer_name,
+  owned.invoice_id,
+  owned.follows,
+  owned.shared_cost_rule_id,
   owned.charge_category,
   owned.cost_driver,
   owned.traffic_kind,
@@ -457,13 +544,17 @@ SELECT
   owned.billed_quantity,
   CASE
     WHEN owned.pool_method = 'tokens' AND owned.pool_position = 1
-    THEN CAST(owned.pool_logged_quantity AS DECIMAL(38, 12))
+    THEN CAST(owned.own_logged_quantity AS DECIMAL(38, 12))
     WHEN owned.pool_method = 'tokens'
     THEN CAST(0 AS DECIMAL(38, 12))
   END AS logged_quantity,
   owned.coverage_share,
   COALESCE(owned.is_over_logged, FALSE) AS is_over_logged,
-  NOT owned.pool_key IS NULL AND owned.pool_position = 1 AS is_pool_first,
+  NOT owned.pool_key IS NULL
+  AND owned.pool_position = 1
+  AND (
+    owned.is_leaf_pool = 1 OR owned.method_id <> 'tokens'
+  ) AS is_pool_first,
   CAST(owned.missing_quantity AS DECIMAL(38, 12)) AS missing_quantity,
   owned.pool_key,
   owned.method_id,
@@ -472,9 +563,10 @@ SELECT
     THEN 'assumed'
     WHEN owned.method_id IN ('residual', 'bill_tag', 'workload_resource')
     THEN 'billed'
-    WHEN owned.method_id = 'tokens' AND owned.coverage_share IS NULL
+    WHEN owned.method_id IN ('tokens', 'tool_uses', 'requests')
+    AND owned.coverage_share IS NULL
     THEN 'assumed'
-    WHEN owned.method_id = 'list_cost'
+    WHEN owned.method_id IN ('list_cost', 'cached_tokens')
     THEN 'assumed'
     ELSE 'allocated'
   END AS evidence,

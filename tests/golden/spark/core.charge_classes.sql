@@ -32,6 +32,18 @@ WITH signatures AS (
   SELECT
     *
   FROM reference.service_tiers
+), contexts AS (
+  SELECT
+    *
+  FROM reference.context_meters
+), uses AS (
+  SELECT
+    *
+  FROM reference.use_meters
+), signals AS (
+  SELECT
+    *
+  FROM reference.signal_meters
 ), aliases AS (
   SELECT
     *
@@ -228,6 +240,39 @@ WITH signatures AS (
   FROM meters
   INNER JOIN tiers
     ON meters.meter_text RLIKE tiers.meter_pattern
+), named_contexts AS (
+  SELECT
+    meters.meter_text,
+    contexts.context_min_tokens,
+    ROW_NUMBER() OVER (
+      PARTITION BY meters.meter_text
+      ORDER BY contexts.priority NULLS LAST, contexts.context_min_tokens NULLS LAST
+    ) AS candidate_rank
+  FROM meters
+  INNER JOIN contexts
+    ON meters.meter_text RLIKE contexts.meter_pattern
+), named_uses AS (
+  SELECT
+    meters.meter_text,
+    uses.counted_use,
+    ROW_NUMBER() OVER (
+      PARTITION BY meters.meter_text
+      ORDER BY uses.priority NULLS LAST, uses.counted_use NULLS LAST
+    ) AS candidate_rank
+  FROM meters
+  INNER JOIN uses
+    ON meters.meter_text RLIKE uses.meter_pattern
+), named_signals AS (
+  SELECT
+    meters.meter_text,
+    signals.signal,
+    ROW_NUMBER() OVER (
+      PARTITION BY meters.meter_text
+      ORDER BY signals.priority NULLS LAST, signals.signal NULLS LAST
+    ) AS candidate_rank
+  FROM meters
+  INNER JOIN signals
+    ON meters.meter_text RLIKE signals.meter_pattern
 ), rule_candidates AS (
   SELECT
     classes.billing_period_start,
@@ -267,6 +312,12 @@ WITH signatures AS (
       WHEN rules.cost_driver = 'inference'
       THEN COALESCE(rules.service_tier, named_tiers.service_tier, 'standard')
     END AS service_tier,
+    CASE WHEN NOT rules.token_class IS NULL THEN named_contexts.context_min_tokens END AS context_min_tokens,
+    CASE
+      WHEN rules.token_class IS NULL AND rules.cost_driver IN ('inference', 'retrieval')
+      THEN named_uses.counted_use
+    END AS counted_use,
+    CASE WHEN rules.cost_driver = 'monitoring' THEN named_signals.signal END AS signal,
     CASE
       WHEN NOT rules.token_class IS NULL
       THEN NULLIF(LOWER(REGEXP_EXTRACT(classes.sku_price_details, '"ModelId" *: *"([^"]+)"')), '')
@@ -289,6 +340,14 @@ WITH signatures AS (
     ON rule_candidates.rule_id = rules.rule_id
   LEFT JOIN named_tiers
     ON classes.meter_text = named_tiers.meter_text AND named_tiers.candidate_rank = 1
+  LEFT JOIN named_contexts
+    ON classes.meter_text = named_contexts.meter_text
+    AND named_contexts.candidate_rank = 1
+  LEFT JOIN named_uses
+    ON classes.meter_text = named_uses.meter_text AND named_uses.candidate_rank = 1
+  LEFT JOIN named_signals
+    ON classes.meter_text = named_signals.meter_text
+    AND named_signals.candidate_rank = 1
 ), provider_candidates AS (
   SELECT
     known.provider_text,
@@ -367,6 +426,9 @@ WITH signatures AS (
     CASE
       WHEN NOT named.token_class IS NULL AND consumed_units.base_unit = 'tokens'
       THEN consumed_units.multiplier
+      WHEN named.counted_use IN ('web_search', 'requests')
+      AND consumed_units.base_unit = 'count'
+      THEN consumed_units.multiplier
     END AS consumed_unit_tokens,
     CASE
       WHEN named.token_class IS NULL
@@ -428,6 +490,9 @@ SELECT
   located.model,
   located.token_class,
   located.service_tier,
+  located.context_min_tokens,
+  located.counted_use,
+  located.signal,
   located.consumed_unit_tokens,
   located.pricing_unit_tokens,
   MD5(

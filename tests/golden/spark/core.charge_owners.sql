@@ -90,9 +90,9 @@ WITH facts AS (
     CAST(CAST(charge_cells.billed_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS billed_units,
     CAST(CAST(charge_cells.effective_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS effective_units,
     CAST(CAST(charge_cells.list_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) AS list_units,
-    CAST(charge_cells.before_seconds AS DECIMAL(20, 0)) AS before_seconds,
-    CAST(charge_cells.until_seconds AS DECIMAL(20, 0)) AS until_seconds,
-    CAST(charge_cells.total_seconds AS DECIMAL(15, 0)) AS total_seconds
+    CAST(charge_cells.before_day_weight AS DECIMAL(20, 0)) AS before_day_weight,
+    CAST(charge_cells.until_day_weight AS DECIMAL(20, 0)) AS until_day_weight,
+    CAST(charge_cells.all_days_weight AS DECIMAL(15, 0)) AS all_days_weight
   FROM steps
   INNER JOIN charge_cells
     ON steps.charge_date = charge_cells.charge_date
@@ -189,43 +189,43 @@ SELECT
   CAST(CAST((
     (
       10 * (
-        units.before_seconds * units.total_weight + (
-          units.until_seconds - units.before_seconds
+        units.before_day_weight * units.total_weight + (
+          units.until_day_weight - units.before_day_weight
         ) * units.before_weight
       )
     ) - (
       (
         10 * (
-          units.before_seconds * units.total_weight + (
-            units.until_seconds - units.before_seconds
+          units.before_day_weight * units.total_weight + (
+            units.until_day_weight - units.before_day_weight
           ) * units.before_weight
         )
       ) % (
-        units.total_seconds
+        units.all_days_weight
       )
     )
   ) / (
-    units.total_seconds
+    units.all_days_weight
   ) AS DECIMAL(38, 0)) AS BIGINT) AS before_parts,
   CAST(CAST((
     (
       10 * (
-        units.before_seconds * units.total_weight + (
-          units.until_seconds - units.before_seconds
+        units.before_day_weight * units.total_weight + (
+          units.until_day_weight - units.before_day_weight
         ) * units.until_weight
       )
     ) - (
       (
         10 * (
-          units.before_seconds * units.total_weight + (
-            units.until_seconds - units.before_seconds
+          units.before_day_weight * units.total_weight + (
+            units.until_day_weight - units.before_day_weight
           ) * units.until_weight
         )
       ) % (
-        units.total_seconds
+        units.all_days_weight
       )
     )
   ) / (
-    units.total_seconds
+    units.all_days_weight
   ) AS DECIMAL(38, 0)) AS BIGINT) AS until_parts
 FROM units

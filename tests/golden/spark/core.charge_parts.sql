@@ -355,7 +355,7 @@ WITH parts_of_charges AS (
     parts_of_charges.billed_cost AS billed_cost_part,
     parts_of_charges.effective_cost AS effective_cost_part,
     parts_of_charges.list_cost AS list_cost_part,
-    CAST(parts_of_charges.before_parts AS DECIMAL(15, 0)) AS before_parts,
+    CAST(parts_of_charges.before_parts AS DECIMAL(16, 0)) AS before_parts,
     CAST(parts_of_charges.until_parts AS DECIMAL(16, 0)) AS until_parts,
     CAST(1000000000000000 AS DECIMAL(16, 0)) AS total_parts,
     classified.cost_driver,

@@ -40,6 +40,9 @@ WITH signed AS (
     classes.model,
     classes.token_class,
     classes.service_tier,
+    classes.context_min_tokens,
+    classes.counted_use,
+    classes.signal,
     classes.class_key,
     deliveries.watermark_at,
     deliveries.period_status,
@@ -91,7 +94,17 @@ WITH signed AS (
       OR joined.watermark_at <= joined.charge_period_start
       THEN joined.charge_period_end
       ELSE LEAST(joined.charge_period_end, joined.watermark_at)
-    END AS covered_until
+    END AS covered_until,
+    CASE
+      WHEN joined.charge_category = 'Tax'
+      THEN 'invoice'
+      WHEN joined.charge_category IN ('Credit', 'Adjustment')
+      AND joined.charge_period_end > joined.charge_period_start
+      AND joined.charge_period_end <= CAST(CAST(joined.charge_period_start AS DATE) AS TIMESTAMP_NTZ) + INTERVAL '1' DAY
+      THEN 'day'
+      WHEN joined.charge_category IN ('Credit', 'Adjustment')
+      THEN 'month'
+    END AS follows
   FROM joined
 ), converted AS (
   SELECT
@@ -186,6 +199,9 @@ SELECT
   converted.model,
   converted.token_class,
   converted.service_tier,
+  converted.context_min_tokens,
+  converted.counted_use,
+  converted.signal,
   converted.rule_id,
   converted.x_tag_user_id AS tag_user_id,
   converted.x_tag_tenant AS tag_tenant,
@@ -216,6 +232,7 @@ SELECT
     THEN CAST(converted.covered_until AS DATE)
     ELSE CAST(CAST(converted.covered_until AS DATE) + INTERVAL '1' DAY AS DATE)
   END AS spread_end_date,
+  converted.follows,
   MD5(
     CONCAT(
       COALESCE(converted.class_key, ''),
@@ -252,7 +269,15 @@ SELECT
       COALESCE(CHR(  31), ''),
       COALESCE(COALESCE(converted.x_tag_environment, CHR(  30)), ''),
       COALESCE(CHR(  31), ''),
-      COALESCE(COALESCE(CAST(converted.fx_date AS STRING), CHR(  30)), '')
+      COALESCE(COALESCE(CAST(converted.fx_date AS STRING), CHR(  30)), ''),
+      COALESCE(CHR(  31), ''),
+      COALESCE(CAST(CAST(converted.billing_period_start AS DATE) AS STRING), ''),
+      COALESCE(CHR(  31), ''),
+      COALESCE(COALESCE(converted.invoice_issuer_name, CHR(  30)), ''),
+      COALESCE(CHR(  31), ''),
+      COALESCE(COALESCE(converted.invoice_id, CHR(  30)), ''),
+      COALESCE(CHR(  31), ''),
+      COALESCE(COALESCE(converted.follows, CHR(  30)), '')
     )
   ) AS cell_key
 FROM converted

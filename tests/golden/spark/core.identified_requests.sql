@@ -36,6 +36,7 @@ SELECT
   requests.cache_write_1h_tokens,
   requests.output_tokens,
   requests.reasoning_tokens,
+  requests.web_search_count,
   requests.uncached_audio_tokens,
   requests.cache_read_audio_tokens,
   requests.output_audio_tokens,

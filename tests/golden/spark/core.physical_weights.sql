@@ -1,15 +1,20 @@
 WITH transfers AS (
   SELECT
-    *
-  FROM core.transfers
+    moved.*,
+    CASE WHEN moved.provider = 'gcp' THEN 'google' ELSE moved.provider END AS biller
+  FROM core.transfers AS moved
   WHERE
-    charge_date >= :start AND charge_date < :end AND is_used AND NOT provider IS NULL
+    moved.charge_date >= :start
+    AND moved.charge_date < :end
+    AND moved.is_used
+    AND NOT moved.provider IS NULL
 ), telemetry AS (
   SELECT
-    *
-  FROM core.telemetry
+    written.*,
+    CASE WHEN written.provider = 'gcp' THEN 'google' ELSE written.provider END AS biller
+  FROM core.telemetry AS written
   WHERE
-    charge_date >= :start AND charge_date < :end AND is_used
+    written.charge_date >= :start AND written.charge_date < :end AND written.is_used
 ), usage AS (
   SELECT
     *
@@ -20,11 +25,36 @@ WITH transfers AS (
   SELECT
     *
   FROM staging.workloads
+), zone_regions AS (
+  SELECT
+    zones.provider,
+    zones.zone_id,
+    MIN(zones.region_id) AS region_id
+  FROM staging.zones AS zones
+  WHERE
+    NOT zones.zone_id IS NULL AND NOT zones.region_id IS NULL
+  GROUP BY
+    zones.provider,
+    zones.zone_id
+), sent AS (
+  SELECT
+    transfers.*,
+    LOWER(transfers.account_id) AS origin_account_id,
+    LOWER(zone_regions.region_id) AS origin_region_id,
+    MIN(CASE WHEN transfers.account_id IS NULL THEN 0 ELSE 1 END) OVER (PARTITION BY transfers.charge_date, transfers.provider, transfers.traffic_kind) AS has_accounts,
+    MIN(CASE WHEN zone_regions.region_id IS NULL THEN 0 ELSE 1 END) OVER (PARTITION BY transfers.charge_date, transfers.provider, transfers.traffic_kind) AS has_regions
+  FROM transfers
+  LEFT JOIN zone_regions
+    ON transfers.provider = zone_regions.provider
+    AND transfers.from_zone = zone_regions.zone_id
+  WHERE
+    transfers.traffic_kind IN ('internet', 'inter_region', 'nat', 'cdn', 'private_link')
 ), emitted AS (
   SELECT
     telemetry.charge_date,
-    telemetry.provider,
+    telemetry.biller,
     telemetry.workload_ref,
+    telemetry.signal,
     telemetry.weight,
     workloads.feature,
     workloads.endpoint,
@@ -49,7 +79,7 @@ WITH transfers AS (
 ), measured AS (
   SELECT
     transfers.charge_date,
-    'egress' || CHR(  31) || transfers.provider || CHR(  31) || transfers.traffic_kind || CHR(  31) || 'all' AS pool_key,
+    'egress' || CHR(  31) || transfers.biller || CHR(  31) || transfers.traffic_kind || CHR(  31) || 'all' AS pool_key,
     transfers.owner_id,
     transfers.feature,
     transfers.endpoint,
@@ -63,7 +93,7 @@ WITH transfers AS (
   UNION ALL
   SELECT
     transfers.charge_date,
-    'egress' || CHR(  31) || transfers.provider || CHR(  31) || transfers.traffic_kind || CHR(  31) || transfers.from_zone AS pool_key,
+    'egress' || CHR(  31) || transfers.biller || CHR(  31) || transfers.traffic_kind || CHR(  31) || transfers.from_zone AS pool_key,
     transfers.owner_id,
     transfers.feature,
     transfers.endpoint,
@@ -79,7 +109,7 @@ WITH transfers AS (
   UNION ALL
   SELECT
     transfers.charge_date,
-    'egress' || CHR(  31) || transfers.provider || CHR(  31) || transfers.traffic_kind || CHR(  31) || transfers.to_zone AS pool_key,
+    'egress' || CHR(  31) || transfers.biller || CHR(  31) || transfers.traffic_kind || CHR(  31) || transfers.to_zone AS pool_key,
     transfers.owner_id,
     transfers.feature,
     transfers.endpoint,
@@ -95,8 +125,24 @@ WITH transfers AS (
     AND transfers.to_zone <> COALESCE(transfers.from_zone, '')
   UNION ALL
   SELECT
+    sent.charge_date,
+    'egress' || CHR(  31) || sent.biller || CHR(  31) || sent.traffic_kind || CHR(  31) || 'from ' || CASE WHEN sent.has_accounts = 1 THEN sent.origin_account_id ELSE '' END || '/' || CASE WHEN sent.has_regions = 1 THEN sent.origin_region_id ELSE '' END AS pool_key,
+    sent.owner_id,
+    sent.feature,
+    sent.endpoint,
+    sent.team,
+    sent.environment,
+    sent.from_zone,
+    sent.to_zone,
+    sent.bytes AS weight,
+    sent.bytes
+  FROM sent
+  WHERE
+    sent.has_accounts = 1 OR sent.has_regions = 1
+  UNION ALL
+  SELECT
     emitted.charge_date,
-    'monitoring' || CHR(  31) || emitted.provider || CHR(  31) || emitted.workload_ref AS pool_key,
+    'monitoring' || CHR(  31) || emitted.biller || CHR(  31) || emitted.workload_ref AS pool_key,
     CAST(NULL AS STRING) AS owner_id,
     emitted.feature,
     emitted.endpoint,
@@ -112,7 +158,37 @@ WITH transfers AS (
   UNION ALL
   SELECT
     emitted.charge_date,
-    'monitoring' || CHR(  31) || emitted.provider || CHR(  31) || 'all' AS pool_key,
+    'monitoring' || CHR(  31) || emitted.biller || CHR(  31) || 'all' AS pool_key,
+    CAST(NULL AS STRING) AS owner_id,
+    emitted.feature,
+    emitted.endpoint,
+    emitted.team,
+    emitted.environment,
+    CAST(NULL AS STRING) AS from_zone,
+    CAST(NULL AS STRING) AS to_zone,
+    emitted.weight,
+    CAST(0 AS BIGINT) AS bytes
+  FROM emitted
+  UNION ALL
+  SELECT
+    emitted.charge_date,
+    'monitoring' || CHR(  31) || emitted.biller || CHR(  31) || emitted.workload_ref || CHR(  31) || emitted.signal AS pool_key,
+    CAST(NULL AS STRING) AS owner_id,
+    emitted.feature,
+    emitted.endpoint,
+    emitted.team,
+    emitted.environment,
+    CAST(NULL AS STRING) AS from_zone,
+    CAST(NULL AS STRING) AS to_zone,
+    emitted.weight,
+    CAST(0 AS BIGINT) AS bytes
+  FROM emitted
+  WHERE
+    NOT emitted.workload_ref IS NULL
+  UNION ALL
+  SELECT
+    emitted.charge_date,
+    'monitoring' || CHR(  31) || emitted.biller || CHR(  31) || 'all' || CHR(  31) || emitted.signal AS pool_key,
     CAST(NULL AS STRING) AS owner_id,
     emitted.feature,
     emitted.endpoint,

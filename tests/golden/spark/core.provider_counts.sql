@@ -5,7 +5,7 @@ WITH source AS (
   WHERE
     bucket_start >= CAST(:start AS TIMESTAMP_NTZ)
     AND bucket_start < CAST(:end AS TIMESTAMP_NTZ)
-    AND usage_kind IN ('tokens', 'requests')
+    AND usage_kind IN ('tokens', 'requests', 'web_searches')
 ), names AS (
   SELECT
     *
@@ -17,6 +17,9 @@ WITH source AS (
     CAST(source.bucket_start AS DATE) AS charge_date,
     COALESCE(names.provider, source.provider) AS provider,
     source.billing_account_id,
+    source.sub_account_id,
+    source.region_id,
+    source.context_band,
     COALESCE(names.model, LOWER(source.model)) AS model,
     source.usage_kind,
     source.token_class,
@@ -33,10 +36,13 @@ SELECT
   counted.charge_date,
   counted.provider,
   counted.billing_account_id,
+  counted.sub_account_id,
+  counted.region_id,
   counted.model,
   counted.usage_kind,
   counted.token_class,
   counted.service_tier,
+  counted.context_band,
   CAST(SUM(counted.quantity) AS DECIMAL(38, 12)) AS quantity,
   MIN(counted.is_final) = 1 AS is_final
 FROM counted
@@ -44,7 +50,10 @@ GROUP BY
   counted.charge_date,
   counted.provider,
   counted.billing_account_id,
+  counted.sub_account_id,
+  counted.region_id,
   counted.model,
   counted.usage_kind,
   counted.token_class,
-  counted.service_tier
+  counted.service_tier,
+  counted.context_band

@@ -71,6 +71,7 @@ SELECT
   sized.cache_write_1h_tokens,
   sized.output_tokens,
   sized.reasoning_tokens,
+  sized.web_search_count,
   sized.uncached_audio_tokens,
   sized.cache_read_audio_tokens,
   sized.output_audio_tokens,

@@ -5,12 +5,21 @@ WITH cells AS (
   WHERE
     charge_date >= :start
     AND charge_date < :end
-    AND method_id IN ('tokens', 'list_cost', 'capacity_seconds', 'bytes', 'telemetry_bytes')
+    AND method_id IN (
+      'tokens',
+      'list_cost',
+      'tool_uses',
+      'requests',
+      'cached_tokens',
+      'capacity_seconds',
+      'bytes',
+      'telemetry_bytes'
+    )
     AND NOT COALESCE(user_id, tenant, customer, team, feature, endpoint, workflow, environment) IS NULL
-), usage_costs AS (
+), pooled_usage AS (
   SELECT
     *
-  FROM core.usage_costs
+  FROM core.pooled_usage
   WHERE
     charge_date >= :start AND charge_date < :end
 ), usage AS (
@@ -84,33 +93,17 @@ WITH cells AS (
   SELECT
     cells.charge_date,
     cells.cell_id,
-    usage_costs.owner_id AS log_owner_id
+    pooled_usage.owner_id AS log_owner_id
   FROM cells
-  INNER JOIN usage_costs
-    ON cells.charge_date = usage_costs.charge_date
-    AND cells.pool_key = usage_costs.pool_key
+  INNER JOIN pooled_usage
+    ON cells.charge_date = pooled_usage.charge_date
+    AND cells.pool_key = pooled_usage.pool_key
   WHERE
-    cells.method_id = 'tokens'
+    cells.method_id IN ('tokens', 'list_cost', 'tool_uses', 'requests', 'cached_tokens')
   GROUP BY
     cells.charge_date,
     cells.cell_id,
-    usage_costs.owner_id
-  UNION ALL
-  SELECT
-    cells.charge_date,
-    cells.cell_id,
-    usage_costs.owner_id AS log_owner_id
-  FROM cells
-  INNER JOIN usage_costs
-    ON cells.charge_date = usage_costs.charge_date
-    AND cells.provider = usage_costs.provider
-    AND cells.model = usage_costs.model
-  WHERE
-    cells.method_id = 'list_cost'
-  GROUP BY
-    cells.charge_date,
-    cells.cell_id,
-    usage_costs.owner_id
+    pooled_usage.owner_id
   UNION ALL
   SELECT
     cells.charge_date,

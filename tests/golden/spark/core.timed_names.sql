@@ -1,10 +1,21 @@
 WITH requests AS (
   SELECT
-    *
-  FROM staging.requests
+    reports.started_at,
+    reports.provider,
+    reports.model
+  FROM lake.requests AS reports
   WHERE
-    started_at >= CAST(:start AS TIMESTAMP_NTZ)
-    AND started_at < CAST(:end AS TIMESTAMP_NTZ)
+    reports.started_at >= CAST(:start AS TIMESTAMP_NTZ)
+    AND reports.started_at < CAST(:end AS TIMESTAMP_NTZ)
+  UNION ALL
+  SELECT
+    attempts.started_at,
+    attempts.provider,
+    attempts.model
+  FROM staging.shared_attempts AS attempts
+  WHERE
+    attempts.started_at >= CAST(:start AS TIMESTAMP_NTZ)
+    AND attempts.started_at < CAST(:end AS TIMESTAMP_NTZ)
 ), prices AS (
   SELECT
     *

@@ -1,7 +1,9 @@
-WITH RECURSIVE usage AS (
+WITH usage AS (
   SELECT
     *
   FROM core.trace_usage
+  WHERE
+    NOT trace_id IS NULL
 ), costs AS (
   SELECT
     *
@@ -25,31 +27,13 @@ WITH RECURSIVE usage AS (
   GROUP BY
     spans.trace_id,
     spans.span_id
-), tree AS (
-  SELECT
-    spans.trace_id,
-    spans.span_id,
-    1 AS depth
-  FROM spans
-  WHERE
-    spans.parent_span_id IS NULL
-  UNION ALL
-  SELECT
-    spans.trace_id,
-    spans.span_id,
-    tree.depth + 1 AS depth
-  FROM spans
-  INNER JOIN tree
-    ON spans.trace_id = tree.trace_id AND spans.parent_span_id = tree.span_id
-  WHERE
-    tree.depth < 64
 ), depths AS (
   SELECT
-    tree.trace_id,
-    MAX(tree.depth) AS depth
-  FROM tree
+    span_steps.trace_id,
+    MAX(span_steps.depth) AS depth
+  FROM core.span_steps AS span_steps
   GROUP BY
-    tree.trace_id
+    span_steps.trace_id
 ), span_roots AS (
   SELECT
     spans.trace_id,
@@ -57,30 +41,75 @@ WITH RECURSIVE usage AS (
     MIN(spans.started_at) AS first_started_at,
     MAX(spans.ended_at) AS last_ended_at,
     MAX(CASE WHEN spans.parent_span_id IS NULL THEN spans.status END) AS root_status,
+    COUNT(CASE WHEN spans.parent_span_id IS NULL THEN 1 END) AS roots,
     COUNT(DISTINCT spans.agent) AS agents
   FROM spans
   GROUP BY
     spans.trace_id
-), steps AS (
+), step_models AS (
   SELECT
     usage.trace_id,
-    usage.agent,
-    usage.agent_step,
+    usage.step_id,
     usage.model,
     SUM(usage.requests) AS requests
   FROM usage
   GROUP BY
     usage.trace_id,
-    usage.agent,
-    usage.agent_step,
+    usage.step_id,
     usage.model
+), loops AS (
+  SELECT
+    step_models.trace_id,
+    step_models.step_id,
+    MAX(step_models.requests) AS repeated_calls,
+    SUM(step_models.requests) AS requests,
+    SUM(GREATEST(step_models.requests - settings.loop_min_calls, 0)) AS excess_requests
+  FROM step_models
+  CROSS JOIN settings
+  GROUP BY
+    step_models.trace_id,
+    step_models.step_id
 ), repeats AS (
   SELECT
-    steps.trace_id,
-    MAX(steps.requests) AS repeated_calls
-  FROM steps
+    loops.trace_id,
+    MAX(loops.repeated_calls) AS repeated_calls
+  FROM loops
   GROUP BY
-    steps.trace_id
+    loops.trace_id
+), step_costs AS (
+  SELECT
+    costs.trace_id,
+    costs.step_id,
+    SUM(costs.effective_cost_reporting) AS step_cost
+  FROM costs
+  GROUP BY
+    costs.trace_id,
+    costs.step_id
+), loop_costs AS (
+  SELECT
+    loops.trace_id,
+    SUM(
+      CAST((
+        (
+          CAST(CAST(step_costs.step_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) * CAST(loops.excess_requests AS DECIMAL(15, 0))
+        ) - (
+          (
+            CAST(CAST(step_costs.step_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) * CAST(loops.excess_requests AS DECIMAL(15, 0))
+          ) % (
+            CAST(loops.requests AS DECIMAL(15, 0))
+          )
+        )
+      ) / (
+        CAST(loops.requests AS DECIMAL(15, 0))
+      ) AS DECIMAL(38, 0))
+    ) AS loop_units
+  FROM loops
+  INNER JOIN step_costs
+    ON loops.trace_id = step_costs.trace_id AND loops.step_id = step_costs.step_id
+  WHERE
+    loops.excess_requests > 0
+  GROUP BY
+    loops.trace_id
 ), zones AS (
   SELECT
     zone_names.trace_id,
@@ -141,6 +170,13 @@ WITH RECURSIVE usage AS (
     SUM(
       CASE WHEN costs.cost_driver = 'monitoring' THEN costs.effective_cost_reporting END
     ) AS monitoring_cost,
+    SUM(
+      CASE
+        WHEN NOT costs.cost_driver IN ('inference', 'egress', 'monitoring')
+        THEN costs.effective_cost_reporting
+      END
+    ) AS other_cost,
+    SUM(CASE WHEN costs.is_retry THEN costs.effective_cost_reporting END) AS retry_cost,
     SUM(costs.effective_cost_reporting) AS total_cost
   FROM costs
   GROUP BY
@@ -155,8 +191,16 @@ WITH RECURSIVE usage AS (
     ) AS root_started_at,
     GREATEST(COALESCE(span_roots.last_ended_at, summed.last_ended_at), summed.last_ended_at) AS ended_at,
     GREATEST(COALESCE(span_roots.agents, 0), summed.agents) AS agent_count,
-    span_roots.root_status,
-    NOT span_roots.trace_id IS NULL AND span_roots.root_started_at IS NULL AS is_rootless
+    GREATEST(COALESCE(span_roots.roots, 0), 1) AS roots,
+    CASE
+      WHEN NOT span_roots.trace_id IS NULL AND span_roots.root_started_at IS NULL
+      THEN 'no_root'
+      WHEN span_roots.root_status = 'error'
+      THEN 'error'
+      WHEN summed.calls = 0
+      THEN 'error'
+      ELSE 'ok'
+    END AS status
   FROM summed
   LEFT JOIN span_roots
     ON summed.trace_id = span_roots.trace_id
@@ -177,6 +221,19 @@ SELECT
   CAST(timed.calls AS BIGINT) AS calls,
   CAST(timed.attempts AS BIGINT) AS attempts,
   CAST(timed.error_requests AS BIGINT) AS error_requests,
+  CAST(CAST(CAST((
+    (
+      CAST(timed.calls AS DECIMAL(18, 0)) * CAST(1000000 AS DECIMAL(7, 0))
+    ) - (
+      (
+        CAST(timed.calls AS DECIMAL(18, 0)) * CAST(1000000 AS DECIMAL(7, 0))
+      ) % (
+        timed.roots
+      )
+    )
+  ) / (
+    timed.roots
+  ) AS DECIMAL(38, 0)) AS DECIMAL(18, 0)) * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(18, 6)) AS calls_per_action,
   CAST(COALESCE(depths.depth, 0) + 1 AS BIGINT) AS depth,
   CAST(timed.agent_count AS BIGINT) AS agents,
   CAST(timed.models AS BIGINT) AS models,
@@ -194,19 +251,15 @@ SELECT
   CAST(paid.inference_cost AS DECIMAL(38, 12)) AS inference_cost,
   CAST(paid.egress_cost AS DECIMAL(38, 12)) AS egress_cost,
   CAST(paid.monitoring_cost AS DECIMAL(38, 12)) AS monitoring_cost,
+  CAST(paid.other_cost AS DECIMAL(38, 12)) AS other_cost,
   CAST(paid.total_cost AS DECIMAL(38, 12)) AS total_cost,
+  CAST(COALESCE(paid.retry_cost, 0) AS DECIMAL(38, 12)) AS retry_cost,
+  CAST(CAST(COALESCE(loop_costs.loop_units, 0) AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS loop_cost,
+  CAST(CASE WHEN timed.status = 'error' THEN COALESCE(paid.total_cost, 0) ELSE 0 END AS DECIMAL(38, 12)) AS failed_cost,
   CAST(:reporting_currency AS STRING) AS reporting_currency,
   CAST(repeats.repeated_calls AS BIGINT) AS repeated_calls,
   repeats.repeated_calls >= settings.loop_min_calls AS is_loop,
-  CASE
-    WHEN timed.is_rootless
-    THEN 'no_root'
-    WHEN timed.root_status = 'error'
-    THEN 'error'
-    WHEN timed.calls = 0
-    THEN 'error'
-    ELSE 'ok'
-  END AS status
+  timed.status
 FROM timed
 CROSS JOIN settings
 LEFT JOIN depths
@@ -217,6 +270,8 @@ LEFT JOIN zones
   ON timed.trace_id = zones.trace_id
 LEFT JOIN paid
   ON timed.trace_id = paid.trace_id
+LEFT JOIN loop_costs
+  ON timed.trace_id = loop_costs.trace_id
 WHERE
   timed.root_started_at >= CAST(:start AS TIMESTAMP_NTZ)
   AND timed.root_started_at < CAST(:end AS TIMESTAMP_NTZ)

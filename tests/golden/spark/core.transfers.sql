@@ -783,13 +783,40 @@ WITH transfers AS (
   LEFT JOIN file_ranks
     ON COALESCE(sums.x_source, CHR(  30)) = COALESCE(file_ranks.x_source, CHR(  30))
     AND sums.emitter_kind = 'file'
+), pair_accounts AS (
+  SELECT
+    ranked.charge_date,
+    ranked.pair_key,
+    ranked.account_id,
+    MIN(ranked.report_rank) AS account_rank
+  FROM ranked
+  GROUP BY
+    ranked.charge_date,
+    ranked.pair_key,
+    ranked.account_id
+), pairs AS (
+  SELECT
+    pair_accounts.charge_date,
+    pair_accounts.pair_key,
+    MIN(pair_accounts.account_rank) AS pair_rank,
+    MIN(CASE WHEN pair_accounts.account_id IS NULL THEN pair_accounts.account_rank END) AS nameless_rank
+  FROM pair_accounts
+  GROUP BY
+    pair_accounts.charge_date,
+    pair_accounts.pair_key
 ), compared AS (
   SELECT
     ranked.*,
-    MIN(ranked.report_rank) OVER (PARTITION BY ranked.charge_date, ranked.pair_key) AS pair_rank,
-    MIN(ranked.report_rank) OVER (PARTITION BY ranked.charge_date, ranked.pair_key, ranked.account_id) AS account_rank,
-    MIN(CASE WHEN ranked.account_id IS NULL THEN ranked.report_rank END) OVER (PARTITION BY ranked.charge_date, ranked.pair_key) AS nameless_rank
+    pairs.pair_rank,
+    pairs.nameless_rank,
+    pair_accounts.account_rank
   FROM ranked
+  INNER JOIN pairs
+    ON ranked.charge_date = pairs.charge_date AND ranked.pair_key = pairs.pair_key
+  INNER JOIN pair_accounts
+    ON ranked.charge_date = pair_accounts.charge_date
+    AND ranked.pair_key = pair_accounts.pair_key
+    AND COALESCE(ranked.account_id, CHR(  30)) = COALESCE(pair_accounts.account_id, CHR(  30))
 )
 SELECT
   compared.charge_date,

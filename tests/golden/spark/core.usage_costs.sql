@@ -20,6 +20,7 @@ WITH usage AS (
     usage.service_tier,
     usage.context_min_tokens,
     usage.time_of_day_start,
+    usage.sub_account_id,
     usage.region_id
   FROM usage
   GROUP BY
@@ -29,6 +30,7 @@ WITH usage AS (
     usage.service_tier,
     usage.context_min_tokens,
     usage.time_of_day_start,
+    usage.sub_account_id,
     usage.region_id
 ), named AS (
   SELECT
@@ -42,7 +44,7 @@ WITH usage AS (
       THEN 'unknown_model'
     END AS name_problem,
     ROW_NUMBER() OVER (
-      ORDER BY logged_segments.charge_date NULLS LAST, logged_segments.provider NULLS LAST, logged_segments.model NULLS LAST, logged_segments.service_tier NULLS LAST, logged_segments.context_min_tokens NULLS LAST, logged_segments.time_of_day_start NULLS LAST, logged_segments.region_id NULLS LAST
+      ORDER BY logged_segments.charge_date NULLS LAST, logged_segments.provider NULLS LAST, logged_segments.model NULLS LAST, logged_segments.service_tier NULLS LAST, logged_segments.context_min_tokens NULLS LAST, logged_segments.time_of_day_start NULLS LAST, logged_segments.sub_account_id NULLS LAST, logged_segments.region_id NULLS LAST
     ) AS segment_number
   FROM logged_segments
   LEFT JOIN names
@@ -147,7 +149,7 @@ WITH usage AS (
     token_classes.token_class,
     token_classes.audio_class,
     token_classes.image_class,
-    'usage' || CHR(  31) || COALESCE(named.priced_provider, CHR(  30)) || CHR(  31) || COALESCE(named.priced_model, CHR(  30)) || CHR(  31) || token_classes.token_class || CHR(  31) || named.service_tier AS pool_key
+    COALESCE(named.priced_provider, CHR(  30)) || CHR(  31) || COALESCE(named.priced_model, CHR(  30)) || CHR(  31) || token_classes.token_class || CHR(  31) || named.service_tier || CHR(  31) || COALESCE(CAST(named.context_min_tokens AS STRING), CHR(  30)) || CHR(  31) || COALESCE(named.sub_account_id, CHR(  30)) || CHR(  31) || COALESCE(named.region_id, CHR(  30)) AS segment_key
   FROM named
   CROSS JOIN token_classes
 ), segment_prices AS (
@@ -213,6 +215,7 @@ WITH usage AS (
     AND COALESCE(usage.service_tier, CHR(  30)) = COALESCE(named.service_tier, CHR(  30))
     AND COALESCE(usage.context_min_tokens, -1) = COALESCE(named.context_min_tokens, -1)
     AND COALESCE(usage.time_of_day_start, CHR(  30)) = COALESCE(named.time_of_day_start, CHR(  30))
+    AND COALESCE(usage.sub_account_id, CHR(  30)) = COALESCE(named.sub_account_id, CHR(  30))
     AND COALESCE(usage.region_id, CHR(  30)) = COALESCE(named.region_id, CHR(  30))
 ), crossed AS (
   SELECT
@@ -257,6 +260,11 @@ WITH usage AS (
       THEN numbered.requests
       ELSE 0
     END AS requests,
+    CASE
+      WHEN token_classes.token_class = numbered.requests_class
+      THEN numbered.web_searches
+      ELSE 0
+    END AS web_searches,
     token_classes.token_class = numbered.requests_class AS is_requests_class
   FROM numbered
   CROSS JOIN token_classes
@@ -277,12 +285,14 @@ SELECT
   segment_prices.service_tier,
   segment_prices.context_min_tokens,
   segment_prices.time_of_day_start,
+  segment_prices.sub_account_id,
   segment_prices.region_id,
   by_class.from_zone,
   by_class.to_zone,
-  segment_prices.pool_key,
+  segment_prices.segment_key,
   CAST(by_class.quantity_tokens AS BIGINT) AS quantity_tokens,
   CAST(by_class.requests AS BIGINT) AS requests,
+  CAST(COALESCE(by_class.web_searches, 0) AS BIGINT) AS web_searches,
   segment_prices.price_id,
   CASE WHEN by_class.audio_tokens > 0 THEN segment_prices.audio_price_id END AS audio_price_id,
   CASE WHEN by_class.image_tokens > 0 THEN segment_prices.image_price_id END AS image_price_id,

@@ -4,6 +4,18 @@ WITH facts AS (
   FROM core.attributed_costs
   WHERE
     charge_date >= :start AND charge_date < :end
+), ways AS (
+  SELECT DISTINCT
+    method_id,
+    evidence,
+    residual_reason
+  FROM core.attributed_costs
+  WHERE
+    charge_date >= :start AND charge_date < :end
+), rules AS (
+  SELECT
+    *
+  FROM reference.confidence_rules
 ), cells AS (
   SELECT
     *
@@ -16,6 +28,33 @@ WITH facts AS (
   FROM core.owners_daily
   WHERE
     charge_date >= :start AND charge_date < :end
+), judged AS (
+  SELECT
+    ways.method_id,
+    ways.evidence,
+    COALESCE(ways.residual_reason, '') AS residual_key,
+    rules.confidence,
+    ROW_NUMBER() OVER (
+      PARTITION BY ways.method_id, ways.evidence, ways.residual_reason
+      ORDER BY rules.priority NULLS LAST
+    ) AS rule_position
+  FROM ways
+  INNER JOIN rules
+    ON (
+      (
+        rules.residual_reason IS NULL AND ways.residual_reason IS NULL
+      )
+      OR ways.residual_reason = rules.residual_reason
+      OR (
+        rules.residual_reason = '*' AND NOT ways.residual_reason IS NULL
+      )
+    )
+    AND (
+      rules.method_id IS NULL OR ways.method_id = rules.method_id
+    )
+    AND (
+      rules.evidence IS NULL OR ways.evidence = rules.evidence
+    )
 )
 SELECT
   facts.charge_date,
@@ -60,12 +99,18 @@ SELECT
   facts.evidence,
   facts.method_id,
   facts.residual_reason,
+  judged.confidence,
   cells.bill_of_record
 FROM facts
 INNER JOIN cells
   ON facts.charge_date = cells.charge_date AND facts.cell_id = cells.cell_id
 LEFT JOIN owners
   ON facts.charge_date = owners.charge_date AND facts.owner_id = owners.owner_id
+LEFT JOIN judged
+  ON facts.method_id = judged.method_id
+  AND facts.evidence = judged.evidence
+  AND COALESCE(facts.residual_reason, '') = judged.residual_key
+  AND judged.rule_position = 1
 GROUP BY
   facts.charge_date,
   facts.cost_state,
@@ -98,4 +143,5 @@ GROUP BY
   facts.evidence,
   facts.method_id,
   facts.residual_reason,
+  judged.confidence,
   cells.bill_of_record

@@ -286,6 +286,31 @@ WITH status AS (
   GROUP BY
     coverage.provider,
     coverage.model
+), off_band AS (
+  SELECT
+    coverage.finding,
+    coverage.provider,
+    coverage.model,
+    coverage.currency,
+    COUNT(*) AS days,
+    MAX(coverage.charge_date) AS last_date,
+    CASE
+      WHEN coverage.finding = 'coverage_below_band'
+      THEN MIN(coverage.coverage_share)
+      ELSE MAX(coverage.coverage_share)
+    END AS worst_share,
+    SUM(coverage.difference_cost) AS difference_cost,
+    SUM(CASE WHEN coverage.cause = 'bypass' THEN coverage.difference_cost ELSE 0 END) AS bypass_cost
+  FROM core.coverage_findings AS coverage
+  WHERE
+    DATEDIFF(DAY, coverage.charge_date, :today) BETWEEN 1 AND 35
+  GROUP BY
+    coverage.finding,
+    coverage.provider,
+    coverage.model,
+    coverage.currency
+  HAVING
+    SUM(coverage.difference_cost) >= 1
 ), known_models AS (
   SELECT
     prices.provider,
@@ -619,6 +644,31 @@ SELECT
     ELSE ''
   END || ': calls that two sources report may count twice (give both the same request, span or call id), or ' || 'the logs hold calls of another organization than the one that was asked.' AS message
 FROM overcounted
+UNION ALL
+SELECT
+  'finding' AS row_kind,
+  'requests' AS source,
+  'requests' AS dataset,
+  off_band.last_date AS date,
+  CAST(NULL AS BIGINT) AS rows,
+  off_band.worst_share AS expected_share,
+  CAST(NULL AS BIGINT) AS age_hours,
+  'ok' AS state,
+  off_band.finding,
+  CAST(off_band.days AS BIGINT) AS finding_count,
+  'warn' AS severity,
+  'The logs hold ' || CAST(CAST(off_band.worst_share * CAST(100 AS DECIMAL(4, 0)) AS DECIMAL(15, 1)) AS STRING) || ' % of the tokens of ' || off_band.provider || ' ' || off_band.model || ' that were billed on ' || CASE
+    WHEN off_band.days > 1
+    THEN 'the worst of ' || CAST(off_band.days AS STRING) || ' days'
+    ELSE CAST(off_band.last_date AS STRING)
+  END || ': ' || CAST(CAST(off_band.difference_cost AS DECIMAL(38, 2)) AS STRING) || ' ' || off_band.currency || CASE
+    WHEN off_band.finding = 'coverage_above_band'
+    THEN ' too much. Calls count twice, or are of another organization; see over_logged in '
+    WHEN 2 * off_band.bypass_cost > off_band.difference_cost
+    THEN ' without an owner. Most of it was called under a key, principal or account that does not ' || 'log; see bypass in '
+    ELSE ' without an owner. Calls are aborted, sampled, lost, or made around the gateway; see ' || 'unlogged in '
+  END || 'marts.reconciliation.' AS message
+FROM off_band
 UNION ALL
 SELECT
   'finding' AS row_kind,

@@ -16,7 +16,13 @@ WITH forecasts AS (
     costs.feature,
     costs.cost_driver,
     SUM(costs.effective_cost_reporting) AS cost,
-    MAX(CASE WHEN costs.cost_state = 'estimated' THEN 1 ELSE 0 END) AS is_estimated
+    MAX(
+      CASE
+        WHEN costs.cost_state = 'estimated' AND NOT costs.bill_of_record IS NULL
+        THEN 1
+        ELSE 0
+      END
+    ) AS is_estimated
   FROM costs
   GROUP BY
     costs.charge_date,

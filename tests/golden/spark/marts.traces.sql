@@ -34,5 +34,10 @@ SELECT
   traces.error_requests,
   traces.repeated_calls,
   traces.saved_input_tokens,
-  traces.saved_output_tokens
+  traces.saved_output_tokens,
+  traces.other_cost,
+  traces.retry_cost,
+  traces.failed_cost,
+  traces.loop_cost,
+  traces.calls_per_action
 FROM traces

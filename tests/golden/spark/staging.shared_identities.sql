@@ -52,7 +52,7 @@ WITH known_ids AS (
     stated.request_id
   HAVING
     COUNT(*) > 1
-), unnamed AS (
+), nameless AS (
   SELECT
     CAST(requests.started_at AS DATE) AS report_date,
     CASE EXTRACT(HOUR FROM requests.started_at)
@@ -63,34 +63,61 @@ WITH known_ids AS (
     END AS midnight_date,
     requests.request_id,
     requests.trace_id,
-    requests.span_id,
-    requests.call_id,
-    requests.provider_request_id IS NULL AS is_nameless
+    requests.span_id
   FROM lake.requests AS requests
   WHERE
-    (
-      NOT requests.span_id IS NULL OR NOT requests.call_id IS NULL
-    )
-    AND (
-      requests.provider_request_id IS NULL
-      OR requests.provider_request_id LIKE 'chatcmpl-________-____-____-____-____________'
-    )
+    requests.provider_request_id IS NULL
     AND requests.started_at >= CAST(:start AS TIMESTAMP_NTZ) - INTERVAL '1' HOUR
     AND requests.started_at < CAST(:end AS TIMESTAMP_NTZ) + INTERVAL '1' HOUR
+), called_reports AS (
+  SELECT
+    CAST(requests.started_at AS DATE) AS report_date,
+    CASE EXTRACT(HOUR FROM requests.started_at)
+      WHEN 0
+      THEN CAST(requests.started_at AS DATE)
+      WHEN 23
+      THEN CAST(CAST(requests.started_at AS DATE) + INTERVAL '1' DAY AS DATE)
+    END AS midnight_date,
+    requests.call_id,
+    requests.provider_request_id
+  FROM lake.requests AS requests
+  WHERE
+    NOT requests.call_id IS NULL
+    AND requests.started_at >= CAST(:start AS TIMESTAMP_NTZ) - INTERVAL '1' HOUR
+    AND requests.started_at < CAST(:end AS TIMESTAMP_NTZ) + INTERVAL '1' HOUR
+), unnamed_calls AS (
+  SELECT
+    called_reports.report_date,
+    called_reports.midnight_date,
+    called_reports.call_id
+  FROM called_reports
+  GROUP BY
+    called_reports.report_date,
+    called_reports.midnight_date,
+    called_reports.call_id
+  HAVING
+    MAX(
+      CASE
+        WHEN called_reports.provider_request_id IS NULL
+        OR called_reports.provider_request_id LIKE 'chatcmpl-________-____-____-____-____________'
+        THEN 1
+        ELSE 0
+      END
+    ) = 1
 ), unnamed_spans AS (
   SELECT
-    unnamed.trace_id,
-    unnamed.span_id,
-    unnamed.report_date,
-    unnamed.midnight_date
-  FROM unnamed
-  WHERE
-    NOT unnamed.span_id IS NULL AND unnamed.is_nameless
+    nameless.trace_id,
+    nameless.span_id,
+    nameless.report_date,
+    nameless.midnight_date
+  FROM nameless
   GROUP BY
-    unnamed.trace_id,
-    unnamed.span_id,
-    unnamed.report_date,
-    unnamed.midnight_date
+    nameless.trace_id,
+    nameless.span_id,
+    nameless.report_date,
+    nameless.midnight_date
+  HAVING
+    NOT MAX(nameless.span_id) IS NULL
 ), named_spans AS (
   SELECT
     CAST(requests.started_at AS DATE) AS report_date,
@@ -135,18 +162,16 @@ WITH known_ids AS (
     met_spans.unnamed_date
 ), unnamed_call_scopes AS (
   SELECT
-    unnamed.call_id,
-    CAST(unnamed.report_date AS TIMESTAMP_NTZ) + INTERVAL '12' HOUR AS scope_at
-  FROM unnamed
-  WHERE
-    NOT unnamed.call_id IS NULL
+    unnamed_calls.call_id,
+    CAST(unnamed_calls.report_date AS TIMESTAMP_NTZ) + INTERVAL '12' HOUR AS scope_at
+  FROM unnamed_calls
   UNION
   SELECT
-    unnamed.call_id,
-    CAST(unnamed.midnight_date AS TIMESTAMP_NTZ) AS scope_at
-  FROM unnamed
+    unnamed_calls.call_id,
+    CAST(unnamed_calls.midnight_date AS TIMESTAMP_NTZ) AS scope_at
+  FROM unnamed_calls
   WHERE
-    NOT unnamed.call_id IS NULL AND NOT unnamed.midnight_date IS NULL
+    NOT unnamed_calls.midnight_date IS NULL
 ), called AS (
   SELECT
     unnamed_call_scopes.call_id,
@@ -198,13 +223,13 @@ WITH known_ids AS (
   FROM met_spans
   UNION
   SELECT
-    unnamed.report_date,
-    unnamed.request_id
-  FROM unnamed
+    nameless.report_date,
+    nameless.request_id
+  FROM nameless
   INNER JOIN met_keys
-    ON unnamed.trace_id = met_keys.trace_id
-    AND unnamed.span_id = met_keys.span_id
-    AND unnamed.report_date = met_keys.unnamed_date
+    ON nameless.trace_id = met_keys.trace_id
+    AND nameless.span_id = met_keys.span_id
+    AND nameless.report_date = met_keys.unnamed_date
   UNION
   SELECT
     called.report_date,

@@ -19,9 +19,7 @@ WITH RECURSIVE leaving AS (
     calls.session_id
   FROM lake.requests AS calls
   WHERE
-    NOT calls.unresolved_parent_span_id IS NULL
-    AND calls.emitter_kind = 'span'
-    AND NOT calls.span_id IS NULL
+    NOT calls.unresolved_parent_span_id IS NULL AND calls.emitter_kind = 'span'
   UNION ALL
   SELECT
     other_spans.x_source,
@@ -44,7 +42,6 @@ WITH RECURSIVE leaving AS (
   FROM lake.spans AS other_spans
   WHERE
     NOT other_spans.unresolved_parent_span_id IS NULL
-    AND NOT other_spans.span_id IS NULL
 ), exits AS (
   SELECT
     leaving.trace_id,
@@ -499,6 +496,8 @@ WITH RECURSIVE leaving AS (
     told.span_date,
     told.trace_id,
     told.span_id
+  HAVING
+    NOT MAX(told.span_id) IS NULL
 ), stated_steps AS (
   SELECT
     calls.x_source,
@@ -511,9 +510,7 @@ WITH RECURSIVE leaving AS (
     CAST(calls.started_at AS DATE) AS last_date
   FROM lake.requests AS calls
   WHERE
-    NOT calls.enclosing_call_span_id IS NULL
-    AND calls.emitter_kind = 'span'
-    AND NOT calls.span_id IS NULL
+    NOT calls.enclosing_call_span_id IS NULL AND calls.emitter_kind = 'span'
   UNION ALL
   SELECT
     calls.x_source,
@@ -534,7 +531,6 @@ WITH RECURSIVE leaving AS (
     AND calls.enclosing_call_span_id IS NULL
     AND NOT reached.call_span_id IS NULL
     AND calls.emitter_kind = 'span'
-    AND NOT calls.span_id IS NULL
 ), steps AS (
   SELECT
     stated_steps.trace_id,
@@ -549,6 +545,8 @@ WITH RECURSIVE leaving AS (
   GROUP BY
     stated_steps.trace_id,
     stated_steps.span_id
+  HAVING
+    NOT MAX(stated_steps.span_id) IS NULL
 ), enclosing_ids AS (
   SELECT
     steps.trace_id,
