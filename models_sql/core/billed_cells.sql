@@ -367,10 +367,12 @@ pooled as (
         on billed_pools.charge_date = logged_pools.charge_date
         and billed_pools.pool_key = logged_pools.pool_key
         and billed.follows is null
+        and coalesce(billed.commitment_discount_status, '') <> 'Unused'
     left join physical_pools as named_pools
         on billed.charge_date = named_pools.charge_date
         and billed.charge_category = 'Usage'
         and billed.follows is null
+        and coalesce(billed.commitment_discount_status, '') <> 'Unused'
         and named_pools.pool_key = case billed.cost_driver
             when 'egress'
                 then 'egress' || chr(31) || billed.provider || chr(31)
@@ -386,6 +388,7 @@ pooled as (
         and billed.cost_driver = 'monitoring'
         and billed.charge_category = 'Usage'
         and billed.follows is null
+        and coalesce(billed.commitment_discount_status, '') <> 'Unused'
         and signal_pools.pool_key = coalesce(
             named_pools.pool_key, 'monitoring' || chr(31) || billed.provider || chr(31) || 'all'
         ) || chr(31) || billed.signal
@@ -394,6 +397,7 @@ pooled as (
         and billed.cost_driver = 'egress'
         and billed.charge_category = 'Usage'
         and billed.follows is null
+        and coalesce(billed.commitment_discount_status, '') <> 'Unused'
         and named_pools.pool_key is null
         and (origin_kinds.is_by_account = 0 or billed.sub_account_id is not null)
         and (origin_kinds.is_by_region = 0 or billed.region_id is not null)
@@ -415,6 +419,7 @@ pooled as (
         on billed.charge_date = general_pools.charge_date
         and billed.charge_category = 'Usage'
         and billed.follows is null
+        and coalesce(billed.commitment_discount_status, '') <> 'Unused'
         and named_pools.pool_key is null
         and origin_kinds.kind_key is null
         and general_pools.pool_key = case billed.cost_driver

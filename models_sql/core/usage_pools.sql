@@ -34,6 +34,7 @@ charges as (
     select *
     from core.charges
     where charge_category = 'Usage'
+        and coalesce(commitment_discount_status, '') <> 'Unused'
         and (
             counted_use is not null
             or (cost_driver = 'inference' and (token_class is not null or model is not null))
