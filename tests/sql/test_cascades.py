@@ -48,7 +48,7 @@ def span(span_id: str, parent: str | None, agent: str | None, step: str | None =
 
 
 def _page_call(row: Mapping[str, str], number: int) -> dict[str, Any]:
-    zones = {"from_zone": "use1-az1", "to_zone": "use1-az4", "request_bytes": 4 * 10**9}
+    zones: dict[str, Any] = {"from_zone": "use1-az1", "to_zone": "use1-az4", "request_bytes": 4 * 10**9}
     return call(
         "ann",
         int(row["tokens"].replace(",", "")),
@@ -61,7 +61,7 @@ def _page_call(row: Mapping[str, str], number: int) -> dict[str, Any]:
         agent_step=row["step"],
         status=row["status"],
         logical_call_id="reading" if row["step"] == "read" else None,
-        **({"provider": "openai", "model": "gpt-4o"} | zones if row["provider"] == "openai" else {}),
+        **(zones | {"provider": "openai", "model": "gpt-4o"} if row["provider"] == "openai" else {}),
     )
 
 
@@ -200,7 +200,7 @@ def used(trace: str, **more: Any) -> dict[str, Any]:
 
 
 def _split(
-    method: str, usage: list[dict[str, Any]], amount: str = "8", **lists: Any
+    method: str, usage: list[dict[str, Any]], amount: Any = "8", **lists: Any
 ) -> dict[str | None, Decimal]:
     """Trace → its part of a cell of one method that ann has whole."""
     day = {"charge_date": "2026-11-01"}
