@@ -128,7 +128,7 @@ def test_every_answer_of_the_page_of_questions_runs(
     for sql in re.findall(r"^```sql\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
         with run_query(release, sql) as result:
             counts.append(len(list(result.rows())))
-    assert len(counts) == page.count("```sql") == 15
+    assert len(counts) == page.count("```sql") == 20
     assert counts[0] > 0 and counts[1] > 0 and counts[-1] > 0
 
 

@@ -142,9 +142,9 @@ def test_steps_keep_the_trace_and_traces_the_fact(drawn_spans: Any, drawn_calls:
 @given(drawn_spans=spans, drawn_calls=calls)
 def test_each_level_above_a_call_has_its_cost_delegated_once(drawn_spans: Any, drawn_calls: Any) -> None:
     """Held against a walk up the tree, call by call; all on one day, at a millionth of a dollar a token."""
-    given_spans = [row | {"started_at": DAY} for row in _spans(drawn_spans)]
+    given_spans: list[Row] = [row | {"started_at": DAY} for row in _spans(drawn_spans)]
     requests = [row | {"started_at": DAY, "charge_date": DAY.date()} for row in _requests(drawn_calls)]
-    by_id = {row["span_id"]: row for row in given_spans}
+    by_id: dict[str, Row] = {row["span_id"]: row for row in given_spans}
     own: dict[Any, Decimal] = defaultdict(Decimal)
     delegated: dict[Any, Decimal] = defaultdict(Decimal)
     for row in requests:

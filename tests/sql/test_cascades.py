@@ -49,6 +49,8 @@ def span(span_id: str, parent: str | None, agent: str | None, step: str | None =
 
 def _page_call(row: Mapping[str, str], number: int) -> dict[str, Any]:
     zones: dict[str, Any] = {"from_zone": "use1-az1", "to_zone": "use1-az4", "request_bytes": 4 * 10**9}
+    elsewhere = zones | {"provider": "openai", "model": "gpt-4o"}
+    more: dict[str, Any] = elsewhere if row["provider"] == "openai" else {}
     return call(
         "ann",
         int(row["tokens"].replace(",", "")),
@@ -61,7 +63,7 @@ def _page_call(row: Mapping[str, str], number: int) -> dict[str, Any]:
         agent_step=row["step"],
         status=row["status"],
         logical_call_id="reading" if row["step"] == "read" else None,
-        **(zones | {"provider": "openai", "model": "gpt-4o"} if row["provider"] == "openai" else {}),
+        **more,
     )
 
 
