@@ -150,3 +150,43 @@ def test_a_credit_follows_what_it_names(paid: Mapping[str, Paid], number: int) -
 def test_a_rule_shares_a_fee(paid: Mapping[str, Paid], number: int) -> None:
     columns = {"search": "search pays", "chat": "chat pays"}
     assert paid[f"shared {number}"] == _expected(SHARED[number], **columns)
+
+
+def test_a_credit_about_a_day_follows_its_month_where_that_day_has_nothing() -> None:
+    """On the first both have cost, so the month decides for the fifth; the second has cost of chat alone."""
+    used = [
+        _line("day", cost, x_tag_feature=name, charge_period_start=start, charge_period_end=end)
+        for name, cost, start, end in (
+            ("search", "60", datetime(2026, 11, 1), datetime(2026, 11, 2)),
+            ("chat", "10", datetime(2026, 11, 1), datetime(2026, 11, 2)),
+            ("chat", "10", datetime(2026, 11, 2), datetime(2026, 11, 3)),
+        )
+    ]
+    credits = [
+        _line(
+            "day",
+            "-8",
+            charge_category="Credit",
+            charge_period_start=datetime(2026, 11, day),
+            charge_period_end=datetime(2026, 11, day + 1),
+        )
+        for day in (2, 5)
+    ]
+    lines = [
+        line | {"charge_id": f"line {number}", "x_line_key": f"line {number}"}
+        for number, line in enumerate([*used, *credits])
+    ]
+    sql = """
+        select charge_date, o.feature, a.residual_reason, a.billed_cost
+        from core.attributed_costs as a
+        join core.cells using (charge_date, cell_id)
+        left join core.owners_daily as o using (charge_date, owner_id)
+        where follows is not null order by all
+    """
+    with Chain(Inputs({"charges": lines}), WINDOW, ("core.attributed_costs", "core.owners_daily")) as chain:
+        found = [tuple(row.values()) for row in chain.rows(sql)]
+    assert found == [
+        (date(2026, 11, 2), "chat", None, Decimal(-8)),
+        (date(2026, 11, 5), "chat", None, Decimal(-2)),
+        (date(2026, 11, 5), "search", None, Decimal(-6)),
+    ]
