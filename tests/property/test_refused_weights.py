@@ -52,7 +52,7 @@ def test_weights_below_zero_are_refused_and_the_rest_lands(connector: str, weigh
         landed = {
             row[reference]: row[weight]
             for file in report.current_files
-            for row in pq.read_table(file.path, partitioning=None).to_pylist()
+            for row in pq.ParquetFile(file.path).read().to_pylist()
         }
     assert landed == {f"i-{number}": value for number, value in enumerate(weights) if value >= 0}
     refused = sum(
