@@ -95,8 +95,8 @@ def test_the_rule_itself_keeps_sum_sign_and_bound(amount: int, drawn: list[int])
 
 
 def test_a_pool_of_a_hundred_thousand_parts_is_split_to_the_last_unit() -> None:
-    """Weights from 1 to 1e9, some zero; a charge, and a refund of less than one unit for each part."""
-    sizes = [0, 1, 3, 10**3, 10**6, 10**9]
+    """Weights from 1 to 1e12, some zero, together beyond 15 digits; a refund of less than a unit each."""
+    sizes = [0, 1, 10**3, 10**6, 10**9, 10**12]
     owners = {f"owner {number}": sizes[number % len(sizes)] for number in range(LARGE_POOL_PARTS)}
     billed, effective = 123_456_789_012_345_678, 1 - LARGE_POOL_PARTS
     rows = _split_in_sql(billed, effective, owners)
