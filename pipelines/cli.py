@@ -268,6 +268,13 @@ def check_sources_command(
 
 @app.command(epilog=EXIT_CODES)
 def explain(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MART] [COLUMN=VALUE]...",
+            help="A mart (cost_daily unless named) and its columns, as egress_pairs_daily charge_date=2026-11-19.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     home: HomeOption = None,
     release: ReleaseOption = None,
@@ -307,14 +314,18 @@ def explain(
     limit: Annotated[
         int, typer.Option(min=1, max=1000, metavar="ROWS", help="With --all: most rows of each table.")
     ] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Every level as JSON, as with --all.")] = False,
 ) -> None:
-    """Show where a cost comes from: what it pays for, how it was shared and which rules decided.
+    """Show where a line of a mart comes from: what it pays for, how it was shared and which rules decided.
 
-    With --all its lines, cells, bill lines and requests. Both sides close at the cell: what the bill says, and what
-    was attributed, to the last digit.
+    With --all its cells, bill lines and calls. Each step down must add up to the one above, to the last digit: where
+    one does not, the command says so and ends with 1.
     """
     from pipelines.terminal.console import output_console
     from pipelines.terminal.explanation import print_explanation
+    from pipelines.terminal.explanation_json import render_json
+    from pipelines.terminal.explanation_levels import describe_open
+    from pipelines.warehouse.errors import PublishError
     from pipelines.warehouse.explain import Selection, build_explanation
 
     dimensions = {
@@ -330,21 +341,39 @@ def explain(
         "service_name": service,
         "residual_reason": residual,
     }
-    selection = Selection(
-        day=day,
-        dimensions={key: value for key, value in dimensions.items() if value is not None},
-        charge_id=charge_id,
-        cell_id=cell_id,
-        trace_id=trace_id,
-    )
-    if selection.is_empty:
-        raise typer.BadParameter("say what to explain, for example --date 2026-11-19 --feature search")
-    chosen = choose_release(config, home, release)
-    if user is not None:
-        selection = replace(
-            selection, dimensions={**selection.dimensions, "user_id": _find_user(chosen, user, config, home)}
+    options = {key: value for key, value in dimensions.items() if value is not None}
+    mart, given = _line_asked_for(words or [], options)
+    trace_id = given.pop("trace_id", None) or trace_id
+    selection = Selection(day, given, charge_id, cell_id, trace_id, mart)
+    if selection.is_empty and mart != "budget_status":
+        example = (
+            f"{mart} trace_id=ID"
+            if mart in ("traces", "trace_steps")
+            else "--date 2026-11-19 --feature search"
         )
-    print_explanation(build_explanation(chosen, selection, limit, is_detailed=is_detailed), output_console())
+        raise typer.BadParameter(f"say what to explain, for example {example}")
+    chosen = choose_release(config, home, release)
+    if "user_id" in given:
+        known = _find_user(chosen, given["user_id"], config, home)
+        selection = replace(selection, dimensions={**given, "user_id": known})
+    explanation = build_explanation(chosen, selection, limit, is_detailed=is_detailed or as_json)
+    if as_json:
+        typer.echo(render_json(explanation))
+    else:
+        print_explanation(explanation, output_console())
+    if not explanation.is_closed:
+        raise PublishError(describe_open(explanation.open_levels, explanation.summary.open_cells))
+
+
+def _line_asked_for(words: list[str], options: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Return the mart and its columns' values that words and options name. Raises typer.BadParameter."""
+    from pipelines.warehouse.explain_marts import UnknownLineError, check_columns, check_words
+
+    try:
+        mart, given = check_words(words)
+        return mart, check_columns(mart, {**given, **options})
+    except UnknownLineError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _find_user(release: Release, given: str, config: Path | None, home: Path | None) -> str:

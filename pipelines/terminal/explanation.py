@@ -7,6 +7,7 @@ What must not: queries.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
@@ -14,10 +15,16 @@ from rich.rule import Rule
 from rich.text import Text
 
 from pipelines.terminal.console import count_text, exact_text, safe_text, table_of
-from pipelines.warehouse.explain import CellExplanation, Detail, Explanation, Part, Row
+from pipelines.terminal.explanation_levels import print_levels, print_steps
+from pipelines.warehouse.explain import Detail, Explanation
+from pipelines.warehouse.explain_calls import Calls
+from pipelines.warehouse.explain_cells import CellExplanation
+from pipelines.warehouse.explain_rows import Part, Row
 from pipelines.warehouse.explain_summary import Summary
+from pipelines.warehouse.explain_traces import TraceExplanation
 from reports.weekly.explanations import EVIDENCE, explain_residual
 
+_MOST_RULES = 8
 METHOD_WORDS = {
     "tokens": "shared by logged tokens of this class",
     "list_price": "not billed yet: logged tokens at list price, times what the bill's settled days show of it",
@@ -28,6 +35,13 @@ METHOD_WORDS = {
     "telemetry_bytes": "shared by telemetry volume, first to the emitter, then to its users",
     "bill_tag": "the bill's own tags name the owner",
     "workload_resource": "the inventory names the owner of this resource",
+    "tool_uses": "shared by logged uses of this tool",
+    "requests": "shared by logged requests",
+    "followed_charges": "a credit or shared cost, split over those whose cost it follows",
+    "taxed_cost": "tax, split over those whose taxed cost of the invoice it follows",
+    "proportional": "a shared-cost rule of your config splits it by cost",
+    "even": "a shared-cost rule of your config splits it evenly",
+    "fixed": "a shared-cost rule of your config splits it by fixed shares",
     "residual": "nobody can be named; see the reason",
 }
 
@@ -44,27 +58,36 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
         console.print(
             Text("No cost was attributed to this trace: its calls logged no tokens.", style="yellow")
         )
-    if explanation.trace:
+    if explanation.trace and explanation.trace.trace:
         _print_trace(explanation.trace, console)
-    _print_summary(explanation.summary, console)
+    _print_mart_lines(explanation, console)
+    _print_summary(explanation.summary, None if explanation.detail else _MOST_RULES, console)
+    print_levels((*explanation.levels, *explanation.calls.levels), console)
+    _print_call_count(explanation.calls, console)
     if explanation.detail:
-        _print_detail(explanation.detail, console)
+        _print_detail(explanation.detail, explanation.calls, console)
     else:
         console.print(Text("Lines, cells, bill lines, logs and requests: the same with --all.", style="dim"))
 
 
-def _print_summary(summary: Summary, console: Console) -> None:
+def _print_summary(summary: Summary, most_rules: int | None, console: Console) -> None:
     """Print what the selection pays for, how it was shared and by which rules, and whether both sides close."""
     _print_part("What it pays for", Part(summary.classes, len(summary.classes)), _CLASS_COLUMNS, console)
     for reason in dict.fromkeys(row["residual_reason"] for row in summary.classes if row["residual_reason"]):
         _print_sentence("residual", reason, explain_residual(reason), console)
     for method in summary.methods:
         _print_sentence("method", method, METHOD_WORDS.get(method, "see core.cells"), console)
-    for rule in summary.rules:
+    for rule in summary.rules[:most_rules]:
         whose = "" if rule["is_own"] is None else "your rule, " if rule["is_own"] else "shipped rule, "
         lines = f"{rule['charges']:,} bill line{'' if rule['charges'] == 1 else 's'}"
         why = rule["reason"] or "see reference.classification_rules"
         _print_sentence("rule", f"{safe_text(rule['rule_id'])} ({whose}{lines})", why, console)
+    if most_rules is not None and len(summary.rules) > most_rules:
+        console.print(
+            Text(
+                f"rule     {len(summary.rules) - most_rules:,} more that pay for less; see --all", style="dim"
+            )
+        )
     billed = summary.cell_count - summary.estimated_cells
     if summary.open_cells:
         verdict = Text(f"✗ {summary.open_cells:,} of {billed:,} cells do not close; see --all", style="red")
@@ -84,14 +107,83 @@ def _print_sentence(label: str, name: str, words: str, console: Console) -> None
     console.print(Text(f"{label:<8} {safe_text(name)}: {safe_text(words)}"))
 
 
-def _print_detail(detail: Detail, console: Console) -> None:
+def _print_mart_lines(explanation: Explanation, console: Console) -> None:
+    """Print the lines of a mart other than cost_daily: a line a row of names and values, without those it lacks."""
+    part = explanation.lines
+    for row in part.rows:
+        told = [f"{name} {_value_text(value)}" for name, value in row.items() if _is_told(name, value)]
+        console.print(Text(f"marts.{explanation.mart}: ", style="bold") + Text(" · ".join(told)))
+    if part.count > len(part.rows):
+        console.print(
+            Text(f"{part.count - len(part.rows):,} smaller lines are not shown; use --limit.", style="dim")
+        )
+
+
+_UNTOLD = frozenset(
+    (
+        "total_count",
+        "billing_account_id",
+        "sub_account_id",
+        "bill_of_record",
+        "fx_date",
+        "list_cost",
+        "region_id",
+    )
+)
+
+
+def _is_told(name: str, value: Any) -> bool:
+    """Tell whether a value says anything: no zero, and no measure twice."""
+    is_twice = name.endswith(("_reporting", "_absolute")) or name in _UNTOLD
+    return bool(value) and not is_twice
+
+
+def _value_text(value: Any) -> str:
+    return exact_text(value) if isinstance(value, Decimal) else safe_text(value)
+
+
+def _print_call_count(calls: Calls, console: Console) -> None:
+    """Print how many logged calls stand behind the cost, and who reported them."""
+    if not calls.sources:
+        return
+    sources = ", ".join(f"{safe_text(row['x_sources'])} {row['calls']:,}" for row in calls.sources[:5])
+    more = ", …" if len(calls.sources) > 5 else ""
+    total = sum(row["calls"] for row in calls.sources)
+    console.print(Text(f"calls    {total:,} logged, reported by: {sources}{more}"))
+
+
+def _print_detail(detail: Detail, calls: Calls, console: Console) -> None:
     _print_part("Lines of marts.cost_daily", detail.lines, _LINE_COLUMNS, console)
     for number, cell in enumerate(detail.cells, start=1):
         _print_cell(number, detail.cell_count, cell, console)
     if detail.cell_count > len(detail.cells):
         hidden = detail.cell_count - len(detail.cells)
         console.print(Text(f"{hidden:,} smaller cells are not shown; use --limit.", style="dim"))
-    _print_part("Requests of these owners on these days", detail.requests, _REQUEST_COLUMNS, console)
+    _print_calls(calls.largest, console)
+
+
+def _print_calls(part: Part, console: Console) -> None:
+    """Print the dearest calls, two lines each: ids are of no use cut."""
+    if not part.rows:
+        return
+    title = f"Calls behind it ({_shown_of(part)}, by what they are worth at list price)"
+    console.print(Rule(Text(title, style="bold"), align="left"))
+    for row in part.rows:
+        at = f"{row['started_at']:%Y-%m-%d %H:%M:%S}" if row.get("started_at") else "–"
+        price = (
+            f"{exact_text(row['list_cost'])} {safe_text(row['list_cost_currency'])}"
+            if row["list_cost"]
+            else "–"
+        )
+        console.print(Text(f"{at}  {price}  {safe_text(row['model'])} for {safe_text(_owner(row))}"))
+        ids = f"  request {safe_text(row['request_id'])}   trace {safe_text(row['short_id'])}"
+        console.print(Text(f"{ids}   reported by {safe_text(row['x_sources'])}", style="dim"), soft_wrap=True)
+
+
+def _shown_of(part: Part) -> str:
+    return (
+        f"the {len(part.rows)} largest of {part.count:,}" if part.count > len(part.rows) else f"{part.count}"
+    )
 
 
 def _print_cell(number: int, count: int, explained: CellExplanation, console: Console) -> None:
@@ -104,18 +196,50 @@ def _print_cell(number: int, count: int, explained: CellExplanation, console: Co
         soft_wrap=True,
     )
     method, evidence, residual = cell["method_id"], cell["evidence"], cell["residual_reason"]
-    console.print(Text(f"method   {safe_text(method)}: {METHOD_WORDS.get(method, 'see core.cells')}"))
-    console.print(Text(f"evidence {safe_text(evidence)}: {EVIDENCE.get(evidence, 'see core.cells')}"))
-    if residual is not None:
-        console.print(Text(f"residual {safe_text(residual)}: {explain_residual(residual)}"))
+    if cell.get("follows") is None or not explained.usage.rows:
+        console.print(Text(f"method   {safe_text(method)}: {METHOD_WORDS.get(method, 'see core.cells')}"))
+        console.print(Text(f"evidence {safe_text(evidence)}: {EVIDENCE.get(evidence, 'see core.cells')}"))
+        if residual is not None:
+            console.print(Text(f"residual {safe_text(residual)}: {explain_residual(residual)}"))
+    _print_sources(explained, console)
     if cell.get("billed_quantity") is not None and cell.get("coverage_share") is not None:
         share = f"{cell['coverage_share'] * 100:.2f} %"
         billed = count_text(cell["billed_quantity"])
         console.print(Text(f"coverage the logs show {share} of what was billed ({billed} on this cell)"))
     _print_part("Bill lines", explained.charges, _CHARGE_COLUMNS, console)
     _print_part("Attributed to", explained.attributions, _ATTRIBUTION_COLUMNS, console)
-    _print_part("The logs say", explained.usage, _usage_columns(explained), console)
+    title, columns = _SHARED_BY[explained.usage_kind]
+    _print_part(title, explained.usage, columns, console)
     _print_closing(explained, console)
+
+
+FOLLOWS_WORDS = {
+    "invoice": "the taxed cost of its invoice, credits and shared cost included",
+    "day": "the cost that it names, on the same day",
+    "month": "the cost that it names, of the whole month",
+    "rule": "the cost that your shared-cost rule names",
+}
+
+
+def _print_sources(explained: CellExplanation, console: Console) -> None:
+    """Print what a cell is shared within, what it follows, and what an estimate was learned from."""
+    cell = explained.cell
+    if cell.get("pool_key") is not None:
+        pool = " · ".join(safe_text(part) for part in str(cell["pool_key"]).split(chr(31)))
+        console.print(Text(f"pool     {pool} (what is shared together, by those who used it)"))
+    follows = cell.get("follows")
+    if follows is not None:
+        rule = cell.get("shared_cost_rule_id")
+        named = f" (rule {safe_text(rule)} of shared_costs in your config)" if rule is not None else ""
+        console.print(Text(f"follows  {FOLLOWS_WORDS.get(follows, safe_text(follows))}{named}"))
+    for rate in explained.rates.rows:
+        days = f"the last {rate['settled_days_count']} billed days of the month of {rate['billing_period_start']:%Y-%m}"
+        if rate["rate_level"] == "run_rate":
+            told = f"{exact_text(rate['effective_cost'])} a day, as {days} had it"
+        else:
+            ratio = Decimal(rate["logged_rate_ppb"] or 0).scaleb(-9)
+            told = f"{ratio:.6f} of list price or per unit, as {days} show (core.bill_rates)"
+        console.print(Text(f"estimate {told}"))
 
 
 def _print_closing(explained: CellExplanation, console: Console) -> None:
@@ -135,7 +259,8 @@ def _print_closing(explained: CellExplanation, console: Console) -> None:
     console.print(table_of([*columns, ("", "left"), ("", "left")], rows, title="Both sides"))
 
 
-def _print_trace(trace: Row, console: Console) -> None:
+def _print_trace(explained: TraceExplanation, console: Console) -> None:
+    trace: Row = explained.trace or {}
     names = (
         "feature",
         "calls",
@@ -156,6 +281,7 @@ def _print_trace(trace: Row, console: Console) -> None:
             "What is selected is shared with other traces of the same owners; total cost is this trace's part."
         )
     )
+    print_steps(explained.steps, console)
 
 
 Column = tuple[str, str, Callable[[Row], Any]]
@@ -202,6 +328,7 @@ _CHARGE_COLUMNS: list[Column] = [
     ("rule", "whole", _plain("rule_id")),
     ("billed here", "right", _amount("billed_cost")),
     ("whole line", "right", _amount("line_billed_cost")),
+    ("days", "right", _count("line_days")),
 ]
 _ATTRIBUTION_COLUMNS: list[Column] = [
     ("for", "left", _owner),
@@ -222,28 +349,32 @@ _WEIGHT_COLUMNS: list[Column] = [
     ("to", "left", _plain("to_zone")),
     ("bytes", "right", _count("bytes")),
 ]
-_REQUEST_COLUMNS: list[Column] = [
-    ("at", "whole", lambda row: f"{row['started_at']:%m-%d %H:%M:%S}" if row.get("started_at") else None),
-    ("request", "whole", lambda row: str(row["request_id"])[:16]),
-    ("trace", "whole", _plain("short_id")),
-    ("model", "left", _plain("model")),
+_HOUR_COLUMNS: list[Column] = [
     ("for", "left", _owner),
-    ("in", "right", _count("uncached_input_tokens")),
-    ("out", "right", _count("output_tokens")),
+    ("hours", "right", lambda row: f"{row['hours']:,.4f}"),
+    ("calls", "right", _count("requests")),
 ]
+_FOLLOWED_COLUMNS: list[Column] = [
+    ("for", "left", _owner),
+    ("part", "right", lambda row: _share_text(row["weight"], row["all_weight"])),
+]
+_SHARED_BY: dict[str, tuple[str, list[Column]]] = {
+    "none": ("", _USAGE_COLUMNS),
+    "tokens": ("The logs say", _USAGE_COLUMNS),
+    "bytes": ("Measured bytes", _WEIGHT_COLUMNS),
+    "hours": ("Hours of this capacity", _HOUR_COLUMNS),
+    "followed": ("It follows the cost of", _FOLLOWED_COLUMNS),
+}
 
 
-def _usage_columns(explained: CellExplanation) -> list[Column]:
-    is_bytes = bool(explained.usage.rows) and "bytes" in explained.usage.rows[0]
-    return _WEIGHT_COLUMNS if is_bytes else _USAGE_COLUMNS
+def _share_text(weight: Decimal | None, total: Decimal | None) -> str:
+    return f"{weight / total * 100:.4f} %" if weight is not None and total else "–"
 
 
 def _print_part(title: str, part: Part, columns: list[Column], console: Console) -> None:
     if not part.rows:
         return
-    shown = (
-        f"the {len(part.rows)} largest of {part.count:,}" if part.count > len(part.rows) else f"{part.count}"
-    )
+    shown = _shown_of(part)
     rows = [[read(row) for _, _, read in columns] for row in part.rows]
     headings = [(heading, side) for heading, side, _ in columns]
     console.print(table_of(headings, rows, title=f"{title} ({shown})"))

@@ -25,7 +25,9 @@ def suggest_values(
     """
     sentences = []
     for name, value in sorted(given.items()):
-        alias, column = columns[name].split(".")
+        alias, _, column = columns[name].partition(".")
+        if alias not in _RELATIONS or not column.isidentifier():
+            continue
         found = connection.execute(
             f"select distinct {column} from {_RELATIONS[alias]} where {column} is not null "  # noqa: S608 (ours)
             f"order by 1 limit {_MOST_VALUES}"

@@ -21,21 +21,35 @@ HOSTILE_FEATURE = '=HYPERLINK("http://x")'
 
 _MONEY = "decimal(38, 12)"
 _OWNERS = ("feature", "user_id", "tenant", "customer", "team", "endpoint", "workflow", "agent", "agent_step")
+_SEGMENT = ", ".join(
+    f"cast(null as varchar) as {name}"
+    for name in (
+        "sub_account_id",
+        "region_id",
+        "service_tier",
+        "context_min_tokens",
+        "time_of_day_start",
+        "from_zone",
+        "to_zone",
+    )
+)
 _CELL = "provider, service_name, model, token_class, traffic_kind, cost_driver, cost_state, billing_currency"
 
 TABLES = {
     "core.cells": f"""
         select date '{DAY}' as charge_date, cell_id, {_CELL}, pool_key, method_id, evidence, residual_reason,
-            cast(billed_quantity as {_MONEY}) as billed_quantity, cast(coverage as decimal(18, 12)) as coverage_share
+            cast(cost as {_MONEY}) as billed_cost,
+            cast(cost as {_MONEY}) as effective_cost, cast(billed_quantity as {_MONEY}) as billed_quantity, cast(coverage as decimal(18, 12)) as coverage_share
         from (values
             ('cell-1', 'openai', 'OpenAI API', 'gpt-x', 'output_tokens', null, 'inference', 'provisional', 'USD',
-                'pool-1', 'tokens', 'allocated', null, 1000, 0.9),
+                'pool-1', 'tokens', 'allocated', null, 1000, 0.9, 10),
             ('cell-2', 'aws', 'AmazonEC2', null, null, null, 'compute', 'provisional', 'USD',
-                null, 'residual', 'billed', 'credit', null, null)
-        ) as v(cell_id, {_CELL}, pool_key, method_id, evidence, residual_reason, billed_quantity, coverage)""",
+                null, 'residual', 'billed', 'credit', null, null, -2.5)
+        ) as v(cell_id, {_CELL}, pool_key, method_id, evidence, residual_reason, billed_quantity, coverage, cost)""",
     "core.charges": f"""
         select charge_id, rule_id, charge_category, charge_description, sku_meter, null as resource_id,
-            cast(cost as {_MONEY}) as billed_cost, 'bill.csv' as x_source_file
+            cast(cost as {_MONEY}) as billed_cost, cast(cost as {_MONEY}) as effective_cost,
+            'USD' as billing_currency, 'bill.csv' as x_source_file
         from (values
             ('line-1', 'openai_output', 'Usage', 'gpt-x output', 'output', 7),
             ('line-2', 'openai_output', 'Usage', 'gpt-x output', 'output', 3),
@@ -82,6 +96,19 @@ TABLES = {
             null as unpriced_reason, 'price-1' as price_id,
             cast(null as varchar) as from_zone, cast(null as varchar) as to_zone
         from (values ('usage-1', 'owner-1', 675::bigint), ('usage-2', 'owner-2', 225)) as v(usage_id, owner_id, quantity)""",
+    "core.request_usage": f"""
+        select date '{DAY}' as charge_date, usage_id, owner_id, 'openai' as provider, 'gpt-x' as model,
+            feature, user_id, {_SEGMENT}, {", ".join(f"cast(null as varchar) as {name}" for name in _OWNERS[2:])},
+            cast(null as varchar) as environment
+        from (values ('usage-1', 'owner-1', 'search', 'ann'), ('usage-2', 'owner-2', '{HOSTILE_FEATURE}', 'bob'))
+            as v(usage_id, owner_id, feature, user_id)""",
+    "core.capacity_weights": f"""
+        select date '{DAY}' as charge_date, '' as pool_key, '' as owner_id, '' as logged_provider,
+            '' as logged_model, '' as residual_reason, 0::bigint as weight, 0::bigint as requests where false""",
+    "core.priced_requests": f"""
+        select date '{DAY}' as charge_date, request_id, 'output_tokens' as token_class,
+            cast(cost as {_MONEY}) as list_cost, 'USD' as list_cost_currency
+        from (values ('request-1', 6.75), ('request-2', 2.25)) as v(request_id, cost)""",
     "core.trace_usage": f"""
         select date '{DAY}' as charge_date, 'trace-1' as trace_id, 'usage-1' as usage_id, 'owner-1' as owner_id,
             0 as uncached_input_tokens, 0 as cache_read_tokens, 0 as cache_write_5m_tokens,
@@ -95,7 +122,8 @@ TABLES = {
     "core.identified_requests": f"""
         select date '{DAY}' as charge_date, timestamp '{DAY} 10:00:00' as started_at, request_id, trace_id,
             'openai' as provider, 'gpt-x' as model, 'ok' as status, feature, user_id, 10::bigint as uncached_input_tokens,
-            0::bigint as cache_read_tokens, tokens as output_tokens, 'logs' as x_sources,
+            0::bigint as cache_read_tokens, 0::bigint as cache_write_5m_tokens, 0::bigint as cache_write_1h_tokens,
+            tokens as output_tokens, 'logs' as x_sources, {_SEGMENT},
             {", ".join(f"cast(null as varchar) as {name}" for name in _OWNERS[2:])},
             cast(null as varchar) as environment
         from (values ('request-1', 'trace-1', 'search', 'ann', 675::bigint),

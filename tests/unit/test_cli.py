@@ -547,9 +547,12 @@ def test_explain_takes_the_ids_that_it_prints(tmp_path: Path, capsys: pytest.Cap
 def test_explain_shows_a_side_that_does_not_close(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = build_home(tmp_path / "own")
     rewrite(own, "core.charge_cells", "select * replace (billed_cost + 1 as billed_cost) from whole")
-    assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-2"]) == 0
-    assert "✗ 1 of 1 cells do not close; see --all" in capsys.readouterr().out
-    assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-2", "--all"]) == 0
+    assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-2"]) == 1
+    shown = capsys.readouterr()
+    assert "✗ 1 of 1 cells do not close; see --all" in shown.out
+    assert "✗ paid by (billed cost): -2.50 USD = -1.50 bill lines" in shown.out
+    assert "does not add up" in shown.err and "paid by (billed cost) (by -1.00 USD)" in shown.err
+    assert cli.run(["explain", "--home", str(own), "--cell-id", "cell-2", "--all"]) == 1
     assert "✗ open" in capsys.readouterr().out
 
 
