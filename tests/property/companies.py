@@ -1,4 +1,4 @@
-"""Random small companies for money tests: bills of three currencies and what the logs hold of the same days.
+"""Random companies for money tests: bills of three currencies and what the logs hold of the same days.
 
 What belongs here: strategies, and turning what they drew into rows of the lake. What must not: assertions.
 """
@@ -38,6 +38,13 @@ CONFIG = Config.model_validate(
             )
         ],
         "shared_costs": [
+            {
+                "rule_id": "finders",
+                "match": {"cost_driver": "support", "account": "222", "provider": "aws"},
+                "split": "proportional",
+                "by": {"scope": "all", "teams": ["find"]},
+                "among": "teams",
+            },
             {
                 "rule_id": "aws",
                 "match": {"provider": "aws", "service": "SUPPORT"},
@@ -133,6 +140,9 @@ MODEL_ALIASES = (
     ("gemini-2-5-flash", "google", "gemini-2.5-flash"),
 )
 
+EARLIER = timedelta(days=20)
+"""From the first day back into the month before, which the window holds too."""
+
 PERIODS: Mapping[str, tuple[timedelta, timedelta]] = {
     "hour": (timedelta(hours=5), timedelta(hours=1)),
     "day": (timedelta(0), timedelta(days=1)),
@@ -154,6 +164,8 @@ KINDS = (
     "tax",
     "credit",
     "named_credit",
+    "refund",
+    "searches",
     "purchase",
     "support",
     "support",
@@ -161,11 +173,22 @@ KINDS = (
 )
 
 _AWS_KINDS = ("blended", "egress", "monitoring")
+_CREDITS = ("credit", "named_credit", "refund")
+_ENDS: Mapping[tuple[str, bool], str] = {
+    ("standard", False): "",
+    ("standard", True): "-long-context",
+    ("batch", False): "-batch",
+    ("batch", True): "-long-context-batch",
+}
+"""How a meter of the first feed ends, by tier and whether it is one of long prompts."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A bill line as drawn; `quantity` is an amount of tokens, or a factor of what the logs hold that day."""
+    """A bill line as drawn; `quantity` is an amount of tokens, or a factor of what the logs hold that day.
+
+    An earlier one is about the month before: of use it stands on that month's bill, of a credit on this month's.
+    """
 
     feed: int
     kind: str
@@ -178,6 +201,10 @@ class Line:
     costs: tuple[Decimal | None, Decimal | None, Decimal | None]
     quantity: Decimal | None
     is_factor: bool
+    region: str | None = None
+    tier: str = "standard"
+    is_long: bool = False
+    is_earlier: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,6 +218,10 @@ class Call:
     trace: int
     zone: str | None
     tokens: tuple[int, int, int]
+    account: str | None = None
+    region: str | None = None
+    tier: str | None = None
+    searches: int = 0
 
 
 @dataclass(frozen=True)
@@ -225,6 +256,7 @@ _BYTES = st.one_of(st.sampled_from([0, 1, 1_000_000]), st.integers(10**15, 10**1
 _FACTORS = st.sampled_from(
     [Decimal(f) for f in ("1", "1.0002", "0.9997", "1.25", "0.5", "0.000001", "1000000")]
 )
+_REGIONS = st.sampled_from(["us-east-1", "us-east-1", "eu-west-1", None])
 _LINES = st.builds(
     Line,
     st.integers(0, 2),
@@ -238,6 +270,10 @@ _LINES = st.builds(
     st.tuples(_MONEY, _MONEY, _MONEY),
     st.one_of(st.none(), _FACTORS),
     st.booleans(),
+    _REGIONS,
+    st.sampled_from(["standard", "batch"]),
+    st.booleans(),
+    st.sampled_from([False, False, False, True]),
 )
 _CALLS = st.builds(
     Call,
@@ -248,6 +284,10 @@ _CALLS = st.builds(
     st.integers(0, 4),
     st.sampled_from([None, "use1-az1"]),
     st.tuples(_COUNTS, _COUNTS, _COUNTS),
+    st.sampled_from(["111", "111", "222", None]),
+    _REGIONS,
+    st.sampled_from(["standard", "standard", "batch", None]),
+    st.sampled_from([0, 0, 1, 40]),
 )
 _VOLUMES = st.builds(
     Volume,
@@ -260,32 +300,45 @@ _VOLUMES = st.builds(
 )
 companies = st.builds(
     Company,
-    st.lists(_LINES, min_size=2, max_size=16).map(tuple),
-    st.lists(_CALLS, max_size=14).map(tuple),
-    st.lists(_VOLUMES, max_size=8).map(tuple),
+    st.one_of(st.lists(_LINES, min_size=2, max_size=8), st.lists(_LINES, min_size=20, max_size=64)).map(
+        tuple
+    ),
+    st.one_of(st.lists(_CALLS, max_size=8), st.lists(_CALLS, min_size=16, max_size=48)).map(tuple),
+    st.one_of(st.lists(_VOLUMES, max_size=8), st.lists(_VOLUMES, min_size=8, max_size=24)).map(tuple),
 )
-"""Companies of a few days: credits and refunds, null and zero costs, three currencies, several accounts in a pool."""
+"""Companies of a few days, many large, for running a model costs the same whatever the rows are: credits, refunds
+of an earlier month, null and zero costs, three currencies; accounts, regions, tiers and long prompts of one model."""
 
 
-def _sharing_line(feed: int, kind: str, cost: str, tag: str | None = None) -> Line:
+def _sharing_line(feed: int, kind: str, cost: str, tag: str | None = None, **more: Any) -> Line:
     costs = (Decimal(cost), Decimal(cost), Decimal(cost))
-    return Line(feed, kind, 0, "month", "111", None, "output_tokens", tag, costs, None, False)
+    line = Line(feed, kind, 0, "month", "111", None, "output_tokens", tag, costs, None, False)
+    return replace(line, **more)
 
 
 SHARING = Company(
     (
         _sharing_line(0, "compute", "10", "search"),
         _sharing_line(0, "compute", "-4", "billing"),
-        _sharing_line(0, "tokens", "5"),
+        _sharing_line(0, "compute", "9", place="search"),
+        _sharing_line(0, "compute", "30", "billing", is_earlier=True),
+        _sharing_line(0, "refund", "-7.000000000001", is_earlier=True),
+        _sharing_line(0, "tokens", "5", region="us-east-1", period="day"),
+        _sharing_line(0, "tokens", "6", account="222", region="eu-west-1", period="day"),
         _sharing_line(0, "named_credit", "-1.000000000001"),
+        _sharing_line(0, "searches", "2", period="day"),
         _sharing_line(1, "compute", "20", "billing"),
+        _sharing_line(0, "support", "8.8", account="222"),
         *(_sharing_line(feed, "support", "7.7") for feed in range(3)),
         *(_sharing_line(feed, "tax", "3.333333333333") for feed in range(3)),
     ),
-    (),
+    (
+        Call(0, 0, "ann", "search", 0, None, (1, 0, 100), "111", "us-east-1", "standard", 3),
+        Call(0, 0, "bob", "chat", 0, None, (1, 0, 100), "222", "eu-west-1", "standard"),
+    ),
     (),
 )
-"""A company in which every kind of shared cost, tax and a credit that names its charges occur."""
+"""A company in which every kind of shared cost, tax, a refund and a credit that names its charges occur."""
 
 
 def build_inputs(company: Company) -> Inputs:
@@ -308,7 +361,7 @@ def build_inputs(company: Company) -> Inputs:
         "model_aliases": [{"alias": a, "provider": p, "model": m} for a, p, m in MODEL_ALIASES],
         "prices": list(_build_prices()),
         "fx_rates": [
-            {"from_currency": "EUR", "to_currency": "USD", "rate_date": date(2026, 10, 30), "rate": RATE}
+            {"from_currency": "EUR", "to_currency": "USD", "rate_date": date(2026, 9, 30), "rate": RATE}
         ],
     }
     return Inputs(lake, build_bill_deliveries(lake["charges"]), CONFIG)
@@ -380,7 +433,8 @@ def _count_logged(calls: Iterable[Call]) -> Mapping[tuple[int, int, str], int]:
 def _build_charge(number: int, line: Line, logged: Mapping[tuple[int, int, str], int]) -> dict[str, Any]:
     feed = FEEDS[0 if line.kind in _AWS_KINDS else line.feed]
     offset, length = PERIODS[line.period]
-    start = FIRST_DAY + timedelta(days=line.day) + offset
+    start = FIRST_DAY + timedelta(days=line.day) + offset - (EARLIER if line.is_earlier else timedelta(0))
+    is_billed_earlier = line.is_earlier and line.kind not in _CREDITS
     quantity = line.quantity
     if quantity is not None:
         counted = logged.get((line.feed, line.day, line.token_class), 0) if line.is_factor else 1000
@@ -393,8 +447,9 @@ def _build_charge(number: int, line: Line, logged: Mapping[tuple[int, int, str],
         "billing_account_id": f"account of {feed.source}",
         "sub_account_id": line.account,
         "billing_currency": feed.currency,
-        "billing_period_start": FIRST_DAY,
-        "billing_period_end": datetime(2026, 12, 1),
+        "billing_period_start": datetime(2026, 10, 1) if is_billed_earlier else FIRST_DAY,
+        "billing_period_end": FIRST_DAY if is_billed_earlier else datetime(2026, 12, 1),
+        "region_id": line.region,
         "invoice_id": (f"invoice of {line.account}", "invoice", None)[line.feed],
         "charge_period_start": start,
         "charge_period_end": start + length,
@@ -406,14 +461,15 @@ def _build_charge(number: int, line: Line, logged: Mapping[tuple[int, int, str],
         "list_cost": line.costs[2],
         "x_tag_feature": line.tag,
         **_describe(line, feed),
-        "consumed_quantity": quantity if line.kind == "tokens" else None,
-        "consumed_unit": "Tokens",
+        "consumed_quantity": quantity if line.kind in ("tokens", "searches") else None,
+        "consumed_unit": "Requests" if line.kind == "searches" else "Tokens",
     }
 
 
 def _describe(line: Line, feed: Feed) -> dict[str, Any]:
     return {
-        "tokens": {"service_name": feed.service, "sku_meter": feed.meters[line.token_class]},
+        "tokens": {"service_name": feed.service, "sku_meter": _name_meter(line, feed)},
+        "searches": {"service_name": feed.service, "sku_meter": "web search tool calls"},
         "blended": {"service_name": "Blended", "sku_meter": "claude4.5sonnet"},
         "egress": {
             "service_name": "Amazon EC2",
@@ -434,8 +490,14 @@ def _describe(line: Line, feed: Feed) -> dict[str, Any]:
         "credit": {"service_name": "Promotions", "charge_category": "Credit"},
         "named_credit": {
             "service_name": feed.service,
-            "sku_meter": feed.meters[line.token_class],
+            "sku_meter": _name_meter(line, feed),
             "charge_category": "Credit",
+        },
+        "refund": {
+            "service_name": "Amazon EC2",
+            "sku_meter": "BoxUsage",
+            "charge_category": "Credit",
+            "charge_class": "Correction",
         },
         "purchase": {
             "service_name": "Savings Plans",
@@ -445,6 +507,11 @@ def _describe(line: Line, feed: Feed) -> dict[str, Any]:
         "support": {"service_name": "Support", "charge_frequency": "Recurring"},
         "unused": {"service_name": "Savings Plans", "commitment_discount_status": "Unused"},
     }[line.kind]
+
+
+def _name_meter(line: Line, feed: Feed) -> str:
+    end = _ENDS[line.tier, line.is_long] if feed is FEEDS[0] else ""
+    return feed.meters[line.token_class] + end
 
 
 def _build_request(number: int, call: Call) -> dict[str, Any]:
@@ -464,6 +531,10 @@ def _build_request(number: int, call: Call) -> dict[str, Any]:
         "user_id": call.user,
         "feature": call.feature,
         "from_zone": call.zone,
+        "sub_account_id": call.account,
+        "region_id": call.region,
+        "service_tier": call.tier,
+        "web_search_count": call.searches,
         **dict(zip(FEEDS[0].meters, call.tokens, strict=True)),
     }
 
