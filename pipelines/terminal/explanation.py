@@ -37,6 +37,7 @@ METHOD_WORDS = {
     "workload_resource": "the inventory names the owner of this resource",
     "tool_uses": "shared by logged uses of this tool",
     "requests": "shared by logged requests",
+    "cached_tokens": "shared by the tokens that logged calls kept in a cache",
     "followed_charges": "a credit or shared cost, split over those whose cost it follows",
     "taxed_cost": "tax, split over those whose taxed cost of the invoice it follows",
     "proportional": "a shared-cost rule of your config splits it by cost",
