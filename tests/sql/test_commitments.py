@@ -33,12 +33,12 @@ def _purchase(cost: str, **changes: Any) -> dict[str, Any]:
 
 
 def _covered(effective: str, **changes: Any) -> dict[str, Any]:
-    paid = {"billed_cost": Decimal(0), "effective_cost": Decimal(effective)}
+    paid: dict[str, Any] = {"billed_cost": Decimal(0), "effective_cost": Decimal(effective)}
     return line("covered", "0", **(PLAN | {"commitment_discount_status": "Used"} | paid | changes))
 
 
 def _unused(effective: str, **changes: Any) -> dict[str, Any]:
-    paid = {"billed_cost": Decimal(0), "effective_cost": Decimal(effective)}
+    paid: dict[str, Any] = {"billed_cost": Decimal(0), "effective_cost": Decimal(effective)}
     return line("unused", "0", **(PLAN | {"commitment_discount_status": "Unused"} | paid | changes))
 
 
