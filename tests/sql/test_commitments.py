@@ -34,12 +34,12 @@ def _purchase(cost: str, **changes: Any) -> dict[str, Any]:
 
 def _covered(effective: str, **changes: Any) -> dict[str, Any]:
     paid: dict[str, Any] = {"billed_cost": Decimal(0), "effective_cost": Decimal(effective)}
-    return line("covered", "0", **(PLAN | {"commitment_discount_status": "Used"} | paid | changes))
+    return line("covered", "0", 24, **(PLAN | {"commitment_discount_status": "Used"} | paid | changes))
 
 
 def _unused(effective: str, **changes: Any) -> dict[str, Any]:
     paid: dict[str, Any] = {"billed_cost": Decimal(0), "effective_cost": Decimal(effective)}
-    return line("unused", "0", **(PLAN | {"commitment_discount_status": "Unused"} | paid | changes))
+    return line("unused", "0", 24, **(PLAN | {"commitment_discount_status": "Unused"} | paid | changes))
 
 
 def test_a_purchase_stays_in_the_billed_view_and_what_it_covers_goes_to_its_users() -> None:
