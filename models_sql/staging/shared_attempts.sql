@@ -6,7 +6,8 @@ description: >
     but an id as gateways make for clients stands for the only other provider's id that its call ids lead to.
     An id that many different reports of one source state is ignored. What counts where reports differ is ranked by who
     saw the call (reference.request_ranks). An attempt belongs to a UTC day; a report of the first hour of a day whose
-    attempt was reported in the last hour of the day before belongs there.
+    attempt was reported in the last hour of the day before belongs there, and names it where it alone states the
+    provider's id.
 grain: [request_id]
 materialized: table
 partition_by: {column: started_at, unit: day}
@@ -618,17 +619,98 @@ of_midnights as (
     where extract(hour from resolved.scope_at) = 0
 ),
 
-/* The attempts of a day's last hour, by what they are called in the scope of the midnight after it. */
-hosts as (
+/* Provider's ids that first reports of a day bring to the last ones of the day before, which did not know them. */
+brought_names as (
     select
         of_midnights.scope_at,
-        of_midnights.attempt_id as midnight_attempt_id,
-        min(of_days.attempt_id) as attempt_id
+        of_midnights.attempt_id
     from of_midnights
     inner join reports
         on of_midnights.report_number = reports.report_number
     inner join of_days
         on of_midnights.report_number = of_days.report_number
+    where of_midnights.attempt_id like 'response:%'
+    group by of_midnights.scope_at, of_midnights.attempt_id
+    having
+        max(case when reports.report_date = reports.midnight_date then 1 else 0 end) = 1
+        and max(
+            case
+                when reports.report_date < reports.midnight_date
+                    and of_days.attempt_id = of_midnights.attempt_id
+                    then 1
+                else 0
+            end
+        ) = 0
+),
+
+renamed_reports as (
+    select
+        of_days.report_number,
+        of_days.scope_at,
+        of_days.attempt_id as day_attempt_id,
+        of_midnights.attempt_id
+    from brought_names
+    inner join of_midnights
+        on brought_names.scope_at = of_midnights.scope_at
+        and brought_names.attempt_id = of_midnights.attempt_id
+    inner join reports
+        on of_midnights.report_number = reports.report_number
+    inner join of_days
+        on of_midnights.report_number = of_days.report_number
+    where reports.report_date < reports.midnight_date
+        and (
+            of_days.own_response_id is null
+            or reports.response_id like 'response:chatcmpl-________-____-____-____-____________'
+        )
+),
+
+/* An attempt whose last reports are brought one name has it whole; an id of the provider is never renamed. */
+renamed_attempts as (
+    select
+        renamed_reports.scope_at,
+        renamed_reports.day_attempt_id,
+        min(renamed_reports.attempt_id) as attempt_id
+    from renamed_reports
+    where renamed_reports.day_attempt_id not like 'response:%'
+        or renamed_reports.day_attempt_id like 'response:chatcmpl-________-____-____-____-____________'
+    group by renamed_reports.scope_at, renamed_reports.day_attempt_id
+    having min(renamed_reports.attempt_id) = max(renamed_reports.attempt_id)
+),
+
+named_days as (
+    select
+        of_days.report_number,
+        of_days.is_ambiguous,
+        of_days.reused_id,
+        coalesce(renamed_reports.attempt_id, renamed_attempts.attempt_id, of_days.attempt_id) as attempt_id,
+        case
+            when of_days.own_response_id is not null
+                then coalesce(
+                    renamed_reports.attempt_id, renamed_attempts.attempt_id, of_days.own_response_id
+                )
+        end as own_response_id
+    from of_days
+    left join renamed_reports
+        on of_days.report_number = renamed_reports.report_number
+    left join renamed_attempts
+        on of_days.scope_at = renamed_attempts.scope_at
+        and of_days.attempt_id = renamed_attempts.day_attempt_id
+),
+
+/* The attempts of a day's last hour, by what they are called in the scope of the midnight after it. */
+hosts as (
+    select
+        of_midnights.scope_at,
+        of_midnights.attempt_id as midnight_attempt_id,
+        coalesce(
+            max(case when named_days.attempt_id = of_midnights.attempt_id then named_days.attempt_id end),
+            min(named_days.attempt_id)
+        ) as attempt_id
+    from of_midnights
+    inner join reports
+        on of_midnights.report_number = reports.report_number
+    inner join named_days
+        on of_midnights.report_number = named_days.report_number
     where reports.report_date < reports.midnight_date
     group by of_midnights.scope_at, of_midnights.attempt_id
 ),
@@ -650,17 +732,17 @@ arrivals as (
 /* A report that an attempt of the day before holds is judged in the scope of its midnight, others in that of their day. */
 placed as (
     select
-        of_days.report_number,
-        coalesce(hosts.attempt_id, of_days.attempt_id) as attempt_id,
+        named_days.report_number,
+        coalesce(hosts.attempt_id, named_days.attempt_id) as attempt_id,
         hosts.attempt_id is not null as is_of_day_before,
-        case when hosts.attempt_id is null then of_days.is_ambiguous else arrivals.is_ambiguous end
+        case when hosts.attempt_id is null then named_days.is_ambiguous else arrivals.is_ambiguous end
             as is_ambiguous,
-        case when hosts.attempt_id is null then of_days.reused_id else arrivals.reused_id end as reused_id,
-        case when hosts.attempt_id is null then of_days.own_response_id else arrivals.own_response_id end
+        case when hosts.attempt_id is null then named_days.reused_id else arrivals.reused_id end as reused_id,
+        case when hosts.attempt_id is null then named_days.own_response_id else arrivals.own_response_id end
             as own_response_id
-    from of_days
+    from named_days
     left join arrivals
-        on of_days.report_number = arrivals.report_number
+        on named_days.report_number = arrivals.report_number
     left join hosts
         on arrivals.scope_at = hosts.scope_at
         and arrivals.attempt_id = hosts.midnight_attempt_id

@@ -68,6 +68,18 @@ repeated as (
     having count(*) > 1
 ),
 
+/* An id of some day that the first hour of the next states again: what is reported around midnight may lead to it. */
+adjoining as (
+    select
+        earlier.report_date,
+        earlier.request_id
+    from known as earlier
+    inner join known as later
+        on earlier.request_id = later.request_id
+        and later.report_date = later.midnight_date
+        and later.report_date = cast(earlier.report_date + interval 1 day as date)
+),
+
 /*
 Reports whose span alone, or whose call id alone, can lead to their provider's id; a gateway's own id may stand for one.
 Two questions, as hardly a company has both: each then reads few columns of few reports.
@@ -231,6 +243,11 @@ touched as (
         repeated.last_date as report_date,
         repeated.request_id
     from repeated
+    union
+    select
+        adjoining.report_date,
+        adjoining.request_id
+    from adjoining
     union
     select
         met_spans.report_date,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from connectors.common.datasets import REQUESTS
@@ -194,8 +194,40 @@ def test_every_report_is_in_exactly_one_attempt(rows: list[Report]) -> None:
     assert len(set(keys)) == len(keys)
 
 
+def _told(kind: str, hours: float, **ids: str) -> Report:
+    at = MIDNIGHT + timedelta(hours=hours)
+    stated = {"provider_request_id": None, "reported_cost": None}
+    return {**stated, **report(f"source-{kind}", kind, at, **ids, output_tokens=1)}
+
+
+KNOWN_BEFORE = [
+    _told("gateway", -5, provider_request_id="a"),
+    _told("span", -1, call_id="b"),
+    _told("gateway", 0, provider_request_id="a", call_id="b"),
+]
+"""An id of the day before that a report after midnight leads a call of the hour before it to."""
+
+UNKNOWN_BEFORE = KNOWN_BEFORE[1:]
+
+HIDDEN_BEFORE = [
+    _told("gateway", -4, provider_request_id=OWN_ID),
+    _told("gateway", -0.5, provider_request_id=OWN_ID, call_id="b"),
+    _told("provider_log", 0.5, provider_request_id="a", call_id="b"),
+]
+
+TWO_NAMES = [
+    _told("gateway", -6, provider_request_id="c", call_id="b"),
+    _told("span", -1, call_id="b"),
+    _told("gateway", 0, provider_request_id="a", call_id="b"),
+]
+
+
 @SLOW
 @given(st.lists(reports(), min_size=1, max_size=9))
+@example(KNOWN_BEFORE)
+@example(UNKNOWN_BEFORE)
+@example(HIDDEN_BEFORE)
+@example(TWO_NAMES)
 def test_ids_of_the_provider_are_one_attempt_a_day_each(rows: list[Report]) -> None:
     told = [
         (attempt["provider_request_id"], attempt["started_at"].date())
@@ -216,6 +248,19 @@ def test_tokens_are_those_of_a_report(rows: list[Report]) -> None:
     assert (sum(attempt["output_tokens"] is not None for attempt in merged) > 0) == any(
         "output_tokens" in row for row in rows
     )
+
+
+def test_an_id_brought_after_midnight_names_the_attempts_of_the_day_before() -> None:
+    for rows, reports_of in ((KNOWN_BEFORE, 3), (UNKNOWN_BEFORE, 2), (HIDDEN_BEFORE, 3)):
+        for is_by_day in (False, True):
+            (attempt,) = MERGER.merge(rows, is_by_day=is_by_day)
+            assert (attempt["request_id"], attempt["reports"]) == ("response:a", reports_of)
+            assert attempt["started_at"] < MIDNIGHT
+
+
+def test_a_call_of_two_ids_follows_the_one_that_came_last() -> None:
+    told = {(attempt["request_id"], attempt["reports"]) for attempt in MERGER.merge(TWO_NAMES)}
+    assert told == {("response:a", 2), ("response:c", 1)}
 
 
 def test_four_reports_of_one_id_are_one_attempt() -> None:
