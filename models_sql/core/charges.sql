@@ -82,6 +82,7 @@ checks:
       sql: select charge_id from core.charges where rule_id is null
     - name: few_charges_are_other
       severity: warn
+      by: partition
       description: At most 5 % of a provider's month, credits counted by their size, is cost that no rule knows.
       sql: >
         select provider, billing_period_start, billing_currency
