@@ -92,6 +92,11 @@ FALLBACK_CLASSES = {
 }
 """Where a book states no price for a class, its tokens are billed as the first of these that has one."""
 
+HOUR_WRITE = "cache_write_1h_tokens"
+HOUR_WRITE_RATIO = 2
+"""What Anthropic asks for a write to a one-hour cache, in prices of its input; older books do not state it.
+Every price of such a write that later books state is this one (https://platform.claude.com/docs, "Prompt caching")."""
+
 RATE_DIGITS = Decimal("0.000000000001")
 
 

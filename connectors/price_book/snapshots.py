@@ -23,6 +23,8 @@ from connectors.common.datasets import TOKEN_CLASSES
 from connectors.price_book.schema import (
     BOOK_RANK,
     FALLBACK_CLASSES,
+    HOUR_WRITE,
+    HOUR_WRITE_RATIO,
     KEY_COLUMNS,
     MODALITY_CLASSES,
     PRICE_COLUMNS,
@@ -86,7 +88,11 @@ def _parse_snapshot(name: str, stated: bytes, packed: bytes) -> tuple[PriceRow, 
 
 def _build_rows(line: Mapping[str, str], snapshot: Mapping[str, Any]) -> Iterator[PriceRow]:
     is_apart = any(line[name] for name in MODALITY_CLASSES)
+    derived = HOUR_WRITE if _is_hour_write_derived(line) else None
     for token_class in PRICE_COLUMNS if is_apart else TOKEN_CLASSES:
+        if token_class == derived:
+            yield _build_row(line, snapshot, token_class, "uncached_input_tokens", HOUR_WRITE_RATIO)
+            continue
         stated = next(
             (name for name in (token_class, *FALLBACK_CLASSES.get(token_class, ())) if line[name]), None
         )
@@ -94,8 +100,14 @@ def _build_rows(line: Mapping[str, str], snapshot: Mapping[str, Any]) -> Iterato
             yield _build_row(line, snapshot, token_class, stated)
 
 
+def _is_hour_write_derived(line: Mapping[str, str]) -> bool:
+    is_stated = bool(line[HOUR_WRITE])
+    has_caches = bool(line["cache_write_5m_tokens"] and line["uncached_input_tokens"])
+    return not is_stated and has_caches and "claude" in line["model"]
+
+
 def _build_row(
-    line: Mapping[str, str], snapshot: Mapping[str, Any], token_class: str, stated: str
+    line: Mapping[str, str], snapshot: Mapping[str, Any], token_class: str, stated: str, times: int = 1
 ) -> PriceRow:
     return with_price_id(
         {
@@ -111,12 +123,13 @@ def _build_row(
             "region_id": None,
             "time_of_day_start": line["time_of_day_start"] or None,
             "time_of_day_end": line["time_of_day_end"] or None,
-            "price_per_mtok": Decimal(line[stated]),
+            "price_per_mtok": Decimal(line[stated]) * times,
             "currency": snapshot["currency"],
             "price_rank": BOOK_RANK,
             "is_override": False,
             "is_wrong_from_start": False,
-            "price_source": f"{snapshot['source']} {PRICE_KEYS[stated]}",
+            "price_source": f"{snapshot['source']} {PRICE_KEYS[stated]}"
+            + (f" x {times}" if times > 1 else ""),
         }
     )
 

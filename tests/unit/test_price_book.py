@@ -56,6 +56,20 @@ def rows(book: pa.Table) -> list[PriceRow]:
     ]
 
 
+def test_a_write_to_a_one_hour_cache_costs_two_prices_of_input_where_a_book_states_none(
+    book: pa.Table,
+) -> None:
+    model, key = "regional.anthropic.claude-sonnet-4-5-20250929-v1:0", "cache_write_1h_tokens"
+    found = {
+        str(row["published_at"].date()): (row["price_per_mtok"], row["price_source"].rpartition(" input")[2])
+        for row in book.to_pylist()
+        if (row["provider"], row["model"], row["token_class"]) == ("aws", model, key)
+    }
+    assert {day: price for day, (price, _) in found.items()} == dict.fromkeys(found, Decimal("6.6"))
+    assert found["2026-08-19"][1] == "_mtok x 2"
+    assert found[NEWEST][1].endswith("cache_write_1h_mtok")
+
+
 @pytest.fixture(scope="module")
 def patterns() -> dict[str, list[ModelPattern]]:
     found: dict[str, list[ModelPattern]] = {}
