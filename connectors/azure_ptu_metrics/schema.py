@@ -108,6 +108,7 @@ def build_rows(found: Hours, interval: timedelta, settings: Settings) -> Iterabl
             "capacity_kind": "ptu",
             "model": known.model if known else None,
             "provisioned_seconds": seconds,
+            "provisioned_units": known.ptu if known else None,
             "busy_seconds": int((Decimal(seconds) * share).to_integral_value()),
             "busy_basis": "utilisation",
             "utilisation_share": share.quantize(Decimal(1).scaleb(-12)),

@@ -20,6 +20,7 @@ FORMAT = PlainFormat(
         PlainColumn("model"),
         PlainColumn("zone"),
         PlainColumn("provisioned_seconds", Kind.WEIGHT, is_required=True, at_most=3600),
+        PlainColumn("provisioned_units", Kind.WEIGHT),
         PlainColumn("busy_seconds", Kind.WEIGHT),
         PlainColumn(
             "busy_basis", choices=("requests", "stated", "utilisation", "allocation"), default="stated"

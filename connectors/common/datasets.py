@@ -269,6 +269,7 @@ CAPACITY = Dataset(
         model=TEXT,
         zone=TEXT,
         provisioned_seconds=COUNT,  # as far as it was measured: a gap is unknown, not idle
+        provisioned_units=COUNT,  # that a bill multiplies its hours by: PTUs; 1 for a host; null = not known
         busy_seconds=COUNT,  # null = not known
         busy_basis=TEXT,  # requests | stated | utilisation | allocation: what busy was told by
         requests=COUNT,

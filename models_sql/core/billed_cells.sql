@@ -164,7 +164,11 @@ billed as (
         located.tag_endpoint,
         located.tag_workflow,
         located.tag_environment,
-        least(sum(charge_cells.covered_seconds), 86400) as billed_seconds,
+        least(sum(charge_cells.covered_seconds), 86400) as covered_seconds,
+        case
+            when count(charge_cells.stated_seconds) = count(*)
+                then cast(sum(charge_cells.stated_seconds) as decimal(19, 0))
+        end as stated_seconds,
         min(located.cost_state) as first_state,
         max(located.cost_state) as last_state,
         cast(sum(charge_cells.billed_quantity) as decimal(38, 12)) as billed_quantity,
@@ -217,6 +221,16 @@ billed as (
         located.tag_endpoint,
         located.tag_workflow,
         located.tag_environment
+),
+
+/* Of whom some log of the day tells: a cell of theirs that no log names is what the logs miss. */
+logged_providers as (
+    select
+        pools.charge_date,
+        split_part(pools.pool_key, chr(31), 2) as provider
+    from pools
+    where pools.pool_side = 'logged' and pools.pool_kind = 'usage'
+    group by pools.charge_date, split_part(pools.pool_key, chr(31), 2)
 ),
 
 billed_pools as (
@@ -318,6 +332,7 @@ capacity_pools as (
         capacity.charge_date,
         capacity.pool_key,
         max(capacity.measured_seconds) as measured_seconds,
+        max(capacity.measured_unit_seconds) as measured_unit_seconds,
         max(capacity.coverage_share) as coverage_share
     from capacity
     group by capacity.charge_date, capacity.pool_key
@@ -335,6 +350,19 @@ pooled as (
             general_pools.pool_key
         ) as pool_key,
         capacity_pools.measured_seconds,
+        least(
+            billed.covered_seconds,
+            case
+                when coalesce(billed.stated_seconds, 0) <= 0 then billed.covered_seconds
+                when capacity_pools.measured_unit_seconds > 0
+                    then idiv(
+                        billed.stated_seconds * cast(capacity_pools.measured_seconds as decimal(15, 0)),
+                        capacity_pools.measured_unit_seconds
+                    )
+                when billed.service_tier = 'provisioned' then billed.covered_seconds
+                else billed.stated_seconds
+            end
+        ) as billed_seconds,
         capacity_pools.coverage_share as capacity_coverage_share,
         logged_pools.is_leaf as is_leaf_pool,
         case when logged_pools.is_leaf = 1 then logged_pools.logged_quantity else 0 end
@@ -512,9 +540,21 @@ resolved as (
         coalesce(
             measured.tag_user_id, measured.tag_tenant, measured.tag_customer, measured.tag_team,
             measured.tag_feature, measured.tag_endpoint, measured.tag_workflow, measured.tag_environment
-        ) is not null as is_tagged
+        ) is not null as is_tagged,
+        measured.cost_driver = 'inference'
+        and measured.token_class is not null
+        and measured.charge_category = 'Usage'
+        and measured.follows is null
+        and logged_providers.provider is not null
+        and coalesce(
+            measured.tag_user_id, measured.tag_tenant, measured.tag_customer, measured.tag_feature,
+            measured.tag_endpoint, measured.tag_workflow
+        ) is null as is_missed
     from measured
     cross join settings
+    left join logged_providers
+        on measured.charge_date = logged_providers.charge_date
+        and measured.provider = logged_providers.provider
     left join workloads
         on measured.resource_id = workloads.workload_ref
         and workloads.feature is not null
@@ -535,14 +575,14 @@ decided as (
             when resolved.charge_category in ('Tax') then 'residual'
             when resolved.commitment_discount_status = 'Unused' then 'residual'
             when resolved.is_resource_known then 'workload_resource'
-            when resolved.is_tagged then 'bill_tag'
+            when resolved.is_tagged and not resolved.is_missed then 'bill_tag'
             else 'residual'
         end as method_id,
         case
             when resolved.pool_method is not null then null
             when resolved.charge_category = 'Tax' then 'tax'
             when resolved.commitment_discount_status = 'Unused' then 'unused_commitment'
-            when resolved.is_resource_known or resolved.is_tagged then null
+            when resolved.is_resource_known or (resolved.is_tagged and not resolved.is_missed) then null
             when resolved.charge_category = 'Credit' then 'credit'
             when resolved.provider = 'own hardware' and resolved.cost_driver = 'inference'
                 then 'unmeasured_capacity'

@@ -17,6 +17,7 @@ columns:
     model: null
     zone: null
     provisioned_seconds: null
+    provisioned_units: null
     busy_seconds: null
     idle_seconds: null
     busy_basis: null
@@ -83,6 +84,7 @@ merged as (
         max(capacity.model) as model,
         max(capacity.zone) as zone,
         cast(least(sum(capacity.provisioned_seconds), 3600) as bigint) as provisioned_seconds,
+        cast(max(capacity.provisioned_units) as bigint) as provisioned_units,
         cast(
             least(sum(capacity.busy_seconds), sum(capacity.provisioned_seconds), 3600) as bigint
         ) as busy_seconds,
@@ -116,6 +118,7 @@ select
     merged.model,
     merged.zone,
     merged.provisioned_seconds,
+    merged.provisioned_units,
     merged.busy_seconds,
     cast(merged.provisioned_seconds - merged.busy_seconds as bigint) as idle_seconds,
     merged.busy_basis,

@@ -28,6 +28,7 @@ columns:
     input_tokens: null
     output_tokens: null
     measured_seconds: of the resource on that day
+    measured_unit_seconds: of the resource on that day; null where an hour of it does not say how many units it had
     coverage_share: logged tokens over those that the servers of this model counted
 checks:
     - name: capacity_weights_keep_the_measured_time
@@ -67,6 +68,10 @@ hours as (
         capacity.resource_id,
         max(capacity.model) as model,
         max(capacity.provisioned_seconds) as measured_seconds,
+        case
+            when count(capacity.provisioned_units) = count(*)
+                then max(capacity.provisioned_seconds) * sum(capacity.provisioned_units)
+        end as unit_seconds,
         sum(capacity.provisioned_seconds) as provisioned_seconds,
         sum(capacity.busy_seconds) as busy_seconds,
         sum(capacity.input_tokens + capacity.output_tokens) as counted_tokens
@@ -80,6 +85,7 @@ resources as (
         hours.resource_id,
         lower(coalesce(max(hours.model), hours.resource_id)) as model_group,
         cast(sum(hours.measured_seconds) as decimal(15, 0)) as measured_seconds,
+        case when count(hours.unit_seconds) = count(*) then sum(hours.unit_seconds) end as unit_seconds,
         cast(sum(hours.provisioned_seconds) as decimal(15, 0)) as provisioned_seconds,
         cast(sum(hours.busy_seconds) as decimal(15, 0)) as busy_seconds,
         cast(sum(hours.counted_tokens) as decimal(15, 0)) as counted_tokens
@@ -456,6 +462,7 @@ weighted as (
         cumulated.input_tokens,
         cumulated.output_tokens,
         pools.measured_seconds,
+        pools.unit_seconds,
         pools.coverage_share
     from pools
     inner join cumulated
@@ -477,6 +484,7 @@ weighted as (
         0 as input_tokens,
         0 as output_tokens,
         pools.measured_seconds,
+        pools.unit_seconds,
         pools.coverage_share
     from pools
     where pools.busy_micros > pools.logged_micros
@@ -496,6 +504,7 @@ weighted as (
         0 as input_tokens,
         0 as output_tokens,
         pools.measured_seconds,
+        pools.unit_seconds,
         pools.coverage_share
     from pools
     where pools.measured_micros > pools.busy_micros
@@ -518,6 +527,7 @@ select
     cast(weighted.input_tokens as bigint) as input_tokens,
     cast(weighted.output_tokens as bigint) as output_tokens,
     cast(weighted.measured_seconds as bigint) as measured_seconds,
+    cast(weighted.unit_seconds as bigint) as measured_unit_seconds,
     weighted.coverage_share
 from weighted
 left join names

@@ -23,6 +23,7 @@ columns:
     list_cost_reporting: null
     billed_quantity: to a millionth of a token
     covered_seconds: null
+    stated_seconds: the day's part of the line's
     before_day_weight: null
     until_day_weight: null
     all_days_weight: null
@@ -330,6 +331,7 @@ units as (
         shares.cell_key,
         shares.billing_currency,
         shares.covered_seconds,
+        cast(shares.stated_seconds as decimal(22, 0)) as stated_seconds,
         shares.before_weight,
         shares.until_weight,
         shares.total_weight,
@@ -383,7 +385,9 @@ split as (
         - idiv(units.list_reporting_units * units.before_weight, units.total_weight)
             as list_reporting_part,
         idiv(units.quantity_units * units.until_weight, units.total_weight)
-        - idiv(units.quantity_units * units.before_weight, units.total_weight) as quantity_part
+        - idiv(units.quantity_units * units.before_weight, units.total_weight) as quantity_part,
+        idiv(units.stated_seconds * units.until_weight, units.total_weight)
+        - idiv(units.stated_seconds * units.before_weight, units.total_weight) as stated_part
     from units
 )
 
@@ -421,6 +425,7 @@ select
         as decimal(38, 12)
     ) as billed_quantity,
     cast(split.covered_seconds as bigint) as covered_seconds,
+    cast(split.stated_part as bigint) as stated_seconds,
     cast(split.before_weight as bigint) as before_day_weight,
     cast(split.until_weight as bigint) as until_day_weight,
     cast(split.total_weight as bigint) as all_days_weight

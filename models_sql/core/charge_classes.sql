@@ -25,6 +25,8 @@ columns:
     signal: of monitoring, where the meter names one
     consumed_unit_tokens: null
     pricing_unit_tokens: null
+    is_consumed_in_hours: null
+    is_priced_in_hours: null
     class_key: null
 checks:
     - name: every_charge_class_has_a_rule
@@ -470,7 +472,11 @@ joined as (
                 and regexp_matches(named.meter_text, 'thousand|1k tokens|1000 tokens')
                 then 1000
             else priced_units.multiplier
-        end as pricing_unit_tokens
+        end as pricing_unit_tokens,
+        coalesce(lower(named.consumed_unit) in ('hours', 'hour', 'hrs', 'hr', '1 hour'), false)
+            as is_consumed_in_hours,
+        coalesce(lower(named.pricing_unit) in ('hours', 'hour', 'hrs', 'hr', '1 hour'), false)
+            as is_priced_in_hours
     from named
     left join aliases as own_aliases
         on named.provider = own_aliases.provider and named.model_alias = own_aliases.alias
@@ -524,6 +530,8 @@ select
     located.signal,
     located.consumed_unit_tokens,
     located.pricing_unit_tokens,
+    located.is_consumed_in_hours,
+    located.is_priced_in_hours,
     md5(
         coalesce(located.charge_category, chr(30))
         || chr(31) || coalesce(located.cost_driver, chr(30))

@@ -59,6 +59,7 @@ columns:
     billed_quantity: >
         how many tokens the line bills, or searches or requests where it bills these; null where its unit is neither
     line_quantity: null
+    stated_seconds: null
     billed_cost: null
     effective_cost: null
     list_cost: null
@@ -166,6 +167,10 @@ joined as (
                     * cast(classes.pricing_unit_tokens as decimal(8, 0)) as decimal(38, 12)
                 )
         end as billed_quantity,
+        case
+            when classes.is_consumed_in_hours then signed.consumed_quantity
+            when classes.is_priced_in_hours then signed.pricing_quantity
+        end as stated_hours,
         signed.billing_currency = $reporting_currency as is_reporting_currency,
         fx_ranges.rate_units,
         fx_ranges.rate_date as fx_date
@@ -329,6 +334,13 @@ select
     converted.x_tag_environment as tag_environment,
     converted.billed_quantity,
     coalesce(converted.pricing_quantity, converted.consumed_quantity) as line_quantity,
+    case
+        when abs(converted.stated_hours) < 1000000000
+            then cast(
+                round(cast(converted.stated_hours as decimal(19, 9)) * cast(3600 as decimal(4, 0)), 0)
+                as bigint
+            )
+    end as stated_seconds,
     converted.billed_cost,
     converted.effective_cost,
     converted.list_cost,

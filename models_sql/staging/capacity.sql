@@ -16,6 +16,7 @@ columns:
     model: null
     zone: null
     provisioned_seconds: null
+    provisioned_units: null
     busy_seconds: null where the source cannot tell
     busy_basis: null
     requests: null
@@ -43,6 +44,7 @@ select
     source.model,
     source.zone,
     source.provisioned_seconds,
+    source.provisioned_units,
     source.busy_seconds,
     source.busy_basis,
     source.requests,

@@ -118,6 +118,7 @@ def build_capacity(world: World) -> pl.DataFrame:
         "resource_id",
         kind.alias("capacity_kind"),
         _seconds("provisioned_us").alias("provisioned_seconds"),
+        pl.when(kind == "ptu").then("units").otherwise(1).alias("provisioned_units"),
         _seconds("busy_us").alias("busy_seconds"),
         kind.replace_strict(_BUSY_BASIS).alias("busy_basis"),
         "replica_id",

@@ -158,6 +158,87 @@ def test_what_nobody_owns_says_why(changes: dict[str, Any], reason: str) -> None
     assert _shares(charges=[line(**changes)]) == [(None, reason, "10", "billed")]
 
 
+TEAM = {"x_tag_team": "search", "x_tag_environment": "production"}
+MISSED = ("search", "production", "residual", "unlogged_usage", "10")
+
+
+@pytest.mark.parametrize(
+    ("tags", "logged", "expected"),
+    [
+        (TEAM, call("ann", 0, output_tokens=5), MISSED),
+        (TEAM, None, ("search", "production", "bill_tag", None, "10")),
+        (
+            TEAM,
+            call("ann", 5, provider="openai", model="gpt"),
+            ("search", "production", "bill_tag", None, "10"),
+        ),
+        (
+            TEAM | {"x_tag_feature": "chat"},
+            call("ann", 0, output_tokens=5),
+            ("search", "production", "bill_tag", None, "10"),
+        ),
+    ],
+    ids=["team only", "no logs at all", "logs of another provider", "the tag says who"],
+)
+def test_tokens_that_no_log_names_are_unlogged_and_the_tags_name_their_team(
+    tags: dict[str, Any], logged: dict[str, Any] | None, expected: tuple[Any, ...]
+) -> None:
+    columns = "team, environment, a.method_id, a.residual_reason, a.effective_cost"
+    requests = [] if logged is None else [logged]
+    where = "a.effective_cost is not null"
+    assert _shares(columns, charges=[tokens("a", "10", 400, **tags)], requests=requests, where=where) == [
+        expected
+    ]
+
+
+HOST = {"resource_id": "I-1", "service_name": "AmazonEC2", "sku_meter": "BoxUsage:g6.xlarge"}
+PTU = {
+    "resource_id": "I-1",
+    "service_provider_name": "Microsoft",
+    "service_name": "Azure OpenAI",
+    "sku_meter": "Provisioned Managed Regional Unit",
+}
+
+
+@pytest.mark.parametrize(
+    ("line_of", "unit", "quantity", "units", "unmeasured"),
+    [
+        (HOST, "Hours", "24", 1, "7.5"),
+        (HOST, "Hours", "6", None, None),
+        (HOST, "Hours", "48", 8, None),
+        (HOST, "Months", "3", 1, "7.5"),
+        (HOST, "Hours", "240", 1, "7.5"),
+        (PTU, "Hours", "90", 15, None),
+        (PTU, "Hours", "90", None, "7.5"),
+        (PTU, "Hours", "360", 15, "7.5"),
+        (PTU, "Hours", "120", 15, "2.5"),
+    ],
+)
+def test_capacity_is_billed_for_the_hours_that_its_line_states(
+    line_of: dict[str, Any], unit: str, quantity: str, units: int | None, unmeasured: str | None
+) -> None:
+    """Six hours were measured, all idle, of a line of a day that costs ten dollars."""
+    hours = [
+        {
+            "x_source": "metrics",
+            "x_snapshot_id": "s1",
+            "hour_start": datetime(2026, 11, 1, hour),
+            "resource_id": "i-1",
+            "capacity_kind": "ptu",
+            "provisioned_seconds": 3600,
+            "provisioned_units": units,
+            "busy_seconds": 0,
+            "busy_basis": "stated",
+        }
+        for hour in range(6)
+    ]
+    charge = line("a", "10", consumed_quantity=Decimal(quantity), consumed_unit=unit, **line_of)
+    found = _shares("a.residual_reason, a.effective_cost", charges=[charge], capacity=hours)
+    idle = Decimal(10) - Decimal(unmeasured or 0)
+    expected = [("idle_capacity", f"{idle.normalize():f}")]
+    assert found == expected + ([("unmeasured_capacity", unmeasured)] if unmeasured else [])
+
+
 def test_a_resource_of_a_known_workload_goes_to_its_feature_before_the_tag() -> None:
     charges = [line("a", resource_id="i-1", x_tag_feature="tagged"), line("b", x_tag_feature="tagged")]
     found = _shares("feature, team, a.method_id, a.effective_cost", charges=charges, workloads=WORKLOADS)
