@@ -271,8 +271,11 @@ def _extra_lines(days: list[date], cut: Cut) -> pl.DataFrame:
     ]
     names = ("day", "service", "meter", "unit", "list_price", "quantity", "resource")
     frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String) | {"day": pl.Date}, orient="row")
+    quantities = as_quantities(frame, cut).with_columns(
+        pl.format("{} of {}", "meter", "service").alias("description")
+    )
     return build_lines(
-        as_quantities(frame, cut), bill="aws", use="unmeasured", days=1, kind="usage", currency="USD",
+        quantities, bill="aws", use="unmeasured", days=1, kind="usage", currency="USD",
         account="aws_production", region="us-east-1", operation="",
     )  # fmt: skip
 
