@@ -77,6 +77,15 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class BillReading:
+    """A bill that was asked for, whether or not it had changed: until when (UTC, naive) its days are known since."""
+
+    part: str  # what was asked for on its own: another account's bill is another part
+    read_at: datetime
+    read_until: datetime  # `read_at`, or the start of the first day that could not be read
+
+
+@dataclass(frozen=True)
 class SourceReport:
     """All that a source has delivered as known at one moment, and what is wrong with it."""
 
@@ -84,6 +93,7 @@ class SourceReport:
     connector: str
     deliveries: tuple[Delivery, ...]
     findings: tuple[Finding, ...]
+    bill_readings: tuple[BillReading, ...] = ()  # oldest first; of sources that are asked day by day only
 
     @property
     def has_fault(self) -> bool:

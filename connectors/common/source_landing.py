@@ -14,7 +14,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from connectors.common.bill_readings import read_readings, write_reading
 from connectors.common.contract import (
+    BillReading,
     Delivery,
     Finding,
     LandingContext,
@@ -44,7 +46,7 @@ from connectors.common.typed_files import PartitionWriter
 
 _QUARANTINED_ROWS_KEPT = 1000
 _LONGEST_MESSAGE = 2000
-_FOLDERS = ("artifacts", "deliveries", "deliveries/packed", "quarantine")
+_FOLDERS = ("artifacts", "deliveries", "deliveries/packed", "quarantine", "readings")
 REFUSED_ROWS = "quarantined_row"
 CORRECT_FILE = "; correct and deliver again"
 """How a finding about refused rows ends while their file is there to be corrected."""
@@ -324,7 +326,12 @@ class SourceLanding:
             for r in known
             for sha256 in (find_file_sha256(r.delivery.period, r.artifacts),)
         )
-        return SourceReport(self.source, self.settings.connector, deliveries, findings)
+        readings = read_readings(self.raw / "readings", self.context.as_of)
+        return SourceReport(self.source, self.settings.connector, deliveries, findings, readings)
+
+    def note_bill_reading(self, part: str, read_until: datetime) -> None:
+        """Remember that the bill was asked for now; what it is known of is on record before this is called."""
+        write_reading(self.raw / "readings", BillReading(part, self.context.now, read_until))
 
     def _recall_findings(self, record: DeliveryRecord) -> Iterator[Finding]:
         """What is known of a current delivery; refused rows of a file that is gone are nobody's to correct."""

@@ -97,14 +97,18 @@ class _ActivityLanding:
     def run(self) -> None:
         self._windows.retype(PROVIDER_USAGE, self._rebuild)
         self._bills.finish()
+        days = self._windows.days_to_read(PROVIDER_USAGE)
         try:
             with _open_api(self._settings, self._settings.patience) as api:
-                for day in self._windows.days_to_read(PROVIDER_USAGE):
+                for day in days:
                     self._deliver(day, fetch_day(api, day, self._landing.context.identity))
         except ConnectorError as error:
             kind = getattr(error, "kind", "unreachable_source")
             dataset = CHARGES if self._settings.costs else PROVIDER_USAGE
             self._landing.add(dataset.name, kind, f"{self._landing.source}: {error}", Severity.FAULT)
+        finally:
+            if self._settings.costs:
+                self._windows.note_bill_reading(PROVIDER_USAGE, days)
 
     def _deliver(self, day: date, items: Sequence[Item]) -> None:
         """Replace a day: its bill first, for usage says that the day was read."""

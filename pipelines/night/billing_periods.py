@@ -87,24 +87,35 @@ def find_period_end(period: str) -> datetime:
     return (start + timedelta(days=32)).replace(day=1)
 
 
+def find_known_at(report: SourceReport, bills: Sequence[Delivery]) -> datetime | None:
+    """Return until when the bills of a source are known: as it was asked last, else as the newest was delivered."""
+    if report.bill_readings:
+        return max(reading.read_until for reading in report.bill_readings)
+    return max((bill.delivered_at for bill in bills), default=None)
+
+
 def find_period_statuses(
-    deliveries: Sequence[Delivery], statements: PeriodStatements, lateness: Lateness, known_at: datetime
+    deliveries: Sequence[Delivery],
+    statements: PeriodStatements,
+    lateness: Lateness,
+    known_at: datetime,
+    newest: datetime | None,
 ) -> dict[Bill, str]:
     """Return open or closed for each bill of one source; `deliveries` are those that count, whatever parts they are of.
 
     Without a word of its issuer a bill is closed `closed_after_days` after its period's end, by the clock of the run
     (`known_at`), if what counts of it was delivered after that end: a bill that nobody delivered since is not whole.
+    `newest`: when all bills of a source whose deliveries add up were known last, None where they do not add up.
     """
     bills: dict[Bill, list[Delivery]] = {}
     for delivery in deliveries:
         bills.setdefault((delivery.billing_account_id, delivery.period or ""), []).append(delivery)
-    newest = max((delivery.delivered_at for delivery in deliveries), default=None)
     statuses = {}
     for bill, parts in bills.items():
         issuers = tuple(dict.fromkeys(issuer for part in parts for issuer in part.invoice_issuers))
         said = statements.find_status(replace(parts[0], invoice_issuers=issuers))
         end = find_period_end(bill[1])
-        delivered_at = newest if lateness.adds_up and newest else _find_whole_since(parts)
+        delivered_at = newest or _find_whole_since(parts)
         is_past = known_at >= end + timedelta(days=lateness.closed_after_days) and delivered_at >= end
         statuses[bill] = said or ("closed" if is_past else "open")
     return statuses

@@ -55,7 +55,8 @@ def find_silent_sources(reports: Sequence[SourceReport], as_of: datetime | None)
 def find_late_bills(reports: Sequence[SourceReport], today: date) -> list[Finding]:
     """Bills that stopped coming, and months that were left out, each once a source.
 
-    An account's bill may move from one source to another: what any of them delivers of it counts.
+    An account's bill may move from one source to another: what any of them delivers of it counts. A bill that was asked
+    for is not late, and a month of which it says nothing had no use.
     """
     bills = [d for report in reports for d in report.deliveries if d.is_current and _is_bill(d)]
     return [finding for report in reports for finding in _find_late_bill(report, bills, today)]
@@ -72,7 +73,8 @@ def _find_late_bill(report: SourceReport, bills: Sequence[Delivery], today: date
     accounts = {bill.billing_account_id for bill in own}
     known = [bill for bill in bills if bill.source == report.name or bill.billing_account_id in accounts]
     allowed = timedelta(hours=find_lateness(report.connector).complete_after_hours) + OVERDUE_AFTER
-    newest = max(bill.delivered_at for bill in known)
+    readings = [reading.read_until for reading in report.bill_readings]
+    newest = max([*(bill.delivered_at for bill in known), *readings])
     periods = {bill.period for bill in known if bill.period is not None}
     is_late = today > (newest + allowed).date()
     last = max(periods) if is_late else f"{today - allowed - timedelta(days=1):%Y-%m}"
@@ -83,7 +85,7 @@ def _find_late_bill(report: SourceReport, bills: Sequence[Delivery], today: date
         )
         yield Finding(report.name, own[0].dataset, "bill_is_late", message, Severity.WARN)
     missing = [month for month in _months_between(min(periods), last) if month not in periods]
-    if missing:
+    if missing and not readings:
         message = (
             f"{report.name}: no bill was delivered of {', '.join(missing)}, though one was of {min(periods)}: "
             "deliver these months, or have the vendor export them again"

@@ -17,6 +17,7 @@ from connectors.common.contract import Delivery, Finding, Severity, SourceReport
 from connectors.common.datasets import BILL_DATASETS, DATASETS, Dataset
 from connectors.common.lateness import Lateness, find_lateness
 from pipelines.night.billing_periods import (
+    find_known_at,
     find_period_end,
     find_period_statuses,
     read_period_statements,
@@ -127,13 +128,12 @@ def write_bill_deliveries(tables: Path, reports: Sequence[SourceReport], known_a
     for report in reports:
         lateness = find_lateness(report.connector)
         bills = [d for d in report.deliveries if d.is_current and d.dataset in BILL_DATASETS and d.period]
-        newest = (
-            max((delivery.delivered_at for delivery in bills), default=None) if lateness.adds_up else None
-        )
-        statuses = find_period_statuses(bills, statements, lateness, known_at)
+        newest = find_known_at(report, bills) if lateness.adds_up else None
+        statuses = find_period_statuses(bills, statements, lateness, known_at, newest)
         for delivery in bills:
             status = statuses[delivery.billing_account_id, delivery.period or ""]
-            row = _bill_delivery_row(delivery, lateness, status, newest)
+            known_until = _find_known_until(report, delivery, lateness, newest)
+            row = _bill_delivery_row(delivery, lateness, status, known_until)
             months.setdefault(delivery.period or "", []).append(row)
     files = {}
     for month in sorted(months):
@@ -178,20 +178,29 @@ def _write_days(tables: Path, name: str, unit: str, parts: Mapping[str, Sequence
     return Relation(name, duckdb_columns(RATE_CARD_DAY_SCHEMA), unit, files)
 
 
-def _bill_delivery_row(
-    delivery: Delivery, lateness: Lateness, status: str, newest: datetime | None
-) -> dict[str, object]:
-    """Until when a bill is complete: so long before its delivery, or to its end once it is closed.
+def _find_known_until(
+    report: SourceReport, delivery: Delivery, lateness: Lateness, newest: datetime | None
+) -> datetime:
+    """When a bill was known last: at its delivery, or when it was read last, also if nothing had changed.
 
-    `newest` is the newest delivery of a source whose deliveries add up: it tells of every month, up to when the
-    month closes, so that a closed month is not built again each night.
+    `newest` is that time of a source whose deliveries add up: it tells of every month, up to when the month closes,
+    so that a closed month is not built again each night. Of days that are asked for one by one a delivery does not
+    tell: one before it may have failed.
     """
+    if newest is None:
+        return delivery.delivered_at
+    closed_at = find_period_end(delivery.period or "") + timedelta(days=lateness.closed_after_days + 1)
+    known_until = min(newest, closed_at)
+    return known_until if report.bill_readings else max(delivery.delivered_at, known_until)
+
+
+def _bill_delivery_row(
+    delivery: Delivery, lateness: Lateness, status: str, known_until: datetime
+) -> dict[str, object]:
+    """Until when a bill is complete: so long before it was known last, or to its end once it is closed."""
     start = datetime.strptime(delivery.period or "", "%Y-%m")  # noqa: DTZ007 (naive UTC)
     end = find_period_end(delivery.period or "")
-    delivered_at = delivery.delivered_at
-    if newest is not None:
-        delivered_at = max(delivered_at, min(newest, end + timedelta(days=lateness.closed_after_days + 1)))
-    watermark = delivered_at - timedelta(hours=lateness.complete_after_hours)
+    watermark = known_until - timedelta(hours=lateness.complete_after_hours)
     if status == "closed":
         watermark = max(watermark, end)
     return {
@@ -199,7 +208,7 @@ def _bill_delivery_row(
         "billing_account_id": delivery.billing_account_id,
         "billing_period_start": start,
         "snapshot_id": delivery.snapshot_id,
-        "delivered_at": delivered_at,
+        "delivered_at": max(delivery.delivered_at, known_until),
         "watermark_at": watermark,
         "period_status": status,
     }

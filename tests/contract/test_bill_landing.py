@@ -93,6 +93,15 @@ def test_the_same_lines_in_other_files_add_nothing(feed: Feed) -> None:
     assert again.deliveries == first.deliveries
 
 
+def test_the_same_lines_delivered_later_are_known_since_then(feed: Feed) -> None:
+    feed.land(feed.deliver(0, [line()]))
+    again = feed.land(feed.deliver(1, [line()]))
+    before, after = again.deliveries
+    assert (before.is_current, after.is_current) == (False, True)
+    assert after.delivered_at > before.delivered_at
+    assert after.typed_files == before.typed_files
+
+
 def test_doubles_maps_and_json_lines_give_the_ids_of_text(feed: Feed, tmp_path: Path) -> None:
     bill = [line(SkuId=str(number), BilledCost=f"{number}.1") for number in range(3)]
     columns = {name: pa.array([row[name] for row in bill]) for name in LINE}

@@ -15,7 +15,7 @@ from typing import Any
 from connectors.common.apis.http_api import ApiRefusedError, HttpApi
 from connectors.common.apis.windows import ApiWindows, Window, build_windows
 from connectors.common.contract import ConnectorError, Delivery, Severity, SourceReport
-from connectors.common.datasets import Dataset
+from connectors.common.datasets import BILL_DATASETS, Dataset
 from connectors.common.parsing import build_whole_text
 from connectors.common.source_files import FileFault
 from connectors.common.source_landing import SourceLanding
@@ -147,9 +147,25 @@ def land_days(
 
     A damaged answer is a fault of its window, or of its day, and the others go on. A day that the API answers without
     any bucket is no empty day: what is known of it stays. Raises ConnectorError when the API answers no more, after
-    the days before it were delivered.
+    the days before it were delivered. Of a bill it is written down until when it is known now.
     """
-    for window in build_windows(windows.days_to_read(dataset), longest_days):
+    days = windows.days_to_read(dataset)
+    try:
+        _land_windows(landing, windows, dataset, build_windows(days, longest_days), fetch, deliver)
+    finally:
+        if dataset.name in BILL_DATASETS:
+            windows.note_bill_reading(dataset, days)
+
+
+def _land_windows(
+    landing: SourceLanding,
+    windows: ApiWindows,
+    dataset: Dataset,
+    asked: Sequence[Window],
+    fetch: Callable[[Window], dict[date, list[Bucket]]],
+    deliver: Callable[[date, list[Bucket]], None],
+) -> None:
+    for window in asked:
         try:
             found = fetch(window)
         except FileFault as fault:
@@ -194,7 +210,8 @@ def keep_account(report: SourceReport, account: str | None) -> SourceReport:
         delivery if _is_of(delivery, account) else replace(delivery, is_current=False)
         for delivery in report.deliveries
     )
-    return replace(report, deliveries=kept)
+    readings = tuple(r for r in report.bill_readings if r.part.startswith(name_part(account, "")))
+    return replace(report, deliveries=kept, bill_readings=readings)
 
 
 def _is_of(delivery: Delivery, account: str) -> bool:

@@ -27,6 +27,7 @@ from connectors.common.contract import Finding, Severity, TerminalError
 from connectors.common.datasets import Dataset
 from connectors.common.delivery_records import Artifact, DeliveryRecord, mark_current
 from connectors.common.digests import build_digest
+from connectors.common.lateness import find_lateness
 from connectors.common.source_files import SourceFile
 from connectors.common.source_landing import DeliveryFacts, SourceLanding
 
@@ -130,6 +131,26 @@ class ApiWindows:
         """Remember that a day was read now; `deliver` does, a connector that delivers by other means says it here."""
         note = {"read_at": self._landing.context.now.isoformat(), "is_final": is_final}
         self._landing.seen.write_note(self._note_key(dataset, day), note)
+
+    def note_bill_reading(self, dataset: Dataset, days: Sequence[date]) -> None:
+        """Remember until when the bill is known, now that these days were asked for: up to the first that failed.
+
+        A day that was read before, long enough after its end to be complete, is known although it failed now. The
+        readings of days are those of `dataset`, which may be the usage that comes in one answer with the bill.
+        """
+        now = self._landing.context.now
+        unknown = [day for day in days if not self._is_known(dataset, day)]
+        if days:
+            until = datetime.combine(min(unknown), time()) if unknown else now
+            self._landing.note_bill_reading(self.part, until)
+
+    def _is_known(self, dataset: Dataset, day: date) -> bool:
+        note = self._find_note(dataset, day)
+        if note is None:
+            return False
+        complete_after = timedelta(hours=find_lateness(self._landing.settings.connector).complete_after_hours)
+        read_at = datetime.fromisoformat(note["read_at"])
+        return read_at == self._landing.context.now or read_at >= _end_of(day) + complete_after
 
     def save(self) -> None:
         """Write down which days were read so far, that a killed run need not ask for them again."""
