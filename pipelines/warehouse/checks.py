@@ -14,7 +14,7 @@ from pipelines.warehouse.engine import Engine, quote, quote_relation, render_ord
 from pipelines.warehouse.manifest import CheckResult, ReleaseManifest
 from pipelines.warehouse.models import WINDOW_PARAMETERS, Check, Model
 from pipelines.warehouse.periods import ALL, convert_key
-from pipelines.warehouse.relations import Relation, digest_of
+from pipelines.warehouse.relations import DataFile, Relation, digest_of
 from pipelines.warehouse.selection import Selection
 from pipelines.warehouse.writer import Writer
 
@@ -66,6 +66,8 @@ class Checker:
         rows: list[dict[str, str | None]] = []
         violations = 0
         for window in self._writer.windows(model, keys):
+            if self._finds_nothing(model, check, window):
+                continue
             self._writer.register(model, [ref for ref in check.statement.refs if ref != model.name], window)
             self._register_self(model, window)
             parameters = self._writer.parameters(f"check {model.name}.{check.name}", check.statement, window)
@@ -98,9 +100,22 @@ class Checker:
         fingerprint = self._fingerprint(model, check, list(check.statement.refs))
         if known is not None and known.fingerprint == fingerprint:
             return replace(known, description=check.description, severity=check.severity)
-        self._writer.register_files(self._selection.expand_whole(check.statement.refs))
+        needed = self._selection.expand_whole(check.statement.refs)
+        if self._writer.gives_no_rows(check.statement, needed):
+            return _result(check, 0, [], fingerprint)
+        self._writer.register_files(needed)
         parameters = self._writer.parameters(f"check {model.name}.{check.name}", check.statement, [ALL])
         return _result(check, *self._violations(check.sql, parameters), fingerprint)
+
+    def _finds_nothing(self, model: Model, check: Check, keys: Sequence[str]) -> bool:
+        """True where a check of these partitions reads too little to find a violation."""
+        refs = {*check.statement.refs} - {model.name}
+        if model.is_view:
+            refs |= {*model.refs}
+        needed = self._selection.expand(model, sorted(refs), keys)
+        if not model.is_view:
+            needed[model.name] = self._own_files(model, keys)
+        return self._writer.gives_no_rows(check.statement, needed)
 
     def _fingerprint(self, model: Model, check: Check, whole: Sequence[str]) -> str:
         reader = f"check {model.name}.{check.name}"
@@ -115,8 +130,11 @@ class Checker:
             self._writer.register(model, model.refs, keys)
             self._engine.register_view(model.name, model.sql, model.columns)
             return
-        relation = self._selection.relations[model.name]
-        self._engine.register(relation, [file for key in keys for file in relation.files.get(key, ())])
+        self._engine.register(self._selection.relations[model.name], self._own_files(model, keys))
+
+    def _own_files(self, model: Model, keys: Sequence[str]) -> tuple[DataFile, ...]:
+        files = self._selection.relations[model.name].files
+        return tuple(file for key in keys for file in files.get(key, ()))
 
     def _violations(self, sql: str, parameters: Mapping[str, Any]) -> tuple[int, list[dict[str, str | None]]]:
         query = f"from (\n{sql}\n) as violations"
@@ -141,6 +159,8 @@ class Checker:
             return [unique, filled]
         is_known = unique is not None and unique.passed and filled is not None and filled.passed
         keys = rebuilt if is_local and is_known else sorted(self._selection.fingerprints[model.name])
+        if not self._own_files(model, keys):
+            return self._grain_results(model, None, None)
         self._register_self(model, keys)
         table, columns = quote_relation(model.name), render_order(grain)
         some_null = " or ".join(f"{quote(column)} is null" for column in grain)
@@ -151,12 +171,14 @@ class Checker:
             f"select {columns}, count(*) as rows_count from {table} group by {columns} having count(*) > 1"
         )
         holes = f"select {columns} from {table} where {some_null}"
-        names = ", ".join(grain)
+        return self._grain_results(model, None if rows == hashes else doubles, holes if nulls else None)
+
+    def _grain_results(self, model: Model, doubles: str | None, holes: str | None) -> list[CheckResult]:
+        """Both results, counting the rows of the SELECTs that are given: none stands for no violation."""
+        names = ", ".join(model.header.grain)
         return [
-            self._grain_result(
-                "grain_is_unique", f"one row per {names}", None if rows == hashes else doubles
-            ),
-            self._grain_result("grain_is_not_null", f"no null in {names}", holes if nulls else None),
+            self._grain_result("grain_is_unique", f"one row per {names}", doubles),
+            self._grain_result("grain_is_not_null", f"no null in {names}", holes),
         ]
 
     def _grain_result(self, name: str, description: str, sql: str | None) -> CheckResult:

@@ -18,7 +18,9 @@ from graphlib import CycleError, TopologicalSorter
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from pipelines.warehouse.emptiness import Condition, IsEmpty, find_condition, holds
 from pipelines.warehouse.errors import ModelError
 from pipelines.warehouse.headers import Header, HeaderCheck, load_yaml, parse_header, split_header
 
@@ -43,6 +45,11 @@ class Statement:
     refs: tuple[str, ...]
     parameters: frozenset[str]
     columns: tuple[str, ...]
+    empty_when: Condition = False
+
+    def gives_no_rows(self, is_empty: IsEmpty) -> bool:
+        """True only where the SELECT cannot give a row, `is_empty` telling which relations hold none."""
+        return holds(self.empty_when, is_empty)
 
     @property
     def is_window_bound(self) -> bool:
@@ -270,9 +277,9 @@ class _StatementReader:
     """Parses SELECTs with sqlglot, keeping the result in one JSON file of the cache folder."""
 
     def __init__(self, cache: Path | None) -> None:
-        self._path = cache / f"statements-sqlglot-{version('sqlglot')}.json" if cache else None
-        self._known: dict[str, list[list[str]]] = {}
-        self._used: dict[str, list[list[str]]] = {}
+        self._path = cache / f"statements-2-sqlglot-{version('sqlglot')}.json" if cache else None
+        self._known: dict[str, dict[str, Any]] = {}
+        self._used: dict[str, dict[str, Any]] = {}
         if self._path and self._path.exists():
             try:
                 self._known = json.loads(self._path.read_text())
@@ -285,11 +292,10 @@ class _StatementReader:
         if found is None:
             found = _parse(sql, where)
         self._used[key] = found
-        refs, parameters, columns = found
-        unknown = sorted(set(parameters) - PARAMETERS)
+        unknown = sorted(set(found["parameters"]) - PARAMETERS)
         if unknown:
             raise ModelError(f"{where}: unknown parameters {unknown}; there are {sorted(PARAMETERS)}")
-        return Statement(tuple(refs), frozenset(parameters), tuple(columns))
+        return _as_statement(found)
 
     def save(self) -> None:
         if self._path and self._used != self._known:
@@ -301,11 +307,24 @@ class _StatementReader:
 
 def read_statement(sql: str, where: str) -> Statement:
     """What one SELECT reads and needs; any parameter name is allowed. Raises ModelError naming `where`."""
-    refs, parameters, columns = _parse(sql, where)
-    return Statement(tuple(refs), frozenset(parameters), tuple(columns))
+    return _as_statement(_parse(sql, where))
 
 
-def _parse(sql: str, where: str) -> list[list[str]]:
+def _as_statement(found: Mapping[str, Any]) -> Statement:
+    return Statement(
+        tuple(found["refs"]),
+        frozenset(found["parameters"]),
+        tuple(found["columns"]),
+        _freeze(found["empty_when"]),
+    )
+
+
+def _freeze(condition: Condition) -> Condition:
+    """A condition as it was before it went through JSON, which has no tuples."""
+    return tuple(_freeze(part) for part in condition) if isinstance(condition, list | tuple) else condition
+
+
+def _parse(sql: str, where: str) -> dict[str, Any]:
     from sqlglot import exp, parse
     from sqlglot.errors import ParseError
 
@@ -322,8 +341,12 @@ def _parse(sql: str, where: str) -> list[list[str]]:
     if strangers:
         raise ModelError(f"{where}: {strangers} are neither CTEs nor layer.name; write the layer of a table")
     parameters = sorted({placeholder.name for placeholder in tree.find_all(exp.Placeholder, exp.Parameter)})
-    columns = [] if tree.is_star else tree.named_selects
-    return [sorted({f"{table.db}.{table.name}" for table in tables if table.db}), parameters, list(columns)]
+    return {
+        "refs": sorted({f"{table.db}.{table.name}" for table in tables if table.db}),
+        "parameters": parameters,
+        "columns": [] if tree.is_star else list(tree.named_selects),
+        "empty_when": find_condition(tree),
+    }
 
 
 def column_lineage(

@@ -164,6 +164,13 @@ class Build:
             self._writer.register_files(self._selection.expand_whole(refs))
             return self._engine.run(sql, parameters).to_arrow_table()
 
+    def must_be_empty(self, name: str) -> bool:
+        """True where a relation of the build holds no rows, as far as its files and its SELECT alone tell."""
+        model = self.models.models.get(name)
+        if model is None or not model.is_view:
+            return not self._selection.relation(name, "must_be_empty").all_files
+        return model.statement.gives_no_rows(self.must_be_empty)
+
     def write(self, sql: str, target: Path) -> int:
         """Writes the rows of one SELECT over inputs and models built so far as one Parquet file; returns how many."""
         refs = read_statement(sql, "write").refs

@@ -20,6 +20,8 @@ from pipelines.warehouse.relations import DataFile, keep_file
 from pipelines.warehouse.selection import Selection
 
 Files = dict[str, tuple[DataFile, ...]]
+_TYPED: set[object] = set()
+"""Code, by digest, and the types it reads, of which a build of this process found the types that come out right."""
 _STEP = "memory.main.window_rows"
 """Not a temporary table: one is seen by the connection that made it only, and partitions are written side by side."""
 
@@ -32,13 +34,17 @@ class Writer:
         self._selection = selection
         self._tables = tables
         self._settings = settings
-        self._typed: set[object] = set()
 
     def write(self, model: Model, keys: Sequence[str], report: Callable[[int, int], None]) -> Files:
         """Builds these partitions, window by window; `report` gets (done, total) after each window."""
         written: Files = {}
         for window in self.windows(model, keys):
-            self.register(model, model.refs, window)
+            needed = self._selection.expand(model, model.refs, window)
+            if self.gives_no_rows(model.statement, needed):
+                written |= dict.fromkeys(window, ())
+                report(len(written), len(keys))
+                continue
+            self.register_files(needed)
             parameters = self.parameters(model.name, model.statement, window)
             self.check_types(model, parameters)
             write = self._write_one if len(window) == 1 else self._write_many
@@ -89,6 +95,16 @@ class Writer:
             else:
                 self._engine.register(self._selection.relations[name], files)
 
+    def gives_no_rows(self, statement: Statement, needed: Mapping[str, Sequence[DataFile]]) -> bool:
+        """True where a SELECT over exactly these files cannot give a row, so that it need not run."""
+
+        def is_empty(ref: str) -> bool:
+            if self._selection.is_view(ref):
+                return self._selection.model(ref).statement.gives_no_rows(is_empty)
+            return not needed[ref]
+
+        return statement.gives_no_rows(is_empty)
+
     def parameters(self, reader: str, statement: Statement, window: Sequence[str]) -> dict[str, Any]:
         """Values of exactly the parameters that the statement contains."""
         values = {p: self._selection.parameter(p, reader) for p in statement.parameters - WINDOW_PARAMETERS}
@@ -99,15 +115,14 @@ class Writer:
 
     def check_types(self, model: Model, parameters: Mapping[str, Any]) -> None:
         """Binds the SELECT and compares what comes out with the header; raises BuildError naming the
-        column. Types follow from the code and from the types it reads, so the windows of a model are checked once."""
+        column. Types follow from the code and from the types it reads, so a process checks them once."""
         shapes = tuple(
             (ref, tuple(self._selection.relation(ref, model.name).columns.items())) for ref in model.refs
         )
         key = model.code_digest, shapes
-        if key in self._typed:
-            return
-        self._bind(model, parameters)
-        self._typed.add(key)
+        if key not in _TYPED:
+            self._bind(model, parameters)
+            _TYPED.add(key)
 
     def _bind(self, model: Model, parameters: Mapping[str, Any]) -> None:
         found = self._engine.describe(f"select * from (\n{model.sql}\n) as model", parameters)

@@ -27,7 +27,6 @@ from pipelines.warehouse.engine import (
     render_typed,
 )
 from pipelines.warehouse.models import ModelSet
-from tests.sql.emptiness import gives_no_rows
 from tests.sql.harness import MODELS_ROOT
 
 TARGETS = ("marts.cost_daily", "core.trace_costs", "core.charge_owners", "marts.reconciliation")
@@ -126,7 +125,9 @@ class Chain:
     def must_be_empty(self, name: str) -> bool:
         """Whether a model can give no row over the relations that are empty so far."""
         model = self.models[name]
-        return not self._empty.isdisjoint(model.refs) and gives_no_rows(model.sql, self._empty.__contains__)
+        return not self._empty.isdisjoint(model.refs) and model.statement.gives_no_rows(
+            self._empty.__contains__
+        )
 
     def failed_checks(self) -> dict[str, list[tuple[Any, ...]]]:
         """`model: check` → violating rows of every blocking check of the models that ran."""
@@ -134,7 +135,7 @@ class Chain:
         for name in self.ran:
             model = self.models[name]
             for check in model.checks:
-                if not self._runs_all and gives_no_rows(check.sql, self._empty.__contains__):
+                if not self._runs_all and check.statement.gives_no_rows(self._empty.__contains__):
                     continue
                 used = {p: self._window.parameters[p] for p in check.statement.parameters}
                 found = self._connection.execute(check.sql, used or None).fetchall()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import duckdb
 import pytest
 
+from pipelines.warehouse.models import read_statement
 from tests.property.companies import WINDOW, build_inputs
 from tests.property.test_build_equals_chain import COMPANY
 from tests.sql.chain import Chain, Inputs
-from tests.sql.emptiness import gives_no_rows
 
 
 @pytest.mark.parametrize("inputs", [build_inputs(COMPANY), Inputs({})], ids=["company", "nothing"])
@@ -61,4 +61,4 @@ def test_what_is_called_empty_is_empty_in_the_engine(sql: str) -> None:
             connection.execute(f"create table t.{name} as select 1 as a {end}")
         rows = connection.execute(sql).fetchall()
     assert bool(rows) == (sql in NOT_EMPTY)
-    assert gives_no_rows(sql, {"t.none", "t.empty"}.__contains__) == (sql in EMPTY)
+    assert read_statement(sql, "test").gives_no_rows({"t.none", "t.empty"}.__contains__) == (sql in EMPTY)
