@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -36,17 +37,33 @@ def open_instance(home: Path) -> Iterator[dg.DagsterInstance]:
             shutil.copyfile(SETTINGS, settings)
         else:
             settings.write_text(_MINIMAL_SETTINGS)
-    event.listen(Engine, "connect", _skip_sync)
+    with _quick_writes(), dg.DagsterInstance.from_config(str(folder)) as instance:
+        yield instance
+
+
+@contextmanager
+def _quick_writes() -> Iterator[None]:
+    """Do not wait for the disk at each of thousands of events: a power cut may cost the last of them, no more.
+
+    Dagster opens a connection an event. When the last one to a file is closed, SQLite writes its log back, waits for
+    the disk and removes the log; so one more is held open to each file until the run is over.
+    """
+    held: dict[str, sqlite3.Connection] = {}
+
+    def prepare(connection: Any, _: object) -> None:
+        connection.execute("pragma synchronous = normal")
+        path = connection.execute("pragma database_list").fetchone()[2]
+        if path and path not in held and connection.execute("pragma journal_mode").fetchone()[0] == "wal":
+            held[path] = sqlite3.connect(path, check_same_thread=False)
+            held[path].execute("select count(*) from sqlite_master").fetchall()
+
+    event.listen(Engine, "connect", prepare)
     try:
-        with dg.DagsterInstance.from_config(str(folder)) as instance:
-            yield instance
+        yield
     finally:
-        event.remove(Engine, "connect", _skip_sync)
-
-
-def _skip_sync(connection: Any, _: object) -> None:
-    """Do not wait for the disk at each of hundreds of events: a power cut may cost the last of them, no more."""
-    connection.execute("pragma synchronous = normal")
+        event.remove(Engine, "connect", prepare)
+        for connection in held.values():
+            connection.close()
 
 
 def tidy_runs(instance: dg.DagsterInstance, home: Path, now: datetime) -> None:
