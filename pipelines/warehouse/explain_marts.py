@@ -87,6 +87,7 @@ _CONFIDENT = """(select min(known.confidence) from marts.cost_daily as known
     where known.method_id = fact.method_id and known.evidence = fact.evidence
     and known.residual_reason is not distinct from fact.residual_reason)"""
 _BOTH = (("billed_cost", "billed_cost"), ("effective_cost", "effective_cost"))
+_BOTH_REPORTING = tuple((f"{name}_reporting", f"{name}_reporting") for name, _ in _BOTH)
 _MONTH = "cast(date_trunc('month', fact.charge_date) as date)"
 _MARTS = (
     Mart("cost_daily", {**_COST_COLUMNS, "confidence": _CONFIDENT}, _BOTH, currency="billing_currency"),
@@ -106,7 +107,7 @@ _MARTS = (
     Mart(
         "egress_pairs_daily",
         _some("charge_date", "provider", "traffic_kind", "from_zone", "to_zone"),
-        (("billed_cost", "billed_cost_reporting"), ("effective_cost", "effective_cost_reporting")),
+        _BOTH_REPORTING,
         f"cells.cost_driver = 'egress' and {NO_TAX}",
     ),
     Mart(

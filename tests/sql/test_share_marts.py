@@ -215,16 +215,37 @@ def test_a_pair_of_zones_has_its_bytes_once_and_both_lines_of_its_cost() -> None
             {
                 **pair,
                 "bytes": 2_000_000_000,
-                "effective_cost": "0.04",
+                "effective_cost_reporting": "0.04",
                 "unattributed_cost": "0.02",
                 "cost_per_gb": "0.02",
                 "round_trips_count": 5,
                 "min_round_trip_seconds": "0.0012",
             },
             {**pair, "traffic_kind": "same_zone", "bytes": 10, "unattributed_cost": "0"},
-            {"traffic_kind": "internet", "bytes": 0, "effective_cost": "7", "unattributed_cost": "0"},
+            {
+                "traffic_kind": "internet",
+                "bytes": 0,
+                "effective_cost_reporting": "7",
+                "unattributed_cost": "0",
+            },
         ],
     )
+
+
+def test_traffic_of_google_cloud_meets_its_bill_whatever_its_flow_logs_call_it() -> None:
+    pair = {"traffic_kind": "inter_zone", "from_zone": "us-east1-b", "to_zone": "us-east1-c"}
+    flow = {"charge_date": "2026-11-03", "provider": "gcp", "is_used": True, **pair}
+    given_rows = {
+        "marts.cost_daily": [cost("egress", "0.02", provider="google", **pair)],
+        "core.transfers": [
+            {**flow, "transfer_id": "flow log", "bytes": 1_500_000_000},
+            {**flow, "transfer_id": "file", "bytes": 500_000_000, "provider": "google"},
+        ],
+    }
+    found = run_model("marts.egress_pairs_daily", given_rows, WINDOW)
+    assert [(row["provider"], row["bytes"], row["cost_per_gb"]) for row in found] == [
+        ("google", 2_000_000_000, Decimal("0.01"))
+    ]
 
 
 @pytest.mark.parametrize("name", ["inference_share_monthly", "monitoring_share_daily", "egress_pairs_daily"])
