@@ -69,15 +69,19 @@ class Episode:
 
 
 def find_episodes(
-    start: date, values: np.ndarray, completeness: np.ndarray, settings: AnomalySettings
+    start: date,
+    values: np.ndarray,
+    completeness: np.ndarray,
+    settings: AnomalySettings,
+    days_after: int = 0,
 ) -> list[Episode]:
     """Episodes that touch the last `settings.judged_days` days of a gapless daily series from `start`.
 
     `completeness` is the share of each day that has arrived, 0…1; a day at or above `settled_share` is
     judged in both directions, scaled up to a whole day. At least four weeks of settled history come before
-    a judgement.
+    a judgement. `days_after` settled days without any cost follow the series: they end a rise, and are not judged.
     """
-    series = _Series(start, np.asarray(values, float), np.asarray(completeness, float), settings)
+    series = _Series(start, np.asarray(values, float), np.asarray(completeness, float), settings, days_after)
     alerts: dict[int, Alert] = {}
     for index in range(
         max(MINIMUM_HISTORY_DAYS, len(series.values) - settings.judged_days), len(series.values)
@@ -92,9 +96,15 @@ class _Series:
     """A series with its logarithms, weekday levels and the distances of past days, computed once."""
 
     def __init__(
-        self, start: date, values: np.ndarray, completeness: np.ndarray, settings: AnomalySettings
+        self,
+        start: date,
+        values: np.ndarray,
+        completeness: np.ndarray,
+        settings: AnomalySettings,
+        days_after: int,
     ) -> None:
         self.start = start
+        self.days_after = max(days_after, 0)
         self.values = values
         self.is_settled = completeness >= settings.settled_share
         self.whole = np.where(self.is_settled, values / np.maximum(completeness, 1e-9), values)
@@ -233,6 +243,8 @@ def _close(series: _Series, alerts: list[Alert], settings: AnomalySettings) -> E
     """An episode ends with its last alert once more than `episode_gap_days` settled days were quiet."""
     last = (alerts[-1].day - series.start).days
     quiet = int(np.count_nonzero(series.is_settled[last + 1 :]))
+    if alerts[-1].direction == 1:
+        quiet += series.days_after
     return Episode(tuple(alerts), alerts[-1].day if quiet > settings.episode_gap_days else None)
 
 

@@ -87,7 +87,8 @@ def build_anomaly_events(
     """Events of all series, ordered by series and start; columns of `ANOMALY_SCHEMA`, one row an episode.
 
     `daily`: charge_date, scope, feature, cost_driver, metric, currency, value (Decimal), completeness
-    (0…1); one row a series and day, missing days inside a series are zero and settled. expected, actual and
+    (0…1); one row a series and day, missing days inside a series are zero and settled, and so are those after its
+    last row up to the last settled day of all: a rise that no further row follows is over. expected, actual and
     impact_cost (actual minus expected, null when the metric is not a `*_cost`) are sums over the unusual
     days. `breakdown`, for causes: charge_date, feature, cost_driver, currency, cost, optionally actions,
     calls, tokens, and any further String columns, which are drilled. `previous` (the same columns) holds
@@ -97,10 +98,13 @@ def build_anomaly_events(
     """
     settings = settings or AnomalySettings()
     rows = []
+    settled = daily.filter(pl.col("completeness") >= settings.settled_share)["charge_date"].to_list()
     for series in daily.sort(*SERIES_KEYS, "charge_date").partition_by(*SERIES_KEYS, maintain_order=True):
         key = dict(zip(SERIES_KEYS, series.select(SERIES_KEYS).row(0), strict=True))
         start, values, completeness = _fill_days(series)
-        for episode in find_episodes(start, values, completeness, settings):
+        ended = start + timedelta(days=len(values) - 1)
+        days_after = (max(settled, default=ended) - ended).days
+        for episode in find_episodes(start, values, completeness, settings, days_after):
             cause = _find_cause(breakdown, key, episode)
             rows.append(_build_event(key, episode, cause, detected_at))
     events = pl.DataFrame(rows, schema=ANOMALY_SCHEMA, orient="row")

@@ -21,7 +21,7 @@ from pipelines.warehouse.runner import Build
 if TYPE_CHECKING:
     import polars as pl
 
-OUTLOOK_VERSION = 3
+OUTLOOK_VERSION = 4
 STALE_DAYS = 14
 """Spend that ended longer ago than this is not forecast: the answer would be about a bill that stopped arriving."""
 PARTIAL_COMPLETENESS = 0.5
@@ -130,7 +130,7 @@ def build_outlook(
     origin = _find_origin(build, daily, today)
     if origin is not None:
         tables.update(_forecast(build, daily, origin, run_id, now))
-        tables["anomalies"] = _find_anomalies(daily, origin, run_id, now, known_anomalies)
+        tables["anomalies"] = find_anomalies(daily, origin, run_id, now, known_anomalies)
     tables[estimates.KIND] = estimates.build_estimates(build, run_id, now, today)
     return Outlook(outlook_inputs(build), {kind: table for kind, table in tables.items() if table.num_rows})
 
@@ -206,14 +206,20 @@ def _land_budgets(
     )
 
 
-def _find_anomalies(
+def find_anomalies(
     daily: pl.DataFrame, origin: date, run_id: str, now: datetime, known: pa.Table
 ) -> pa.Table:
+    """Rows of `ANOMALY_SCHEMA`: unusual days of usage, days after `origin` counted as still arriving.
+
+    Fees, purchases, credits, refunds and adjustments are not judged: they stand on the one day that they were
+    charged, and nobody did anything on it. `daily` has the columns of `_DAILY_SQL`, `known` those of the ledger.
+    """
     import polars as pl
 
     from pipelines.domain.anomaly_events import build_anomaly_events, build_daily_series
 
-    costs = daily.with_columns(pl.col("effective_cost").alias("cost")).drop_nulls("cost")
+    usage = daily.filter(pl.col("charge_category") == "Usage")
+    costs = usage.with_columns(pl.col("effective_cost").alias("cost")).drop_nulls("cost")
     is_settled = pl.when(pl.col("charge_date") <= origin).then(1.0).otherwise(PARTIAL_COMPLETENESS)
     series = build_daily_series(costs.with_columns(is_settled.alias("completeness")))
     breakdown = costs.select(

@@ -16,6 +16,8 @@ from pipelines.domain.anomaly_events import (
     build_anomaly_id,
     build_daily_series,
 )
+from pipelines.night.outlook import ANOMALY_SCHEMA as ANOMALY_LEDGER_SCHEMA
+from pipelines.night.outlook import find_anomalies
 
 START = date(2026, 1, 1)
 SEEN_AT = datetime(2026, 8, 1, 3)
@@ -220,6 +222,46 @@ def test_an_event_keeps_its_identity_and_closes() -> None:
     assert second["anomaly_id"].to_list() == first["anomaly_id"].to_list()
     assert second["detected_at"].to_list() == [SEEN_AT]
     assert second["state"].to_list() == ["closed"]
+
+
+def test_a_rise_that_no_further_row_follows_is_closed_once_later_days_are_settled() -> None:
+    values = build_values(100)
+    values[80] *= 6
+    stopped, going_on = to_daily(values[:81], feature="batch"), to_daily(build_values(100))
+    for known_days, state in ((83, "open"), (84, "closed")):
+        events = build_anomaly_events(pl.concat([stopped, going_on.head(known_days)]), SEEN_AT)
+        assert [(row["feature"], row["state"]) for row in events.rows(named=True)] == [("batch", state)]
+
+
+def test_a_fall_that_no_further_row_follows_stays_open() -> None:
+    values = build_values(100)
+    values[80] /= 6
+    daily = pl.concat([to_daily(values[:81], feature="batch"), to_daily(build_values(100))])
+    assert [row["state"] for row in build_anomaly_events(daily, SEEN_AT).rows(named=True)] == ["open"]
+
+
+@pytest.mark.parametrize(
+    ("charge_category", "found"),
+    [("Purchase", 0), ("Credit", 0), ("Adjustment", 0), ("Usage", 3)],
+)
+def test_only_usage_is_unusual(charge_category: str, found: int) -> None:
+    usage = to_daily(build_values(100)).select(
+        "charge_date", pl.col("value").alias("effective_cost"), pl.lit("Usage").alias("charge_category")
+    )
+    fee = pl.DataFrame(
+        {"charge_date": [START + timedelta(days=80)], "effective_cost": [Decimal("185")]},
+        schema={"charge_date": pl.Date, "effective_cost": usage.schema["effective_cost"]},
+    ).with_columns(pl.lit(charge_category).alias("charge_category"))
+    text = {"currency": "USD", "feature": "chat", "cost_driver": "inference", "model": "m", "agent": "a"}
+    daily = pl.concat([usage, fee]).with_columns(
+        pl.lit("e").alias("endpoint"),
+        pl.lit(1).alias("calls"),
+        pl.lit(1).alias("tokens"),
+        *(pl.lit(value).alias(name) for name, value in text.items()),
+    )
+    known = ANOMALY_LEDGER_SCHEMA.empty_table()
+    events = find_anomalies(daily, START + timedelta(days=99), "run", SEEN_AT, known)
+    assert [row["state"] for row in events.to_pylist()] == ["closed"] * found
 
 
 def test_an_event_that_a_restatement_took_back_is_closed() -> None:
