@@ -11,8 +11,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pytest
 
+from tests.conftest import ROOT
 from tests.sql.bill_and_log import (
     DAY,
     MTOK,
@@ -257,6 +259,68 @@ def test_credits_and_tax_are_rows_of_their_account() -> None:
         (None, "other_units"): D("0.5"),
     }
     assert {row["billed_cost"] for row in rows if row["model"] is None} == {D("-2.5")}
+
+
+def test_the_line_of_a_provider_for_the_finance_team_adds_up_with_tax_and_credits_apart() -> None:
+    bill = {
+        "charge_date": at(0),
+        "provider": "openai",
+        "billing_account_id": "org",
+        "billing_currency": "USD",
+        "cost_state": "final",
+        "cost_driver": "inference",
+        "charge_category": "Usage",
+    }
+    others = [
+        {**bill, "cell_id": "c", "charge_category": "Credit", "billed_cost": "-5"},
+        {**bill, "cell_id": "t", "charge_category": "Tax", "billed_cost": "2"},
+        {**bill, "cell_id": "s", "billed_cost": "0.5", "sku_meter": "web search tool calls"},
+    ]
+    cells = [Cell(logged=900_000), Cell(price=None, cost=D(7), model="n"), Cell(cost=D(9), model="o")]
+    causes = explain(Company(cells, other_cells=others))
+    capacity = {**causes[0], "model": None, "token_class": None, "cause": "capacity", "priced_cost": None}
+    causes.append({**capacity, "provider": "aws", "billed_cost": D(4), "difference_cost": D(4)})
+    with duckdb.connect() as connection:
+        connection.execute("create schema marts")
+        connection.execute(f"create table marts.reconciliation ({', '.join(_ASKED)})")
+        names = [column.split()[0] for column in _ASKED]
+        marks = ", ".join("?" for _ in names)
+        connection.executemany(
+            f"insert into marts.reconciliation values ({marks})",
+            [[row[name] for name in names] for row in causes],
+        )
+        lines = connection.execute(_question("The same as one line a provider")).fetchall()
+        columns = [column[0] for column in connection.description or []]
+    told = {row[0]: dict(zip(columns, row, strict=True)) for row in lines}
+    split = ("not_logged", "price", "capacity", "not_priced", "other", "unexplained")
+    for line in told.values():
+        assert line["billed"] - line["priced"] == line["difference"] == sum(line[name] for name in split)
+    sums = {
+        name: told["openai"][name]
+        for name in ("billed", "tax", "credits", "not_logged", "not_priced", "other")
+    }
+    assert sums == {
+        "billed": D("26.5"),
+        "tax": 2,
+        "credits": -5,
+        "not_logged": 1,
+        "not_priced": 7,
+        "other": D("0.5"),
+    }
+    assert told["aws"]["capacity"] == told["aws"]["difference"] == 4
+
+
+_ASKED = (
+    *(f"{name} varchar" for name in ("provider", "billing_account_id", "model", "token_class", "cause")),
+    *(f"{name} decimal(38, 12)" for name in ("billed_cost", "priced_cost", "difference_cost")),
+    *("charge_date date", "currency varchar", "cost_state varchar"),
+)
+
+
+def _question(words: str) -> str:
+    """The query of docs/questions.md that follows some words."""
+    page = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
+    return page.split(words)[1].split("```sql")[1].split("```")[0]
 
 
 def test_a_line_that_names_no_class_is_compared_with_the_model_as_a_whole() -> None:
