@@ -10,7 +10,7 @@ columns:
     bill_of_record: null
     provider: null
     delivered_at: null
-    watermark_at: 24 hours before the newest delivery
+    watermark_at: 24 hours before it was delivered or read last
     last_date: the newest day with cost up to the watermark
 */
 with
