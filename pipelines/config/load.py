@@ -16,9 +16,10 @@ from pydantic import SecretStr, ValidationError
 from connectors.common.registry import CONNECTORS, load_settings_class
 from connectors.common.settings import SourceSettings
 from pipelines.config.model import Config, IdentitySettings
-from pipelines.config.problems import ConfigError, KeyPath, Problem, render_choice
+from pipelines.config.problems import SEE_DOCS, ConfigError, KeyPath, Problem, render_choice
 from pipelines.config.secrets import expand_variables
-from pipelines.config.validation import SEE_DOCS, validate_section
+from pipelines.config.shared_costs import check_shared_costs
+from pipelines.config.validation import validate_section
 from pipelines.config.yaml_tree import read_yaml_tree
 
 MINIMUM_KEY_LENGTH = 16
@@ -50,6 +51,8 @@ def load_config(
         identity = _with_key(identity, variables, problems)
     if config is not None:
         _check_duplicate_rows(config, problems)
+    else:
+        check_shared_costs(values.get("shared_costs"), problems)
     if config is None or identity is None or problems:
         raise ConfigError(file, problems, tree.lines)
     return config.model_copy(update={"sources": sources, "identity": identity})

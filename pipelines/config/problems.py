@@ -11,6 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+SEE_DOCS = "docs/config.md lists every key with its type, default and an example."
+"""Where to look; told once, at the end, however many problems there are."""
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -46,13 +49,16 @@ class ConfigError(Exception):
     def _text(self) -> str:
         count = len(self.problems)
         head = f"{self.file}: {count} {'problem' if count == 1 else 'problems'}"
-        return "\n".join([head, *(self._problem_text(problem) for problem in self.problems)])
+        told = [self._problem_text(problem) for problem in self.problems]
+        is_told = any(SEE_DOCS in problem.remedy for problem in self.problems)
+        return "\n".join([head, *told, *([SEE_DOCS] if is_told else [])])
 
     def _problem_text(self, problem: Problem) -> str:
         line = self.line_of(problem.path)
         where = render_path(problem.path) or "the file"
         place = f"line {line}, {where}" if line else where
-        return f"  {place}: {problem.what}\n    {problem.remedy}"
+        remedy = problem.remedy.replace(SEE_DOCS, "").strip()
+        return f"  {place}: {problem.what}" + (f"\n    {remedy}" if remedy else "")
 
 
 def render_path(path: KeyPath) -> str:

@@ -6,13 +6,14 @@ which `models_sql/core/shared_weights.sql` does.
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Annotated, Literal, Self
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from pipelines.config.fields import Rate, Section, Text
-from pipelines.config.problems import render_choice
+from pipelines.config.problems import SEE_DOCS, Problem, render_choice
 from pipelines.config.rows import CostDriver
 
 TAG_KEYS = ("tenant", "customer", "team", "feature", "endpoint", "workflow", "environment")
@@ -116,7 +117,45 @@ class SharedCostRule(Section):
         named = [(target.feature, target.team) for target in self.to]
         if len(set(named)) != len(named):
             raise ValueError("`to` names one of them twice")
-        total = sum((target.percent for target in self.to), Decimal(0))
-        if total != 100:
-            raise ValueError(f"the percentages under `to` must sum to 100; they sum to {total}")
+        if (what := _describe_total([target.percent for target in self.to])) is not None:
+            raise ValueError(what)
         return self
+
+
+def _describe_total(percents: Sequence[Decimal]) -> str | None:
+    """What is wrong with the parts of a fixed rule together; None when they sum to 100."""
+    total = sum(percents, Decimal(0))
+    return None if total == 100 else f"the percentages under `to` must sum to 100; they sum to {total}"
+
+
+def check_shared_costs(raw: Any, problems: list[Problem]) -> None:
+    """Add what only a whole rule, or all rules together, can get wrong, where something else in the file is wrong too.
+
+    `raw` is `shared_costs:` as written. The model looks at a rule as a whole only after each key of it is right, so
+    that a mistyped name would hide percentages that do not sum to 100, and a rule_id given twice.
+    """
+    first_use: dict[str, int] = {}
+    for index, rule in enumerate(raw if isinstance(raw, list) else []):
+        if not isinstance(rule, dict):
+            continue
+        rule_id = rule.get("rule_id")
+        if isinstance(rule_id, str) and first_use.setdefault(rule_id, index) != index:
+            what = f"says again what row [{first_use[rule_id]}] says: {rule_id}"
+            problems.append(Problem(("shared_costs", index), what, "Keep one of the two rows."))
+        percents = _read_percents(rule) if rule.get("split") == "fixed" else None
+        what = None if percents is None else _describe_total(percents)
+        place = ("shared_costs", index)
+        if what is not None and (place, what) not in [(problem.path, problem.what) for problem in problems]:
+            problems.append(Problem(place, what, SEE_DOCS))
+
+
+def _read_percents(rule: dict[str, Any]) -> list[Decimal] | None:
+    """The percentages of a rule as written; None when there is one that is no number, which is told by itself."""
+    targets = rule.get("to")
+    if not isinstance(targets, list) or not all(isinstance(target, dict) for target in targets):
+        return None
+    try:
+        percents = [Decimal(str(target.get("percent"))) for target in targets]
+    except InvalidOperation:
+        return None
+    return percents if all(percent.is_finite() for percent in percents) else None

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from pipelines.config.model_tree import inner_types, model_at
-from pipelines.config.problems import KeyPath, Problem, render_choice
+from pipelines.config.problems import SEE_DOCS, KeyPath, Problem, render_choice
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
-
-SEE_DOCS = "docs/config.md lists every key with its type, default and an example."
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -44,7 +42,7 @@ def _problem(model: type[BaseModel], details: ErrorDetails, above: KeyPath) -> P
         return Problem(path, "there is no such key", render_choice(str(location[-1]), known, "keys here"))
     if kind == "missing":
         return Problem(path, "this key is missing", f"Add it. {SEE_DOCS}")
-    what = details["msg"].removeprefix("Value error, ")
+    what = details["msg"].removeprefix("Value error, ").removesuffix(".")
     return Problem(path, f"{what[:1].lower()}{what[1:]}{_shown(model, location, details)}", SEE_DOCS)
 
 

@@ -52,9 +52,38 @@ def test_what_is_wrong_with_a_rule_is_told_with_its_line(tmp_path: Path, rule: s
     assert "line 3" in message
 
 
+def test_a_mistyped_name_hides_neither_percentages_nor_a_name_given_twice(tmp_path: Path) -> None:
+    parts = "split: fixed, to: [{team: a, percent: 50}, {team: b, percent: 40}]"
+    with pytest.raises(ConfigError) as caught:
+        _load(
+            tmp_path,
+            f"  - {{rule_id: fees, match: {{cost_driver: suport}}, {parts}}}\n"
+            f"  - {{rule_id: fees, match: {{cost_driver: support}}, {parts}}}\n"
+            "  - {rule_id: more, match: {tag: cost_center=12}, split: even}",
+        )
+    ninety = "the percentages under `to` must sum to 100; they sum to 90"
+    assert sorted(
+        (problem.path, problem.what) for problem in caught.value.problems if problem.path[2:] == ()
+    ) == [
+        (("shared_costs", 0), ninety),
+        (("shared_costs", 1), "says again what row [0] says: fees"),
+        (("shared_costs", 1), ninety),
+    ]
+    assert len(caught.value.problems) == 5
+    message = str(caught.value)
+    assert "workflow, but is 'cost_center=12'" in message
+    assert message.count("docs/config.md lists every key") == 1
+    assert message.endswith("docs/config.md lists every key with its type, default and an example.")
+
+
 def test_all_wrong_rules_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        _load(tmp_path, "\n".join(f"  - {RULE.replace('even', wrong)}" for wrong in ("odd", "fixed")))
+        _load(
+            tmp_path,
+            "\n".join(
+                f"  - {RULE.replace('even', wrong).replace('fees', wrong)}" for wrong in ("odd", "fixed")
+            ),
+        )
     assert len(caught.value.problems) == 2
 
 
