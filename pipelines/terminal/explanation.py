@@ -38,18 +38,29 @@ METHOD_WORDS = {
     "tool_uses": "shared by logged uses of this tool",
     "requests": "shared by logged requests",
     "cached_tokens": "shared by the tokens that logged calls kept in a cache",
-    "followed_charges": "a credit or shared cost, split over those whose cost it follows",
+    "followed_charges": "a credit or adjustment, split over those who have the charges that it names",
     "taxed_cost": "tax, split over those whose taxed cost of the invoice it follows",
     "proportional": "a shared-cost rule of your config splits it by cost",
     "even": "a shared-cost rule of your config splits it evenly",
     "fixed": "a shared-cost rule of your config splits it by fixed shares",
     "residual": "nobody can be named; see the reason",
 }
+OWNER_BILLED = "the bill names this owner (tag or resource)"
+WHOLE_RESIDUAL = "the bill states the amount; whose it is nothing says"
+
+
+def evidence_words(evidence: str | None, residual_reason: str | None) -> str:
+    """Return how sure a cell is, in words; what is billed without an owner is sure of its amount alone."""
+    if evidence == "billed":
+        return OWNER_BILLED if residual_reason is None else WHOLE_RESIDUAL
+    return EVIDENCE.get(evidence or "", "see core.cells")
 
 
 def print_explanation(explanation: Explanation, console: Console) -> None:
     """Print the selection's total and summary; in detail its lines, its cells with both sides, and the requests."""
     console.print(Text(f"Release {explanation.release_name}", style="dim"))
+    if explanation.trace and explanation.trace.trace:
+        _print_trace(explanation.trace, explanation.totals, console)
     for total in explanation.totals:
         figures = (
             f"billed {exact_text(total['billed_cost'])}   effective {exact_text(total['effective_cost'])}"
@@ -59,8 +70,6 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
         console.print(
             Text("No cost was attributed to this trace: its calls logged no tokens.", style="yellow")
         )
-    if explanation.trace and explanation.trace.trace:
-        _print_trace(explanation.trace, console)
     _print_mart_lines(explanation, console)
     _print_summary(explanation.summary, None if explanation.detail else _MOST_RULES, console)
     print_levels((*explanation.levels, *explanation.calls.levels), console)
@@ -73,7 +82,15 @@ def print_explanation(explanation: Explanation, console: Console) -> None:
 
 def _print_summary(summary: Summary, most_rules: int | None, console: Console) -> None:
     """Print what the selection pays for, how it was shared and by which rules, and whether both sides close."""
-    _print_part("What it pays for", Part(summary.classes, len(summary.classes)), _CLASS_COLUMNS, console)
+    is_mixed = len({row["charge_category"] for row in summary.classes}) > 1
+    columns = [*_CLASS_COLUMNS[:1], _CATEGORY, *_CLASS_COLUMNS[1:]] if is_mixed else _CLASS_COLUMNS
+    _print_part("What it pays for", Part(summary.classes, len(summary.classes)), columns, console)
+    if is_mixed:
+        told = " · ".join(
+            f"{safe_text(category or 'no category').lower()} {exact_text(amount)} {safe_text(currency)}"
+            for (category, currency), amount in _by_category(summary).items()
+        )
+        console.print(Text(f"charges  {told} (the weekly report and unit costs leave tax out)"))
     for reason in dict.fromkeys(row["residual_reason"] for row in summary.classes if row["residual_reason"]):
         _print_sentence("residual", reason, explain_residual(reason), console)
     for method in summary.methods:
@@ -104,6 +121,15 @@ def _print_summary(summary: Summary, most_rules: int | None, console: Console) -
         )
 
 
+def _by_category(summary: Summary) -> dict[tuple[str | None, str], Decimal]:
+    """Sum the effective cost by charge category and currency, the largest first."""
+    sums: dict[tuple[str | None, str], Decimal] = {}
+    for row in summary.classes:
+        key = (row["charge_category"], row["billing_currency"])
+        sums[key] = sums.get(key, Decimal(0)) + (row["effective_cost"] or 0)
+    return dict(sorted(sums.items(), key=lambda item: abs(item[1]), reverse=True))
+
+
 def _print_sentence(label: str, name: str, words: str, console: Console) -> None:
     console.print(Text(f"{label:<8} {safe_text(name)}: {safe_text(words)}"))
 
@@ -112,7 +138,7 @@ def _print_mart_lines(explanation: Explanation, console: Console) -> None:
     """Print the lines of a mart other than cost_daily: a line a row of names and values, without those it lacks."""
     part = explanation.lines
     for row in part.rows:
-        told = [f"{name} {_value_text(value)}" for name, value in row.items() if _is_told(name, value)]
+        told = [f"{name} {_value_text(value)}" for name, value in row.items() if _is_told(name, row)]
         console.print(Text(f"marts.{explanation.mart}: ", style="bold") + Text(" · ".join(told)))
     if part.count > len(part.rows):
         console.print(
@@ -133,10 +159,10 @@ _UNTOLD = frozenset(
 )
 
 
-def _is_told(name: str, value: Any) -> bool:
+def _is_told(name: str, row: Row) -> bool:
     """Tell whether a value says anything: no zero, and no measure twice."""
-    is_twice = name.endswith(("_reporting", "_absolute")) or name in _UNTOLD
-    return bool(value) and not is_twice
+    is_twice = name.endswith("_absolute") or name.removesuffix("_reporting") in row.keys() - {name}
+    return bool(row[name]) and not is_twice and name not in _UNTOLD
 
 
 def _value_text(value: Any) -> str:
@@ -199,7 +225,7 @@ def _print_cell(number: int, count: int, explained: CellExplanation, console: Co
     method, evidence, residual = cell["method_id"], cell["evidence"], cell["residual_reason"]
     if cell.get("follows") is None or not explained.usage.rows:
         console.print(Text(f"method   {safe_text(method)}: {METHOD_WORDS.get(method, 'see core.cells')}"))
-        console.print(Text(f"evidence {safe_text(evidence)}: {EVIDENCE.get(evidence, 'see core.cells')}"))
+        console.print(Text(f"evidence {safe_text(evidence)}: {evidence_words(evidence, residual)}"))
         if residual is not None:
             console.print(Text(f"residual {safe_text(residual)}: {explain_residual(residual)}"))
     _print_sources(explained, console)
@@ -260,7 +286,19 @@ def _print_closing(explained: CellExplanation, console: Console) -> None:
     console.print(table_of([*columns, ("", "left"), ("", "left")], rows, title="Both sides"))
 
 
-def _print_trace(explained: TraceExplanation, console: Console) -> None:
+def trace_words(trace: Row, totals: tuple[Row, ...]) -> str:
+    """Return how the cost of a trace and the lines of cost that it led to are related."""
+    own, unit = trace.get("total_cost"), trace.get("reporting_currency")
+    if [(row["effective_cost"], row["billing_currency"]) for row in totals] == [(own, unit)]:
+        return "The lines of cost that it has a part in are all its own."
+    return (
+        f"Its own cost is {exact_text(own)} {safe_text(unit)}. What is selected below is the whole of the lines of "
+        "cost that it has a part in; the rest of them is of other calls of the same owners."
+    )
+
+
+def _print_trace(explained: TraceExplanation, totals: tuple[Row, ...], console: Console) -> None:
+    """Print what the trace itself cost, by driver, before the lines that it has a part in."""
     trace: Row = explained.trace or {}
     names = (
         "feature",
@@ -277,11 +315,11 @@ def _print_trace(explained: TraceExplanation, console: Console) -> None:
         f"{name.replace('_', ' ')} {safe_text(trace[name])}" for name in names if trace.get(name) is not None
     ]
     console.print(Text(f"Trace {safe_text(trace['trace_id'])}: " + " · ".join(facts)))
-    console.print(
-        Text(
-            "What is selected is shared with other traces of the same owners; total cost is this trace's part."
-        )
-    )
+    unit = safe_text(trace.get("reporting_currency"))
+    rows = [{**row, "unit": unit} for row in explained.drivers]
+    _print_part("What this trace cost", Part(tuple(rows), len(rows)), _DRIVER_COLUMNS, console)
+    if totals:
+        console.print(Text(trace_words(trace, totals)))
     print_steps(explained.steps, console)
 
 
@@ -314,6 +352,12 @@ _CLASS_COLUMNS: list[Column] = [
     ("without an owner", "whole", _plain("residual_reason")),
     ("effective cost", "right", _amount("effective_cost")),
     ("", "left", _plain("billing_currency")),
+]
+_CATEGORY: Column = ("charge", "whole", _plain("charge_category"))
+_DRIVER_COLUMNS: list[Column] = [
+    ("driver", "whole", _plain("cost_driver")),
+    ("cost of this trace", "right", _amount("effective_cost_reporting")),
+    ("", "left", _plain("unit")),
 ]
 _LINE_COLUMNS: list[Column] = [
     ("date", "whole", _plain("charge_date")),

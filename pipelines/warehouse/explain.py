@@ -245,8 +245,8 @@ _SELECTED = """
         from logged inner join core.tagged_owners as tagged
             on logged.charge_date = tagged.charge_date and logged.owner_id = tagged.log_owner_id
     )
-    select fact.*, cells.cost_driver, cells.provider, cells.service_name, cells.model, cells.token_class,
-        owners.feature, owners.user_id
+    select fact.*, cells.cost_driver, cells.charge_category, cells.provider, cells.service_name, cells.model,
+        cells.token_class, owners.feature, owners.user_id
     from core.attributed_costs as fact
     inner join core.cells as cells on fact.charge_date = cells.charge_date and fact.cell_id = cells.cell_id
     left join core.owners_dim as owners on fact.owner_id = owners.owner_id

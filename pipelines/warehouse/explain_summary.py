@@ -23,7 +23,7 @@ FIRST_SHIPPED_PRIORITY = 1000
 class Summary:
     """A selection without its parts: its classes and rules, the largest first, and how many of its cells close."""
 
-    classes: tuple[Row, ...]  # driver, token class, residual reason, currency: billed_cost, effective_cost
+    classes: tuple[Row, ...]  # driver, category, token class, residual, currency: billed_cost, effective_cost
     methods: tuple[str, ...]  # how what has an owner was shared
     rules: tuple[Row, ...]  # rule_id, charges, reason and is_own; both null where the release lacks the rule
     cell_count: int
@@ -45,11 +45,12 @@ def build_summary(connection: duckdb.DuckDBPyConnection) -> Summary:
 
 
 _CLASSES = """
-    select cost_driver, token_class, residual_reason, billing_currency, sum(billed_cost) as billed_cost,
-        sum(effective_cost) as effective_cost
+    select cost_driver, charge_category, token_class, residual_reason, billing_currency,
+        sum(billed_cost) as billed_cost, sum(effective_cost) as effective_cost
     from selected
-    group by cost_driver, token_class, residual_reason, billing_currency
-    order by abs(sum(effective_cost)) desc nulls last, cost_driver, token_class, residual_reason, billing_currency
+    group by cost_driver, charge_category, token_class, residual_reason, billing_currency
+    order by abs(sum(effective_cost)) desc nulls last, cost_driver, charge_category, token_class, residual_reason,
+        billing_currency
 """
 
 _METHODS = """

@@ -27,7 +27,7 @@ RESIDUAL_REASONS = {
 UNKNOWN_REASON = "The release gives this reason; the report has no longer description for it."
 
 EVIDENCE = {
-    "billed": "stands on the bill for this owner (tag or resource)",
+    "billed": "stands on the bill: for an owner (tag or resource), or as an amount that nobody is named for",
     "allocated": "a bill line split by logged use",
     "priced": "logged use at list price, until the bill arrives",
     "assumed": "split or estimated, with nothing that proves it",

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from pipelines import cli
+from pipelines.terminal.explanation import trace_words
 from pipelines.warehouse.explain_marts import check_columns, check_words
 from tests.conftest import ROOT
 from tests.integration.mini_company import LINE, Company, span, write_csv
@@ -166,6 +167,30 @@ def test_a_trace_shows_its_agents_and_adds_up(home: Path, capsys: pytest.Capture
     assert cli.run(["explain", "trace_steps", f"trace_id={trace_id}", "--home", str(home)]) == 0
     shown = capsys.readouterr().out
     assert "Agents (self: own calls" in shown and "✓ trace, by agent" in shown
+    own = shown.index("What this trace cost")
+    assert own < shown.index("are all its own.") < shown.index("Selected:") < shown.index("What it pays for")
+
+
+def test_a_trace_with_a_part_of_its_lines_says_what_the_larger_number_is() -> None:
+    trace = {"total_cost": Decimal("0.259"), "reporting_currency": "USD"}
+    whole = {"effective_cost": Decimal("0.826"), "billing_currency": "USD"}
+    assert trace_words(trace, (whole,)).startswith(
+        "Its own cost is 0.259 USD. What is selected below is the whole"
+    )
+    assert trace_words(trace, ({**whole, "effective_cost": Decimal("0.259")},)).endswith("are all its own.")
+
+
+def test_tax_is_told_apart_from_what_it_is_raised_on(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = explain(home, capsys, "--date", "2026-11-01")
+    sums: dict[str, Decimal] = {}
+    for row in told["classes"]:
+        sums[row["charge_category"]] = sums.get(row["charge_category"], Decimal(0)) + total_of([row])
+    assert sums["Tax"] == 1 and sums["Credit"] == -3 and sums["Usage"] > 0
+    assert cli.run(["explain", "--date", "2026-11-01", "--home", str(home)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "charges usage " in shown and " · tax 1.00 USD" in shown and " · credit -3.00 USD" in shown
+    assert cli.run(["explain", "cost_daily", "charge_category=Tax", "--home", str(home)]) == 0
+    assert "charges  " not in capsys.readouterr().out
 
 
 def test_what_follows_other_cost_says_which_and_in_what_parts(

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from pipelines.terminal.explanation import METHOD_WORDS, evidence_words
 from pipelines.warehouse.engine import IDIV_MACRO
 from pipelines.warehouse.models import read_dictionary
 from tests.sql.harness import MODELS_ROOT, run_model
@@ -456,6 +457,18 @@ def test_every_word_is_explained_and_used(heading: str, column: str) -> None:
     assert [word for word in explained if f"'{word}'" not in sql] == []
     meaning = read_dictionary(MODELS_ROOT / "dictionary.yml")[column].meaning
     assert [word for word in explained if not re.search(rf"\b{word}\b", meaning)] == []
+
+
+def test_explain_has_words_of_its_own_for_every_method_and_evidence() -> None:
+    methods = [row["method_id"] for row in _table("Methods")]
+    assert sorted(METHOD_WORDS) == sorted(methods) and len(set(METHOD_WORDS.values())) == len(methods)
+    told = [evidence_words(row["evidence"], None) for row in _table("Evidence")]
+    assert len(set(told)) == len(told) and not any("core.cells" in words for words in told)
+
+
+def test_what_is_billed_without_an_owner_is_not_said_to_name_one() -> None:
+    assert "this owner" in evidence_words("billed", None)
+    assert "owner" not in evidence_words("billed", "unlogged_usage")
 
 
 def test_confidence_is_explained_as_it_is_ruled() -> None:
