@@ -190,13 +190,30 @@ def test_a_missing_source_is_told_and_the_rest_published(company: SmallCompany) 
 
 def test_a_corrupt_gzip_is_told_and_its_last_good_bill_stands(company: SmallCompany) -> None:
     seen = company.read_total()
-    file = next((company.folder / "sample" / "bills" / "aws").rglob("*.csv.gz"))
-    content = gzip.compress(b"BilledCost\n" * 10_000)
+    file = deliver_again(company.folder / "sample" / "bills" / "aws" / "quillworks-cur")
+    content = gzip.compress(b"line_item_unblended_cost\n" * 10_000)
     file.write_bytes(content[: len(content) // 2])
+    os.utime(file, (0, 0))  # older than its manifest, so that the delivery is done
     result = company.run()
     assert result.exit_code == ExitCode.SOURCE_AT_FAULT
     assert [fault for fault in result.source_faults if fault.startswith("aws_bill: ") and file.name in fault]
     assert company.read_total() == seen
+
+
+def deliver_again(export: Path) -> Path:
+    """One more execution of the newest month's export, two days after the last; returns its data file."""
+    newest = max(export.glob("metadata/*/*/*-Manifest.json")).parent
+    execution = "2026-11-19T06:20:00Z-0d9a1a4e-7a53-4f0c-8f6e-0e3a1b8f2c11"
+    for part in ("data", "metadata"):
+        shutil.copytree(
+            export / part / newest.parent.name / newest.name, export / part / newest.parent.name / execution
+        )
+    for manifest in (newest.parent / execution, newest.parent):
+        (file,) = manifest.glob("*-Manifest.json")
+        stated = file.read_text().replace(newest.name, execution)
+        file.write_text(stated.replace(newest.name.partition("Z-")[2], execution.partition("Z-")[2]))
+    (data,) = (export / "data" / newest.parent.name / execution).glob("*.csv.gz")
+    return data
 
 
 def test_broken_conservation_publishes_nothing(
