@@ -33,7 +33,10 @@ _SEGMENT = ", ".join(
         "to_zone",
     )
 )
-_CELL = "provider, service_name, model, token_class, traffic_kind, cost_driver, cost_state, billing_currency"
+_CELL = (
+    "provider, service_name, model, token_class, traffic_kind, cost_driver, charge_category, cost_state, "
+    "billing_currency"
+)
 
 TABLES = {
     "core.cells": f"""
@@ -41,9 +44,9 @@ TABLES = {
             cast(cost as {_MONEY}) as billed_cost,
             cast(cost as {_MONEY}) as effective_cost, cast(billed_quantity as {_MONEY}) as billed_quantity, cast(coverage as decimal(18, 12)) as coverage_share
         from (values
-            ('cell-1', 'openai', 'OpenAI API', 'gpt-x', 'output_tokens', null, 'inference', 'provisional', 'USD',
+            ('cell-1', 'openai', 'OpenAI API', 'gpt-x', 'output_tokens', null, 'inference', 'Usage', 'provisional', 'USD',
                 'pool-1', 'tokens', 'allocated', null, 1000, 0.9, 10),
-            ('cell-2', 'aws', 'AmazonEC2', null, null, null, 'compute', 'provisional', 'USD',
+            ('cell-2', 'aws', 'AmazonEC2', null, null, null, 'compute', 'Credit', 'provisional', 'USD',
                 null, 'residual', 'billed', 'credit', null, null, -2.5)
         ) as v(cell_id, {_CELL}, pool_key, method_id, evidence, residual_reason, billed_quantity, coverage, cost)""",
     "core.charges": f"""
