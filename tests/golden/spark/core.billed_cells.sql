@@ -103,7 +103,11 @@ WITH charge_cells AS (
     located.tag_endpoint,
     located.tag_workflow,
     located.tag_environment,
-    LEAST(SUM(charge_cells.covered_seconds), 86400) AS billed_seconds,
+    LEAST(SUM(charge_cells.covered_seconds), 86400) AS covered_seconds,
+    CASE
+      WHEN COUNT(charge_cells.stated_seconds) = COUNT(*)
+      THEN CAST(SUM(charge_cells.stated_seconds) AS DECIMAL(19, 0))
+    END AS stated_seconds,
     MIN(located.cost_state) AS first_state,
     MAX(located.cost_state) AS last_state,
     CAST(SUM(charge_cells.billed_quantity) AS DECIMAL(38, 12)) AS billed_quantity,
@@ -157,6 +161,16 @@ WITH charge_cells AS (
     located.tag_endpoint,
     located.tag_workflow,
     located.tag_environment
+), logged_providers AS (
+  SELECT
+    pools.charge_date,
+    SPLIT_PART(pools.pool_key, CHR(  31), 2) AS provider
+  FROM pools
+  WHERE
+    pools.pool_side = 'logged' AND pools.pool_kind = 'usage'
+  GROUP BY
+    pools.charge_date,
+    SPLIT_PART(pools.pool_key, CHR(  31), 2)
 ), billed_pools AS (
   SELECT
     pools.charge_date,
@@ -260,6 +274,7 @@ WITH charge_cells AS (
     capacity.charge_date,
     capacity.pool_key,
     MAX(capacity.measured_seconds) AS measured_seconds,
+    MAX(capacity.measured_unit_seconds) AS measured_unit_seconds,
     MAX(capacity.coverage_share) AS coverage_share
   FROM capacity
   GROUP BY
@@ -277,6 +292,30 @@ WITH charge_cells AS (
       general_pools.pool_key
     ) AS pool_key,
     capacity_pools.measured_seconds,
+    LEAST(
+      billed.covered_seconds,
+      CASE
+        WHEN COALESCE(billed.stated_seconds, 0) <= 0
+        THEN billed.covered_seconds
+        WHEN capacity_pools.measured_unit_seconds > 0
+        THEN CAST((
+          (
+            billed.stated_seconds * CAST(capacity_pools.measured_seconds AS DECIMAL(15, 0))
+          ) - (
+            (
+              billed.stated_seconds * CAST(capacity_pools.measured_seconds AS DECIMAL(15, 0))
+            ) % (
+              capacity_pools.measured_unit_seconds
+            )
+          )
+        ) / (
+          capacity_pools.measured_unit_seconds
+        ) AS DECIMAL(38, 0))
+        WHEN billed.service_tier = 'provisioned'
+        THEN billed.covered_seconds
+        ELSE billed.stated_seconds
+      END
+    ) AS billed_seconds,
     capacity_pools.coverage_share AS capacity_coverage_share,
     logged_pools.is_leaf AS is_leaf_pool,
     CASE WHEN logged_pools.is_leaf = 1 THEN logged_pools.logged_quantity ELSE 0 END AS own_logged_quantity,
@@ -315,10 +354,12 @@ WITH charge_cells AS (
     ON billed_pools.charge_date = logged_pools.charge_date
     AND billed_pools.pool_key = logged_pools.pool_key
     AND billed.follows IS NULL
+    AND COALESCE(billed.commitment_discount_status, '') <> 'Unused'
   LEFT JOIN physical_pools AS named_pools
     ON billed.charge_date = named_pools.charge_date
     AND billed.charge_category = 'Usage'
     AND billed.follows IS NULL
+    AND COALESCE(billed.commitment_discount_status, '') <> 'Unused'
     AND named_pools.pool_key = CASE billed.cost_driver
       WHEN 'egress'
       THEN 'egress' || CHR(  31) || billed.provider || CHR(  31) || billed.traffic_kind || CHR(  31) || billed.from_zone
@@ -333,6 +374,7 @@ WITH charge_cells AS (
     AND billed.cost_driver = 'monitoring'
     AND billed.charge_category = 'Usage'
     AND billed.follows IS NULL
+    AND COALESCE(billed.commitment_discount_status, '') <> 'Unused'
     AND signal_pools.pool_key = COALESCE(
       named_pools.pool_key,
       'monitoring' || CHR(  31) || billed.provider || CHR(  31) || 'all'
@@ -342,6 +384,7 @@ WITH charge_cells AS (
     AND billed.cost_driver = 'egress'
     AND billed.charge_category = 'Usage'
     AND billed.follows IS NULL
+    AND COALESCE(billed.commitment_discount_status, '') <> 'Unused'
     AND named_pools.pool_key IS NULL
     AND (
       origin_kinds.is_by_account = 0 OR NOT billed.sub_account_id IS NULL
@@ -365,6 +408,7 @@ WITH charge_cells AS (
     ON billed.charge_date = general_pools.charge_date
     AND billed.charge_category = 'Usage'
     AND billed.follows IS NULL
+    AND COALESCE(billed.commitment_discount_status, '') <> 'Unused'
     AND named_pools.pool_key IS NULL
     AND origin_kinds.kind_key IS NULL
     AND general_pools.pool_key = CASE billed.cost_driver
@@ -451,9 +495,25 @@ WITH charge_cells AS (
       measured.tag_endpoint,
       measured.tag_workflow,
       measured.tag_environment
-    ) IS NULL AS is_tagged
+    ) IS NULL AS is_tagged,
+    measured.cost_driver = 'inference'
+    AND NOT measured.token_class IS NULL
+    AND measured.charge_category = 'Usage'
+    AND measured.follows IS NULL
+    AND NOT logged_providers.provider IS NULL
+    AND COALESCE(
+      measured.tag_user_id,
+      measured.tag_tenant,
+      measured.tag_customer,
+      measured.tag_feature,
+      measured.tag_endpoint,
+      measured.tag_workflow
+    ) IS NULL AS is_missed
   FROM measured
   CROSS JOIN settings
+  LEFT JOIN logged_providers
+    ON measured.charge_date = logged_providers.charge_date
+    AND measured.provider = logged_providers.provider
   LEFT JOIN workloads
     ON measured.resource_id = workloads.workload_ref
     AND NOT workloads.feature IS NULL
@@ -482,7 +542,7 @@ WITH charge_cells AS (
       THEN 'residual'
       WHEN resolved.is_resource_known
       THEN 'workload_resource'
-      WHEN resolved.is_tagged
+      WHEN resolved.is_tagged AND NOT resolved.is_missed
       THEN 'bill_tag'
       ELSE 'residual'
     END AS method_id,
@@ -493,7 +553,9 @@ WITH charge_cells AS (
       THEN 'tax'
       WHEN resolved.commitment_discount_status = 'Unused'
       THEN 'unused_commitment'
-      WHEN resolved.is_resource_known OR resolved.is_tagged
+      WHEN resolved.is_resource_known OR (
+        resolved.is_tagged AND NOT resolved.is_missed
+      )
       THEN NULL
       WHEN resolved.charge_category = 'Credit'
       THEN 'credit'

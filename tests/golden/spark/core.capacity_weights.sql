@@ -28,6 +28,10 @@ WITH capacity AS (
     capacity.resource_id,
     MAX(capacity.model) AS model,
     MAX(capacity.provisioned_seconds) AS measured_seconds,
+    CASE
+      WHEN COUNT(capacity.provisioned_units) = COUNT(*)
+      THEN MAX(capacity.provisioned_seconds) * SUM(capacity.provisioned_units)
+    END AS unit_seconds,
     SUM(capacity.provisioned_seconds) AS provisioned_seconds,
     SUM(capacity.busy_seconds) AS busy_seconds,
     SUM(capacity.input_tokens + capacity.output_tokens) AS counted_tokens
@@ -41,6 +45,7 @@ WITH capacity AS (
     hours.resource_id,
     LOWER(COALESCE(MAX(hours.model), hours.resource_id)) AS model_group,
     CAST(SUM(hours.measured_seconds) AS DECIMAL(15, 0)) AS measured_seconds,
+    CASE WHEN COUNT(hours.unit_seconds) = COUNT(*) THEN SUM(hours.unit_seconds) END AS unit_seconds,
     CAST(SUM(hours.provisioned_seconds) AS DECIMAL(15, 0)) AS provisioned_seconds,
     CAST(SUM(hours.busy_seconds) AS DECIMAL(15, 0)) AS busy_seconds,
     CAST(SUM(hours.counted_tokens) AS DECIMAL(15, 0)) AS counted_tokens
@@ -422,6 +427,7 @@ WITH capacity AS (
     cumulated.input_tokens,
     cumulated.output_tokens,
     pools.measured_seconds,
+    pools.unit_seconds,
     pools.coverage_share
   FROM pools
   INNER JOIN cumulated
@@ -443,6 +449,7 @@ WITH capacity AS (
     0 AS input_tokens,
     0 AS output_tokens,
     pools.measured_seconds,
+    pools.unit_seconds,
     pools.coverage_share
   FROM pools
   WHERE
@@ -463,6 +470,7 @@ WITH capacity AS (
     0 AS input_tokens,
     0 AS output_tokens,
     pools.measured_seconds,
+    pools.unit_seconds,
     pools.coverage_share
   FROM pools
   WHERE
@@ -485,6 +493,7 @@ SELECT
   CAST(weighted.input_tokens AS BIGINT) AS input_tokens,
   CAST(weighted.output_tokens AS BIGINT) AS output_tokens,
   CAST(weighted.measured_seconds AS BIGINT) AS measured_seconds,
+  CAST(weighted.unit_seconds AS BIGINT) AS measured_unit_seconds,
   weighted.coverage_share
 FROM weighted
 LEFT JOIN names

@@ -235,6 +235,7 @@ WITH charges AS (
     shares.cell_key,
     shares.billing_currency,
     shares.covered_seconds,
+    CAST(shares.stated_seconds AS DECIMAL(22, 0)) AS stated_seconds,
     shares.before_weight,
     shares.until_weight,
     shares.total_weight,
@@ -423,7 +424,32 @@ WITH charges AS (
       )
     ) / (
       units.total_weight
-    ) AS DECIMAL(38, 0)) AS quantity_part
+    ) AS DECIMAL(38, 0)) AS quantity_part,
+    CAST((
+      (
+        units.stated_seconds * units.until_weight
+      ) - (
+        (
+          units.stated_seconds * units.until_weight
+        ) % (
+          units.total_weight
+        )
+      )
+    ) / (
+      units.total_weight
+    ) AS DECIMAL(38, 0)) - CAST((
+      (
+        units.stated_seconds * units.before_weight
+      ) - (
+        (
+          units.stated_seconds * units.before_weight
+        ) % (
+          units.total_weight
+        )
+      )
+    ) / (
+      units.total_weight
+    ) AS DECIMAL(38, 0)) AS stated_part
   FROM units
 )
 SELECT
@@ -439,6 +465,7 @@ SELECT
   CAST(CAST(split.list_reporting_part AS DECIMAL(24, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(38, 12)) AS list_cost_reporting,
   CAST(CAST(split.quantity_part AS DECIMAL(24, 0)) * CAST(0.000001 AS DECIMAL(7, 6)) AS DECIMAL(38, 12)) AS billed_quantity,
   CAST(split.covered_seconds AS BIGINT) AS covered_seconds,
+  CAST(split.stated_part AS BIGINT) AS stated_seconds,
   CAST(split.before_weight AS BIGINT) AS before_day_weight,
   CAST(split.until_weight AS BIGINT) AS until_day_weight,
   CAST(split.total_weight AS BIGINT) AS all_days_weight

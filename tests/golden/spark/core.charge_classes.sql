@@ -442,7 +442,9 @@ WITH signatures AS (
       AND named.meter_text RLIKE 'thousand|1k tokens|1000 tokens'
       THEN 1000
       ELSE priced_units.multiplier
-    END AS pricing_unit_tokens
+    END AS pricing_unit_tokens,
+    COALESCE(LOWER(named.consumed_unit) IN ('hours', 'hour', 'hrs', 'hr', '1 hour'), FALSE) AS is_consumed_in_hours,
+    COALESCE(LOWER(named.pricing_unit) IN ('hours', 'hour', 'hrs', 'hr', '1 hour'), FALSE) AS is_priced_in_hours
   FROM named
   LEFT JOIN aliases AS own_aliases
     ON named.provider = own_aliases.provider AND named.model_alias = own_aliases.alias
@@ -495,6 +497,8 @@ SELECT
   located.signal,
   located.consumed_unit_tokens,
   located.pricing_unit_tokens,
+  located.is_consumed_in_hours,
+  located.is_priced_in_hours,
   MD5(
     COALESCE(located.charge_category, CHR(  30)) || CHR(  31) || COALESCE(located.cost_driver, CHR(  30)) || CHR(  31) || COALESCE(located.traffic_kind, CHR(  30)) || CHR(  31) || COALESCE(located.from_region_id, CHR(  30)) || CHR(  31) || COALESCE(located.to_region_id, CHR(  30)) || CHR(  31) || located.provider || CHR(  31) || COALESCE(located.service_name, CHR(  30)) || CHR(  31) || COALESCE(located.model, located.sku_id, CHR(  30)) || CHR(  31) || COALESCE(located.sku_meter, CHR(  30)) || CHR(  31) || COALESCE(located.token_class, CHR(  30)) || CHR(  31) || COALESCE(located.service_tier, CHR(  30)) || CHR(  31) || COALESCE(located.region_id, CHR(  30)) || CHR(  31) || located.rule_id
   ) AS class_key

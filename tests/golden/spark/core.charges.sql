@@ -52,6 +52,12 @@ WITH signed AS (
       WHEN NOT classes.pricing_unit_tokens IS NULL
       THEN CAST(CAST(signed.pricing_quantity AS DECIMAL(27, 10)) * CAST(classes.pricing_unit_tokens AS DECIMAL(8, 0)) AS DECIMAL(38, 12))
     END AS billed_quantity,
+    CASE
+      WHEN classes.is_consumed_in_hours
+      THEN signed.consumed_quantity
+      WHEN classes.is_priced_in_hours
+      THEN signed.pricing_quantity
+    END AS stated_hours,
     signed.billing_currency = :reporting_currency AS is_reporting_currency,
     fx_ranges.rate_units,
     fx_ranges.rate_date AS fx_date
@@ -213,6 +219,10 @@ SELECT
   converted.x_tag_environment AS tag_environment,
   converted.billed_quantity,
   COALESCE(converted.pricing_quantity, converted.consumed_quantity) AS line_quantity,
+  CASE
+    WHEN ABS(converted.stated_hours) < 1000000000
+    THEN CAST(ROUND(CAST(converted.stated_hours AS DECIMAL(19, 9)) * CAST(3600 AS DECIMAL(4, 0)), 0) AS BIGINT)
+  END AS stated_seconds,
   converted.billed_cost,
   converted.effective_cost,
   converted.list_cost,

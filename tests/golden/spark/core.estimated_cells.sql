@@ -74,7 +74,7 @@ WITH measured AS (
   FROM days
   INNER JOIN coverage
     ON CAST(DATE_TRUNC('MONTH', days.charge_date) AS DATE) >= CAST(DATE_TRUNC('MONTH', coverage.billing_period_start) AS DATE)
-    AND CAST(DATE_TRUNC('MONTH', days.charge_date) - INTERVAL '2' MONTH AS DATE) <= CAST(DATE_TRUNC('MONTH', coverage.billing_period_start) AS DATE)
+    AND CAST(CAST(DATE_TRUNC('MONTH', days.charge_date) AS DATE) - INTERVAL '2' MONTH AS DATE) <= CAST(DATE_TRUNC('MONTH', coverage.billing_period_start) AS DATE)
   GROUP BY
     days.charge_date,
     coverage.bill_of_record,
@@ -104,7 +104,7 @@ WITH measured AS (
     ON bill_days.bill_of_record = rates.bill_of_record
     AND bill_days.provider = rates.provider
     AND CAST(bill_days.charge_date AS TIMESTAMP_NTZ) >= rates.billing_period_start
-    AND CAST(DATE_TRUNC('MONTH', bill_days.charge_date) - INTERVAL '2' MONTH AS TIMESTAMP_NTZ) <= rates.billing_period_start
+    AND CAST(CAST(DATE_TRUNC('MONTH', bill_days.charge_date) AS DATE) - INTERVAL '2' MONTH AS TIMESTAMP_NTZ) <= rates.billing_period_start
 ), newest_rates AS (
   SELECT
     known_rates.*
@@ -383,7 +383,7 @@ WITH measured AS (
     ON bill_days.bill_of_record = run_rates.bill_of_record
     AND bill_days.provider = run_rates.provider
     AND CAST(recent_days.charge_date AS TIMESTAMP_NTZ) >= run_rates.billing_period_start
-    AND CAST(DATE_TRUNC('MONTH', recent_days.charge_date) - INTERVAL '2' MONTH AS TIMESTAMP_NTZ) <= run_rates.billing_period_start
+    AND CAST(CAST(DATE_TRUNC('MONTH', recent_days.charge_date) AS DATE) - INTERVAL '2' MONTH AS TIMESTAMP_NTZ) <= run_rates.billing_period_start
 ), nobody AS (
   SELECT
     MD5(

@@ -3,7 +3,7 @@ WITH requests AS (
     reports.started_at,
     reports.provider,
     reports.model
-  FROM lake.requests AS reports
+  FROM staging.request_names AS reports
   WHERE
     reports.started_at >= CAST(:start AS TIMESTAMP_NTZ)
     AND reports.started_at < CAST(:end AS TIMESTAMP_NTZ)

@@ -10,6 +10,7 @@ WITH charge_cells AS (
   FROM core.charges
   WHERE
     charge_category = 'Usage'
+    AND COALESCE(commitment_discount_status, '') <> 'Unused'
     AND (
       NOT counted_use IS NULL
       OR (

@@ -21,8 +21,8 @@ WITH costs AS (
     costs.from_zone,
     costs.to_zone,
     CAST(0 AS BIGINT) AS bytes,
-    costs.billed_cost_reporting AS billed_cost,
-    costs.effective_cost_reporting AS effective_cost,
+    costs.billed_cost_reporting,
+    costs.effective_cost_reporting,
     CASE
       WHEN costs.cost_state = 'estimated'
       THEN costs.effective_cost_reporting
@@ -39,13 +39,13 @@ WITH costs AS (
   UNION ALL
   SELECT
     transfers.charge_date,
-    transfers.provider,
+    CASE WHEN transfers.provider = 'gcp' THEN 'google' ELSE transfers.provider END AS provider,
     transfers.traffic_kind,
     transfers.from_zone,
     transfers.to_zone,
     transfers.bytes,
-    CAST(NULL AS DECIMAL(38, 12)) AS billed_cost,
-    CAST(NULL AS DECIMAL(38, 12)) AS effective_cost,
+    CAST(NULL AS DECIMAL(38, 12)) AS billed_cost_reporting,
+    CAST(NULL AS DECIMAL(38, 12)) AS effective_cost_reporting,
     CAST(0 AS DECIMAL(38, 12)) AS estimated_cost,
     CAST(0 AS DECIMAL(38, 12)) AS unattributed_cost,
     transfers.round_trips_count,
@@ -59,8 +59,8 @@ WITH costs AS (
     pairs.from_zone,
     pairs.to_zone,
     SUM(pairs.bytes) AS bytes,
-    SUM(pairs.billed_cost) AS billed_cost,
-    SUM(pairs.effective_cost) AS effective_cost,
+    SUM(pairs.billed_cost_reporting) AS billed_cost_reporting,
+    SUM(pairs.effective_cost_reporting) AS effective_cost_reporting,
     SUM(pairs.estimated_cost) AS estimated_cost,
     SUM(pairs.unattributed_cost) AS unattributed_cost,
     SUM(pairs.round_trips_count) AS round_trips_count,
@@ -80,18 +80,18 @@ SELECT
   summed.from_zone,
   summed.to_zone,
   CAST(summed.bytes AS BIGINT) AS bytes,
-  CAST(summed.billed_cost AS DECIMAL(38, 12)) AS billed_cost,
-  CAST(summed.effective_cost AS DECIMAL(38, 12)) AS effective_cost,
+  CAST(summed.billed_cost_reporting AS DECIMAL(38, 12)) AS billed_cost_reporting,
+  CAST(summed.effective_cost_reporting AS DECIMAL(38, 12)) AS effective_cost_reporting,
   CAST(summed.estimated_cost AS DECIMAL(38, 12)) AS estimated_cost,
   CAST(summed.unattributed_cost AS DECIMAL(38, 12)) AS unattributed_cost,
   CASE
     WHEN summed.bytes > 0
     THEN CAST(CAST(CAST((
       (
-        CAST(CAST(summed.effective_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) * CAST(1000000000 AS DECIMAL(10, 0))
+        CAST(CAST(summed.effective_cost_reporting AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) * CAST(1000000000 AS DECIMAL(10, 0))
       ) - (
         (
-          CAST(CAST(summed.effective_cost AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) * CAST(1000000000 AS DECIMAL(10, 0))
+          CAST(CAST(summed.effective_cost_reporting AS DECIMAL(24, 12)) * CAST(1000000000000 AS DECIMAL(13, 0)) AS DECIMAL(22, 0)) * CAST(1000000000 AS DECIMAL(10, 0))
         ) % (
           summed.bytes
         )

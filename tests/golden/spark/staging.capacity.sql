@@ -15,6 +15,7 @@ SELECT
   source.model,
   source.zone,
   source.provisioned_seconds,
+  source.provisioned_units,
   source.busy_seconds,
   source.busy_basis,
   source.requests,

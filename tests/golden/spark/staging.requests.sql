@@ -2,19 +2,19 @@ WITH shared AS (
   SELECT
     *
   FROM staging.shared_attempts
-), looked_at AS (
-  SELECT
-    *
-  FROM staging.shared_identities
 ), alone AS (
   SELECT
     requests.*
   FROM lake.requests AS requests
-  LEFT JOIN looked_at
-    ON CAST(requests.started_at AS DATE) = looked_at.report_date
-    AND requests.request_id = looked_at.request_id
   WHERE
-    looked_at.request_id IS NULL
+    NOT EXISTS(
+      SELECT
+        1
+      FROM staging.shared_identities AS looked_at
+      WHERE
+        looked_at.report_date = CAST(requests.started_at AS DATE)
+        AND looked_at.request_id = requests.request_id
+    )
 )
 SELECT
   alone.request_id,

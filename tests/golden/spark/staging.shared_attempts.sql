@@ -478,16 +478,98 @@ WITH settings AS (
   FROM resolved
   WHERE
     EXTRACT(HOUR FROM resolved.scope_at) = 0
-), hosts AS (
+), brought_names AS (
   SELECT
     of_midnights.scope_at,
-    of_midnights.attempt_id AS midnight_attempt_id,
-    MIN(of_days.attempt_id) AS attempt_id
+    of_midnights.attempt_id
   FROM of_midnights
   INNER JOIN reports
     ON of_midnights.report_number = reports.report_number
   INNER JOIN of_days
     ON of_midnights.report_number = of_days.report_number
+  WHERE
+    of_midnights.attempt_id LIKE 'response:%'
+  GROUP BY
+    of_midnights.scope_at,
+    of_midnights.attempt_id
+  HAVING
+    MAX(CASE WHEN reports.report_date = reports.midnight_date THEN 1 ELSE 0 END) = 1
+    AND MAX(
+      CASE
+        WHEN reports.report_date < reports.midnight_date
+        AND of_days.attempt_id = of_midnights.attempt_id
+        THEN 1
+        ELSE 0
+      END
+    ) = 0
+), renamed_reports AS (
+  SELECT
+    of_days.report_number,
+    of_days.scope_at,
+    of_days.attempt_id AS day_attempt_id,
+    of_midnights.attempt_id
+  FROM brought_names
+  INNER JOIN of_midnights
+    ON brought_names.scope_at = of_midnights.scope_at
+    AND brought_names.attempt_id = of_midnights.attempt_id
+  INNER JOIN reports
+    ON of_midnights.report_number = reports.report_number
+  INNER JOIN of_days
+    ON of_midnights.report_number = of_days.report_number
+  WHERE
+    reports.report_date < reports.midnight_date
+    AND (
+      of_days.own_response_id IS NULL
+      OR reports.response_id LIKE 'response:chatcmpl-________-____-____-____-____________'
+    )
+), renamed_attempts AS (
+  SELECT
+    renamed_reports.scope_at,
+    renamed_reports.day_attempt_id,
+    MIN(renamed_reports.attempt_id) AS attempt_id
+  FROM renamed_reports
+  WHERE
+    renamed_reports.day_attempt_id NOT LIKE 'response:%'
+    OR renamed_reports.day_attempt_id LIKE 'response:chatcmpl-________-____-____-____-____________'
+  GROUP BY
+    renamed_reports.scope_at,
+    renamed_reports.day_attempt_id
+  HAVING
+    MIN(renamed_reports.attempt_id) = MAX(renamed_reports.attempt_id)
+), named_days AS (
+  SELECT
+    of_days.report_number,
+    of_days.is_ambiguous,
+    of_days.reused_id,
+    COALESCE(renamed_reports.attempt_id, renamed_attempts.attempt_id, of_days.attempt_id) AS attempt_id,
+    CASE
+      WHEN NOT of_days.own_response_id IS NULL
+      THEN COALESCE(renamed_reports.attempt_id, renamed_attempts.attempt_id, of_days.own_response_id)
+    END AS own_response_id
+  FROM of_days
+  LEFT JOIN renamed_reports
+    ON of_days.report_number = renamed_reports.report_number
+  LEFT JOIN renamed_attempts
+    ON of_days.scope_at = renamed_attempts.scope_at
+    AND of_days.attempt_id = renamed_attempts.day_attempt_id
+), hosts AS (
+  SELECT
+    of_midnights.scope_at,
+    of_midnights.attempt_id AS midnight_attempt_id,
+    COALESCE(
+      MAX(
+        CASE
+          WHEN named_days.attempt_id = of_midnights.attempt_id
+          THEN named_days.attempt_id
+        END
+      ),
+      MIN(named_days.attempt_id)
+    ) AS attempt_id
+  FROM of_midnights
+  INNER JOIN reports
+    ON of_midnights.report_number = reports.report_number
+  INNER JOIN named_days
+    ON of_midnights.report_number = named_days.report_number
   WHERE
     reports.report_date < reports.midnight_date
   GROUP BY
@@ -508,27 +590,27 @@ WITH settings AS (
     reports.report_date = reports.midnight_date
 ), placed AS (
   SELECT
-    of_days.report_number,
-    COALESCE(hosts.attempt_id, of_days.attempt_id) AS attempt_id,
+    named_days.report_number,
+    COALESCE(hosts.attempt_id, named_days.attempt_id) AS attempt_id,
     NOT hosts.attempt_id IS NULL AS is_of_day_before,
     CASE
       WHEN hosts.attempt_id IS NULL
-      THEN of_days.is_ambiguous
+      THEN named_days.is_ambiguous
       ELSE arrivals.is_ambiguous
     END AS is_ambiguous,
     CASE
       WHEN hosts.attempt_id IS NULL
-      THEN of_days.reused_id
+      THEN named_days.reused_id
       ELSE arrivals.reused_id
     END AS reused_id,
     CASE
       WHEN hosts.attempt_id IS NULL
-      THEN of_days.own_response_id
+      THEN named_days.own_response_id
       ELSE arrivals.own_response_id
     END AS own_response_id
-  FROM of_days
+  FROM named_days
   LEFT JOIN arrivals
-    ON of_days.report_number = arrivals.report_number
+    ON named_days.report_number = arrivals.report_number
   LEFT JOIN hosts
     ON arrivals.scope_at = hosts.scope_at
     AND arrivals.attempt_id = hosts.midnight_attempt_id

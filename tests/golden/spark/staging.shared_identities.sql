@@ -52,6 +52,15 @@ WITH known_ids AS (
     stated.request_id
   HAVING
     COUNT(*) > 1
+), adjoining AS (
+  SELECT
+    earlier.report_date,
+    earlier.request_id
+  FROM known AS earlier
+  INNER JOIN known AS later
+    ON earlier.request_id = later.request_id
+    AND later.report_date = later.midnight_date
+    AND later.report_date = CAST(earlier.report_date + INTERVAL '1' DAY AS DATE)
 ), nameless AS (
   SELECT
     CAST(requests.started_at AS DATE) AS report_date,
@@ -216,6 +225,11 @@ WITH known_ids AS (
     repeated.last_date AS report_date,
     repeated.request_id
   FROM repeated
+  UNION
+  SELECT
+    adjoining.report_date,
+    adjoining.request_id
+  FROM adjoining
   UNION
   SELECT
     met_spans.report_date,
