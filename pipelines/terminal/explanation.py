@@ -90,7 +90,9 @@ def _print_summary(summary: Summary, most_rules: int | None, console: Console) -
             f"{safe_text(category or 'no category').lower()} {exact_text(amount)} {safe_text(currency)}"
             for (category, currency), amount in _by_category(summary).items()
         )
-        console.print(Text(f"charges  {told} (the weekly report and unit costs leave tax out)"))
+        has_tax = any(row["charge_category"] == "Tax" for row in summary.classes)
+        hint = " (the weekly report and unit costs leave tax out)" if has_tax else ""
+        console.print(Text(f"charges  {told}{hint}"))
     for reason in dict.fromkeys(row["residual_reason"] for row in summary.classes if row["residual_reason"]):
         _print_sentence("residual", reason, explain_residual(reason), console)
     for method in summary.methods:

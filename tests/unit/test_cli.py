@@ -368,15 +368,16 @@ def test_explain_is_short_unless_all_is_asked_for(home: Path, capsys: pytest.Cap
     assert cli.run(["explain", "--home", str(home), "--date", DAY]) == 0
     shown = capsys.readouterr().out
     rows = [line.split() for line in shown.splitlines()]
-    assert ["inference", "output_tokens", "9.00", "USD"] in rows
-    assert ["inference", "output_tokens", "unlogged_usage", "1.00", "USD"] in rows
-    assert ["compute", "credit", "-2.50", "USD"] in rows
+    assert ["inference", "Usage", "output_tokens", "9.00", "USD"] in rows
+    assert ["inference", "Usage", "output_tokens", "unlogged_usage", "1.00", "USD"] in rows
+    assert ["compute", "Credit", "credit", "-2.50", "USD"] in rows
+    assert "charges  usage 10.00 USD · credit -2.50 USD" in shown
     assert "method   tokens: shared by logged tokens" in shown
     assert "residual credit: A credit or refund" in shown
     assert "✓ bill and attribution close to the last digit in 2 cells" in shown
     assert "the same with --all" in shown
     assert "line-1" not in shown and "cell_id" not in shown
-    assert len(rows) < 25
+    assert len(rows) < 26
 
 
 @pytest.mark.parametrize(
