@@ -51,6 +51,11 @@ class NightSession:
         """Models that wait for the look ahead."""
         return find_ledger_readers(self.night.models)
 
+    @property
+    def is_gathered(self) -> bool:
+        """Whether all sources have landed and the build has its inputs."""
+        return self._is_gathered
+
     @contextmanager
     def keep_error(self) -> Iterator[None]:
         """Remember the first error as it was raised, for whoever started the run; Dagster only keeps its text."""

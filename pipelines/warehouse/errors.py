@@ -26,5 +26,9 @@ class ArgumentError(WarehouseError):
     """What was asked for cannot be, such as a place that holds something else; nothing was begun."""
 
 
+class StoppedError(WarehouseError):
+    """A signal ended the run, such as SIGTERM or Ctrl-C; nothing is wrong, and nothing needs to be mended."""
+
+
 class LockedError(WarehouseError):
     """Another process is writing to the same home."""
