@@ -19,11 +19,13 @@ def test_a_night_stopped_by_a_signal_says_so(tmp_path: Path) -> None:
         config = tmp_path / "everycent.yml"
         config.write_text(
             "home: home\nidentity: {pseudonymise: false}\nsources:\n"
-            f"  - {{name: openai, connector: openai, organization_id: org, api_key_env: ANY_KEY, endpoint: '{address}'}}\n",
+            "  - {name: openai, connector: openai, organization_id: org, api_key_env: ANY_KEY, "
+            f"endpoint: '{address}'}}\n",
             encoding="utf-8",
         )
         command = [sys.executable, "-m", "pipelines.cli", "nightly", "--config", str(config)]
-        environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"} | {"ANY_KEY": "not-a-key"}
+        environment = {key: value for key, value in os.environ.items() if key != "DAGSTER_HOME"}
+        environment["ANY_KEY"] = "not-a-key"
         night = subprocess.Popen(  # noqa: S603 (our own program)
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
