@@ -330,8 +330,12 @@ class SourceLanding:
         return SourceReport(self.source, self.settings.connector, deliveries, findings, readings)
 
     def note_bill_reading(self, part: str, read_until: datetime) -> None:
-        """Remember that the bill was asked for now; what it is known of is on record before this is called."""
-        write_reading(self.raw / "readings", BillReading(part, self.context.now, read_until))
+        """Remember that the bill was asked for now; what it is known of is on record before this is called.
+
+        Known to the hour, rounded down: a night that is run again within the hour finds nothing new.
+        """
+        until = read_until.replace(minute=0, second=0, microsecond=0)
+        write_reading(self.raw / "readings", BillReading(part, self.context.now, until))
 
     def _recall_findings(self, record: DeliveryRecord) -> Iterator[Finding]:
         """What is known of a current delivery; refused rows of a file that is gone are nobody's to correct."""
