@@ -61,7 +61,7 @@ requests as (
     where started_at >= cast($start as timestamp) and started_at < cast($end as timestamp)
 ),
 
-/* A span told of on two days counts as it first stood. Spans of no agent say nothing of who called whom. */
+/* A span told of on two days counts as it first stood. Spans of no agent and no step say nothing of who called whom. */
 ranked_spans as (
     select
         span_steps.*,
@@ -69,7 +69,7 @@ ranked_spans as (
             partition by span_steps.trace_id, span_steps.span_id order by span_steps.span_date
         ) as span_rank
     from core.span_steps as span_steps
-    where span_steps.agent is not null
+    where span_steps.agent is not null or span_steps.agent_step is not null
 ),
 
 agent_spans as (

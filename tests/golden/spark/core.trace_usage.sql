@@ -14,7 +14,7 @@ WITH requests AS (
     ) AS span_rank
   FROM core.span_steps AS span_steps
   WHERE
-    NOT span_steps.agent IS NULL
+    NOT span_steps.agent IS NULL OR NOT span_steps.agent_step IS NULL
 ), agent_spans AS (
   SELECT
     *
