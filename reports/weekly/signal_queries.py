@@ -21,6 +21,7 @@ from reports.weekly.records import (
 
 TOP_TRACES = 8
 TOP_FINDINGS = 40
+ALIKE_FINDINGS = 3
 
 
 def read_anomalies(connection: duckdb.DuckDBPyConnection, week: Week, as_of: datetime) -> tuple[Anomaly, ...]:
@@ -166,19 +167,38 @@ def read_sources(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[Sou
 
 
 def read_findings(connection: duckdb.DuckDBPyConnection, week: Week) -> tuple[SourceFinding, ...]:
-    """Return what is wrong with the sources: of the week, undated, and the newest; the gravest first."""
+    """Return what is wrong with the sources: of the week, undated, and the newest; the gravest first.
+
+    What a source says of more than `ALIKE_FINDINGS` files or days alike is one row: its largest, and how many more.
+    """
     rows = connection.execute(
         f"""
-        {_DATED}
-        select source, dataset, severity, finding, message, cast(sum(finding_count) as bigint)
-        from relevant
-        where finding <> ''
-        group by source, dataset, severity, finding, message
+        {_DATED},
+        told as (
+            select source, dataset, severity, finding, message, cast(sum(finding_count) as bigint) as found,
+                count(*) over (partition by source, dataset, severity, finding) as alike,
+                row_number() over (
+                    partition by source, dataset, severity, finding
+                    order by sum(finding_count) desc nulls last, message
+                ) as turn,
+                cast(sum(sum(finding_count)) over (partition by source, dataset, severity, finding) as bigint)
+                    as found_in_all
+            from relevant
+            where finding <> ''
+            group by source, dataset, severity, finding, message
+        )
+        select source, dataset, severity, finding,
+            case when alike > $alike
+                then message || ' (and ' || (alike - 1) || ' more like it: everycent sources)' else message
+            end as message,
+            case when alike > $alike then found_in_all else found end as finding_count
+        from told
+        where alike <= $alike or turn = 1
         order by
             case severity when 'fault' then 0 when 'warn' then 1 else 2 end,
             source, dataset nulls last, finding, message
         limit $top
         """,  # noqa: S608 - our own constant
-        {"start": week.start, "end": week.end, "top": TOP_FINDINGS},
+        {"start": week.start, "end": week.end, "top": TOP_FINDINGS, "alike": ALIKE_FINDINGS},
     ).fetchall()
     return tuple(SourceFinding(*row) for row in rows)

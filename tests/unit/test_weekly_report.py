@@ -430,6 +430,24 @@ def test_sources_and_findings_are_told_the_gravest_first(release: Path) -> None:
     assert [row.severity for row in data.findings] == ["fault", "warn"]
 
 
+@pytest.mark.parametrize(("files", "rows"), [(3, 3), (4, 1)])
+def test_a_finding_of_many_files_is_one_row(release: Path, tmp_path: Path, files: int, rows: int) -> None:
+    told = ", ".join(f"('spans', 'requests', 'warn', 'sampled_spans', 'file {n}', {n})" for n in range(files))
+    path = copy_release(
+        release,
+        tmp_path,
+        "insert into marts.data_completeness (source, dataset, severity, finding, message, finding_count) "
+        f"values {told}",
+    )
+    found = [row for row in read_weekly_data(path, WEEK, AS_OF).findings if row.finding == "sampled_spans"]
+    assert len(found) == rows
+    if rows == 1:
+        assert (found[0].message, found[0].finding_count) == (
+            "file 3 (and 3 more like it: everycent sources)",
+            6,
+        )
+
+
 @pytest.mark.parametrize("name", ["2026-47", "2026-W54", "last", "2026-W4", "../../x"])
 def test_a_wrong_week_says_how_to_write_it(release: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(WeeklyReportError, match="YYYY-Www"):
